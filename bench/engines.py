@@ -2,62 +2,32 @@
 """Forecast beside measured for the same small services on every engine and store of images, in one run.
 
     bench/engines.py --base python:3.11-slim=$(script/base-image)
-    bench/engines.py --base ... --engine sid-containerd --case copy-text --case pip-pure
+    bench/engines.py --base ... --engine sid-containerd --service copy-text --service pip-pure
     bench/engines.py --base ... --markdown                             # the table of docs/engines.md
 
-Needs Linux and root. Each engine is a private one on a disk of its own (`tests/engine_root.py`). Each service is
-forecast, then built by plain ``docker build`` on the same engine without any cache of its builder. Image bytes are
-what ``docker image ls`` shows, disk and peak what ``statvfs`` tells, 100 times a second. It ends with 1 when a limit
-does not hold: a figure that is further off than its grade allows, or anything measured above its high figure.
+The services here are made of what layers are made of: text, libraries, noise, zeros, wheels, packages, stages. They
+are forecast and built as those of ``bench/forecast_corpus.py`` are, with limits for declared figures as well. It ends
+with 1 where a limit does not hold.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
-import os
 import random
 import shutil
-import subprocess
-import sys
-import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from forecast import Watch
-from tests.engine_root import EngineName, in_front
-from tests.real_engine import real_engine
+from forecast_corpus import ENGINES, Case, parser, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from tests.real_engine import RealEngine
-
-PAIRS = ("bookworm", "trixie", "trixie-containerd", "sid", "sid-containerd")
-TONNAGE = str(Path(sys.executable).with_name("tonnage"))
-DISK_BYTES = 6_000_000_000
-SETTLE_S = 2.0
 LIMITS = {
     "exact": {"image": 0.02, "disk": 0.03, "peak": 0.05},
     "declared": {"image": 0.05, "disk": 0.08, "peak": 0.10},
 }
-# What an engine writes down of itself meanwhile is no part of a service.
-NOISE_BYTES = 300_000
 _LEAST_LIBRARY_BYTES, _LIBRARIES_BYTES = 100_000, 40_000_000
-
-
-@dataclass(frozen=True)
-class Case:
-    """A stack: what makes the context of each service, in the order of building, and the platforms of all."""
-
-    name: str
-    services: dict[str, Callable[[Path], str]]
-    platforms: tuple[str, ...] = ()
 
 
 def text(context: Path) -> str:
@@ -179,143 +149,12 @@ CASES = (
 )
 
 
-def write(case: Case, directory: Path, platforms: tuple[str, ...]) -> None:
-    """Write a stack into a directory."""
-    services = {}
-    for name, make in case.services.items():
-        context = directory / name
-        context.mkdir()
-        (context / "Dockerfile").write_text(make(context))
-        (context / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")
-        build: dict[str, object] = {"context": f"./{name}"} | ({"platforms": list(platforms)} if platforms else {})
-        services[name] = {"build": build, "image": f"bench/{name}"}
-    (directory / "compose.yaml").write_text(json.dumps({"name": "bench", "services": services}))
-
-
-def used(engine: RealEngine) -> int:
-    """Return the bytes in use where images lie, when they change no more."""
-    last = -1
-    while True:
-        os.sync()
-        told = os.statvfs(engine.images_mount)
-        now = (told.f_blocks - told.f_bfree) * told.f_frsize
-        if now == last:
-            return now
-        last = now
-        time.sleep(SETTLE_S)
-
-
-def docker(environment: dict[str, str], *words: str) -> str:
-    """Run one command of docker and return what it prints."""
-    program = environment.get("TONNAGE_DOCKER", "docker")
-    done = subprocess.run([program, *words], env=environment, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"docker {' '.join(words)}\n{(done.stdout + done.stderr)[-2000:]}")
-    return done.stdout
-
-
-def measure(case: Case, engine: RealEngine, directory: Path, platforms: tuple[str, ...]) -> dict[str, int]:
-    """Build a stack and return what was measured."""
-    environment = engine.environment | {"DOCKER_BUILDKIT": "1"}
-    before = used(engine)
-    watch = Watch(engine.images_mount)
-    start = watch.free_bytes()
-    watch.start()
-    try:
-        for name in case.services:
-            way = (
-                ("buildx", "build", "--builder", "default", "--platform", ",".join(platforms))
-                if platforms
-                else ("build",)
-            )
-            docker(environment, *way, "--quiet", "--tag", f"bench/{name}", str(directory / name))
-        after = used(engine)
-    finally:
-        watch.ended.set()
-        watch.join()
-    # The last one has the layers of all.
-    listed: Any = engine.client.api.images(f"bench/{list(case.services)[-1]}")
-    return {"image": listed[0]["Size"], "disk": after - before, "peak": start - watch.least_bytes}
-
-
-def forecast(engine: RealEngine, directory: Path) -> dict[str, dict[str, Any]]:
-    """Return the forecast of a stack on an engine."""
-    done = subprocess.run(
-        [TONNAGE, "forecast", "--json", "--probe"],
-        cwd=directory,
-        env=engine.environment | {"TONNAGE_STATE_DIR": str(directory / "state")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    told = json.loads(done.stdout)["stack"]
-    disk, on_top = told["disk_bytes"], told["transient_bytes"]
-    peak = {name: disk[name] + on_top[name] for name in ("low", "likely", "high")}
-    order = ("exact", "declared", "learned", "unknown")
-    peak["grade"] = max(disk["grade"], on_top["grade"], key=order.index)
-    return {"image": told["image_bytes"], "disk": disk, "peak": peak}
-
-
-def rows(told: dict[str, dict[str, Any]], seen: dict[str, int]) -> Iterator[tuple[str, dict[str, Any], int, str]]:
-    """Yield for each figure its forecast, what was measured, and what is wrong with it; empty for nothing."""
-    for figure, forecasted in told.items():
-        measured, off = seen[figure], abs(forecasted["likely"] - seen[figure])
-        limit = LIMITS.get(forecasted["grade"], {}).get(figure)
-        wrong = ["ABOVE HIGH"] if measured > forecasted["high"] else []
-        if limit is not None and off > max(limit * measured, NOISE_BYTES):
-            wrong.append("TOO FAR")
-        yield figure, forecasted, measured, " ".join(wrong)
-
-
-def show(pair: str, case: Case, told: dict[str, dict[str, Any]], seen: dict[str, int], *, markdown: bool) -> bool:
-    """Print forecast beside measured; return whether every limit held."""
-    held = True
-    cells = []
-    for figure, forecasted, measured, wrong in rows(told, seen):
-        held = held and not wrong
-        likely = forecasted["likely"]
-        error = f"{(likely - measured) / measured * 100:+.1f} %" if measured else "-"
-        cells.append(f"{likely / 1e6:.1f} / {measured / 1e6:.1f} MB, {error}, {forecasted['grade']} {wrong}".strip())
-        if not markdown:
-            print(
-                f"{pair:18} {case.name:14} {figure:6} {likely:>12} {measured:>12} {error:>9}"
-                f"  {forecasted['low']:>12} to {forecasted['high']:>12} {forecasted['grade']:9}{wrong}",
-                flush=True,
-            )
-    if markdown:
-        print(f"| {case.name} | {' | '.join(cells)} |", flush=True)
-    return held
-
-
 def main() -> int:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", action="append", required=True, help="NAME=ARCHIVE; may be repeated")
-    parser.add_argument("--engine", action="append", choices=PAIRS, help="may be repeated; all without")
-    parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="may be repeated")
-    parser.add_argument("--markdown", action="store_true", help="print tables for a document")
-    given = parser.parse_args()
-    held = True
-    for pair in given.engine or PAIRS:
-        if given.markdown:
-            print(f"\n### {pair}\n\n| service | image | disk | peak |\n|---|---|---|---|")
-        with in_front(EngineName.read(pair)), real_engine(DISK_BYTES) as engine:
-            for base in given.base:
-                docker(engine.environment, "load", "--quiet", "--input", base.partition("=")[2])
-            for case in CASES:
-                if given.case and case.name not in given.case:
-                    continue
-                platforms = case.platforms if "containerd" in pair else ()
-                with tempfile.TemporaryDirectory() as made:
-                    write(case, Path(made), platforms)
-                    told = forecast(engine, Path(made))
-                    seen = measure(case, engine, Path(made), platforms)
-                    held = show(pair, case, told, seen, markdown=given.markdown) and held
-                docker(engine.environment, "image", "rm", "--force", *(f"bench/{name}" for name in case.services))
-                docker(engine.environment, "builder", "prune", "--all", "--force")
-    return 0 if held else 1
+    known = {case.name: case for case in CASES}
+    given = parser(known, ENGINES, __doc__).parse_args()
+    given.engine, given.probe = given.engine or ENGINES, True
+    return 0 if run([known[name] for name in given.service or known], given, LIMITS) else 1
 
 
 if __name__ == "__main__":

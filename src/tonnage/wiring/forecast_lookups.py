@@ -265,7 +265,11 @@ class RealLookups:
             for wheel in mine:
                 self._reading[wheel].set_exception(error)
             raise
-        return [self._reading[wheel].result() for wheel in lock.wheels]
+        read = [self._reading[wheel].result() for wheel in lock.wheels]
+        if access.index_url in {"", request.index_url}:
+            return read
+        # The index is a setting of this machine, which a build does not see: where that fetches from may say otherwise.
+        return [replace(each, cacheable=None) if each.cacheable is False else each for each in read]
 
     def _access(self, request: ResolveRequest) -> IndexAccess:
         from tonnage.forecast.python.index_access import index_access  # noqa: PLC0415

@@ -35,13 +35,15 @@ class ProxyPools:
         self._names = names
         self._pooling = threading.Lock()
         self._pools: dict[str, urllib3.PoolManager] = {}
+        self._named = _named_authorities(environment)
         self._authorities: set[str] = set()
         self._trusting: ssl.SSLContext | None = None
 
     def trust(self, authorities: str) -> None:
         """Believe a further file of certificates from now on; one that cannot be read changes nothing."""
         with self._pooling:
-            if authorities and authorities not in self._authorities:
+            # Those that the environment names are believed anyway, and reading them takes a tenth of a second.
+            if authorities and authorities not in {self._named, *self._authorities}:
                 self._authorities.add(authorities)
                 if self._trusting is not None:
                     _believe(self._trusting, authorities)
@@ -61,7 +63,7 @@ class ProxyPools:
         # Reading the authorities takes a tenth of a second, and the first requests come from many threads at once.
         with self._pooling:
             if proxy not in self._pools:
-                trust = self._trusting = self._trusting or _trust(self._environment, self._authorities)
+                trust = self._trusting = self._trusting or _trust(self._named, self._authorities)
                 trust.sslsocket_class = PatientTlsSocket
                 if proxy:
                     user = urlsplit(proxy)
@@ -106,13 +108,17 @@ def _is_within(host: str, network: str) -> bool:
         return False
 
 
-def _trust(environment: Mapping[str, str], more: Iterable[str]) -> ssl.SSLContext:
+def _named_authorities(environment: Mapping[str, str]) -> str:
+    """Return the file of certificates that the environment names; empty for none."""
+    named = (environment.get(name, "") for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
+    return next((path for path in named if path and os.path.isfile(path)), "")  # noqa: PTH113 - as it is
+
+
+def _trust(named: str, more: Iterable[str]) -> ssl.SSLContext:
     """Return whom to believe: the system's authorities, or those that the environment names, and further ones."""
     import ssl  # noqa: PLC0415
 
-    named = (environment.get(name, "") for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
-    path = next((path for path in named if path and os.path.isfile(path)), None)  # noqa: PTH113 - as it is
-    trusting = ssl.create_default_context(cafile=path)
+    trusting = ssl.create_default_context(cafile=named or None)
     for each in more:
         _believe(trusting, each)
     return trusting

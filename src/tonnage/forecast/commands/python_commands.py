@@ -101,7 +101,8 @@ def poetry_install(context: Context, words: Sequence[Word]) -> PythonInstall:
         only_groups=only,
         locked=words[0].text != "add",
         virtual_environment=_poetry_environment(context, project),
-        cache=cache_of(context, directory, off=options.has("--no-cache")),
+        # --no-cache is about what it keeps of indexes alone.
+        cache=cache_of(context, directory, off=False),
         compiles=options.has("--compile"),
         unread=(*unread, *options.unknown),
     )

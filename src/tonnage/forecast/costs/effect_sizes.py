@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from tonnage.forecast.costs.apt_caches import CACHES, with_caches
 from tonnage.forecast.costs.copied_image_files import file_copied, maybe, perhaps
 from tonnage.forecast.costs.removals import with_rewritten_records
 from tonnage.forecast.costs.usual_sizes import of_packages
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.effects import AnyEffect
 
 LISTS = "/var/lib/apt/lists"
-CACHES = "/var/cache/apt"
 ARCHIVES = f"{CACHES}/archives"
 _PACKAGES = "/usr/share"
 _UNPACKED_LEAST, _UNPACKED_LIKELY, _UNPACKED_MOST = 1, 3, 8
@@ -58,8 +58,7 @@ _ENVIRONMENT_WITH_PIP = Estimate(9_000_000, 23_000_000, 30_000_000, Grade.DECLAR
 _ENVIRONMENT_ALONE = Estimate(8_192, 65_536, 400_000, Grade.DECLARED)
 _UPGRADE_MOST_BYTES = 300_000_000
 _WHOLE = (100, 100, 100)
-# What an image has there are settings, and what the kernel tells of itself.
-_SETTINGS = ("/etc/", "/proc/", "/sys/", "/run/")
+_SETTINGS = ("/etc/", "/proc/", "/sys/", "/run/")  # and what the kernel tells of itself
 # Keys and lists of packages are fetched to there.
 _KEYS = ("/etc/", "/usr/share/keyrings/")
 
@@ -69,7 +68,7 @@ class InstructionEffects(Struct, frozen=True, kw_only=True):
 
     Args:
         sizes: How large the files behind addresses are; an address that is missing is not known.
-        keeps_debs: The image keeps the ``.deb`` files that were installed.
+        keeps_debs: The image keeps the ``.deb`` files that were installed; ``keeps_caches``: those of apt itself.
         assume_bytes: What is assumed for a command of which nothing is known.
     """
 
@@ -77,14 +76,16 @@ class InstructionEffects(Struct, frozen=True, kw_only=True):
     packages: Mapping[int, AptForecast] = field(default_factory=lambda: MappingProxyType({}))
     sizes: Mapping[str, Estimate] = field(default_factory=lambda: MappingProxyType({}))
     keeps_debs: bool = False
+    keeps_caches: bool = True
     assume_bytes: int = 500_000_000
 
 
 def sized_effects(effects: Sequence[AnyEffect], found: InstructionEffects) -> tuple[SizedEffect, ...]:
     """Return what the commands of one instruction do, in their order."""
     fetched: dict[str, Estimate] = {}
-    sized = [_sized(number, effect, found, fetched) for number, effect in enumerate(effects)]
-    sized = with_rewritten_records(effects, sized, keeps_caches=found.keeps_debs)
+    alone = [_sized(number, effect, found, fetched) for number, effect in enumerate(effects)]
+    sized = [with_caches(each, effects[: at + 1], found.packages.get(at)) for at, each in enumerate(alone)]
+    sized = with_rewritten_records(effects, sized, keeps_caches=found.keeps_caches)
     return tuple(_maybe(each) if effect.conditional else each for effect, each in zip(effects, sized, strict=True))
 
 
@@ -255,8 +256,8 @@ def _download(
 
 
 def _unpack(effect: Unpack, found: InstructionEffects, fetched: dict[str, Estimate], unknown: Estimate) -> SizedEffect:
-    size = fetched.get(effect.archive) or found.sizes.get(effect.address)
-    name = (effect.archive or effect.address).rpartition("/")[2] or "archive"
+    size, path = fetched.get(effect.archive) or found.sizes.get(effect.address), effect.archive or effect.address
+    name = path.rpartition("/")[2] or "archive"
     if size is None and effect.archive:
         packed = not name.endswith(".tar")
         made = DerivedFile(

@@ -67,7 +67,7 @@ def layer_cost(
             moments.append(written + piece.transient + aside_bytes)
         asides += effect.asides
         aside_bytes = total(aside.disk for aside in asides)
-        moments.append(written + effect.transient + aside_bytes)
+        moments.append(written + effect.transient + _set_aside(effect, below) + aside_bytes)
         own, below = left(own, effect), left(below, effect)
     kept_beside = [(piece, cache) for piece in own for place, cache in beside if covers(place, piece.place)]
     own = [piece for piece in own if not any_covers([place for place, _ in beside], piece.place)]
@@ -88,3 +88,12 @@ def layer_cost(
         asides=tuple(asides),
         visible=(*(piece for piece in below if piece not in own), *own),
     )
+
+
+def _set_aside(effect: SizedEffect, below: Sequence[WrittenBytes]) -> Estimate:
+    """Return what a command copies out of earlier layers because it moves it: pip does so before it uninstalls.
+
+    Source: pip 23.0 on overlayfs, measured.
+    """
+    gone = effect.uninstalls if effect.sets_aside else ()
+    return total(piece.disk for piece in below if (piece.place, piece.name) in gone)

@@ -17,7 +17,7 @@ from tonnage.model.forecast.sized_effects import PiecePart, WrittenBytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.effects import AnyEffect, Remove
     from tonnage.model.forecast.sized_effects import FoundFiles, SizedEffect
 
 # Source: 0.3 to 2 MB of dpkg's records; 41.4 MB with both of apt's caches, on Debian 12 with its lists.
@@ -63,6 +63,12 @@ def with_rewritten_records(
         piece = WrittenBytes.of_size("apt's records and caches", "/var/lib/dpkg", records, "usual size")
         found[removing[0]] = replace(found[removing[0]], writes=(*found[removing[0]].writes, piece))
     return found
+
+
+def takes_bytecode(effect: Remove, place: str) -> bool:
+    """Return whether a command that looks for files may remove bytecode below a directory."""
+    names = not effect.sure or not effect.names or _BYTECODE & set(effect.names)
+    return bool(names) and any(covers(path, place) or covers_part(path, place) for path in effect.paths)
 
 
 def _needed_by(pieces: Sequence[WrittenBytes], purged: Sequence[str]) -> set[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.forecast.estimate import NOTHING, Estimate
+from tonnage.model.forecast.estimate import NOTHING, Estimate, total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ def with_others(work: BuildWork, steps: Sequence[tuple[int, int, InstructionFore
     """Return the instructions, each with what other stages may need on top at its worst moment."""
     needed = _needed(work, steps)
     found = []
-    for stage, number, step in steps:
+    for (stage, number, step), sent in zip(steps, _sent_ahead(work, steps), strict=True):
         worst: dict[int, int] = {}
         for other_stage, other_number, other in steps if step.transient.high_bytes else ():
             waits = other_stage in needed[stage, number] or stage in needed[other_stage, other_number]
@@ -28,8 +28,28 @@ def with_others(work: BuildWork, steps: Sequence[tuple[int, int, InstructionFore
             worst[other_stage] = max(worst.get(other_stage, 0), other.transient.high_bytes)
         together = sum(worst.values())
         others = Estimate(0, 0, together, step.transient.grade) if together else NOTHING
+        others += sent
         found.append(replace(step, others=others))
     return found
+
+
+def _sent_ahead(work: BuildWork, steps: Sequence[tuple[int, int, InstructionForecast]]) -> list[Estimate]:
+    """Return for each instruction what later ones take from a context: it is sent while the first ones are done.
+
+    Source: Docker 20.10 and 26.1, measured.
+    """
+    keys = {aside.key for stage in work.stages for step in stage.steps for aside in step.sources}
+    seen: set[str] = set()
+    taken = []
+    for _, _, step in steps:
+        first = [each for each in step.holdings if each.key in keys and each.key not in seen and not each.present]
+        seen.update(each.key for each in first)
+        taken.append(total(each.kept for each in first))
+    found, sent = [], NOTHING
+    for own in reversed(taken):
+        found.append(replace(sent, low_bytes=0))
+        sent += own
+    return found[::-1]
 
 
 def _needed(

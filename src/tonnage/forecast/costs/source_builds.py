@@ -12,10 +12,14 @@ from msgspec.structs import replace
 
 from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
+from tonnage.model.forecast.installs import CacheKind, Installer
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, Sdist
 from tonnage.model.forecast.sized_effects import WrittenBytes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tonnage.model.forecast.installs import PythonInstall
     from tonnage.model.forecast.python_lock import Other, SourceContents
 
 _MB = 1_000_000
@@ -33,8 +37,10 @@ _LARGE = frozenset({
     "dgl", "triton",
 })  # fmt: skip
 _READ, _UNREAD = "built from source, by what lies in it", "built from source, by its size"
-# What pip puts together for each build: an environment with setuptools and wheel.
-_ENVIRONMENT = Estimate(0, 18 * _MB, 60 * _MB, Grade.DECLARED)
+# What is put together for each build and stays until the end: an environment with setuptools, or another backend.
+_ENVIRONMENT = Estimate(0, 10 * _MB, 60 * _MB, Grade.DECLARED)
+_ENVIRONMENT_DOWNLOAD = Estimate(0, _MB, 6 * _MB, Grade.DECLARED)
+_PROJECT = Estimate(4096, 200_000, 20 * _MB, Grade.DECLARED)
 _EACH_NEED_BYTES = 250 * _MB
 
 
@@ -72,6 +78,27 @@ def built(archive: Sdist | Other, assumed_bytes: int) -> WrittenBytes:
     return replace(
         WrittenBytes.of_size(name, "", image, _READ, download=download), disk=disk, transient=on_top or NOTHING
     )
+
+
+def built_projects(effect: PythonInstall, paths: Mapping[str, bool], place: str) -> list[WrittenBytes]:
+    """Return what projects take that are built where they lie: ``paths`` tell whether each is linked to its sources.
+
+    Poetry builds without an environment of its own; uv keeps what it put together in its cache.
+    """
+    pieces = []
+    for path, linked in paths.items():
+        size = NOTHING if linked else _PROJECT
+        alone = effect.installer is Installer.POETRY
+        if alone and linked:
+            continue
+        fetched = NOTHING if alone else _ENVIRONMENT_DOWNLOAD
+        piece = WrittenBytes.of_size(f"the project in {path}", place, size, "built from its sources", download=fetched)
+        kept = effect.installer.is_uv and effect.cache.kind is CacheKind.IN_LAYER
+        pieces.append(piece if alone or kept else replace(piece, transient=_ENVIRONMENT))
+        if kept:
+            tools = "tools that build it, in uv's cache"
+            pieces.append(WrittenBytes.of_size(tools, effect.cache.directory, _ENVIRONMENT, "usual size"))
+    return pieces
 
 
 def _installed(contents: SourceContents) -> Estimate:

@@ -18,6 +18,16 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.forecast.costs.installer_caches import (
+    UvPages,
+    around,
+    cacheable_of,
+    cacheable_source,
+    pip_needs,
+    poetry_needs,
+    rejected_needs,
+    uv_needs,
+)
 from tonnage.forecast.costs.source_builds import built
 from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.model.forecast.compression import Content, at_most_compressed, compressed
@@ -89,11 +99,6 @@ _SCRIPT_BYTES = {False: 240, True: 320}
 _INSTALLER_BYTES = {False: 4, True: 2}
 _PYC_PATH_BYTES = len("__pycache__/.cpython-311.pyc,,\n")
 _MARGIN_IMAGE_BYTES, _MARGIN_DISK_BYTES = 1024, 2 * BLOCK_BYTES
-# What uv keeps of each package besides its files, pages of the index and metadata: 280 to 500 kB were measured.
-_UV_NOTES_LOW_BYTES, _UV_NOTES_BYTES, _UV_NOTES_HIGH_BYTES = 100_000, 360_000, 900_000
-# What pip's cache adds to each archive: headers of the answer and directories; and the pages of the index.
-_PIP_CACHE_EXTRA_BYTES = 5 * BLOCK_BYTES
-_PIP_PAGE_BYTES = 60_000
 # Compressed as one layer by compressed in wheels, in per cent: small files share what repeats in them.
 # Source: 45 wheels of 14 kB to 40 MB.
 _OF_SMALL, _OF_LARGE = (50, 89, 106), (96, 100, 102)
@@ -168,6 +173,8 @@ def installed(
     compiles: bool,
     cache: CacheKind = CacheKind.NONE,
     copies: bool = False,
+    poetry: bool = False,
+    pages: UvPages = UvPages.SMALL,
     assumed_bytes: int = 500_000_000,
     here: Collection[str] = (),
 ) -> Installation:
@@ -186,12 +193,23 @@ def installed(
     from_source = [built(each, assumed_bytes) for each in archives]
     unpacked = total(_unpacked_disk(each) for each in contents)
     fetched = total(piece.download for piece in pieces)
-    cacheable = total(_cacheable(piece, each) for piece, each in zip(pieces, contents, strict=True))
+    cacheable = total(cacheable_of(piece, each) for piece, each in zip(pieces, contents, strict=True))
     if uv:
         files = total(_spread_of(each, each.content_bytes) for each in contents)
-        kept, transient = _uv_needs(files, unpacked, len(contents), cache, copies=copies)
+        # A directory is no link.
+        again = unpacked if copies or cache is CacheKind.MOUNTED else _directories(contents)
+        kept, transient = uv_needs(files, again, len(contents), pages, cache, copies=copies)
+    elif poetry:
+        kept, transient = poetry_needs(fetched + total(piece.download for piece in from_source), len(contents), cache)
     else:
-        kept, transient = _pip_needs(fetched, cacheable, len(contents), cache)
+        rejected = rejected_needs(lock.rejected, assumed_bytes)
+        passed_over = total(piece.download for piece in rejected)
+        pieces, fetched = [*pieces, *rejected], fetched + passed_over
+        # One server has them all.
+        if any(each.cacheable is not False for each in contents):
+            cacheable += passed_over
+        cacheable += total(cacheable_source(piece) for piece in from_source)
+        kept, transient = pip_needs(fetched, cacheable, len(contents), cache)
     return Installation(
         pieces=tuple(sorted((*pieces, *from_source), key=lambda piece: -piece.disk.likely_bytes)),
         cache=kept,
@@ -231,8 +249,8 @@ def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compile
         image += compiled.image
         disk += compiled.disk + exactly(contents.bytecode_directory_bytes + in_blocks(record))
     if contents.exact:
-        image += _around(added, contents.content_bytes // 1000 + _MARGIN_IMAGE_BYTES)
-        disk += _around((1 + contents.console_scripts) * BLOCK_BYTES, disk.likely_bytes // 500 + _MARGIN_DISK_BYTES)
+        image += around(added, contents.content_bytes // 1000 + _MARGIN_IMAGE_BYTES)
+        disk += around((1 + contents.console_scripts) * BLOCK_BYTES, disk.likely_bytes // 500 + _MARGIN_DISK_BYTES)
     return WrittenBytes(
         name=f"{wheel.name} {wheel.version}",
         # The margin of a tiny wheel is larger than the wheel.
@@ -286,11 +304,6 @@ def _figures(estimate: Estimate) -> tuple[int, int, int]:
     return estimate.low_bytes, estimate.likely_bytes, estimate.high_bytes
 
 
-def _around(count_bytes: int, margin_bytes: int) -> Estimate:
-    """Return a figure that is known but for a margin: small files that an installer writes, blocks of large ones."""
-    return spread(count_bytes - margin_bytes, count_bytes, count_bytes + margin_bytes, Grade.EXACT)
-
-
 def _spread_of(contents: WheelContents, count_bytes: int) -> Estimate:
     """Return a figure of a wheel with what is known of it: exact where it was read, else a ratio of its size."""
     if contents.exact:
@@ -307,6 +320,10 @@ def _unseen(contents: WheelContents) -> Estimate:
     return assumed(max(_UNSEEN_BYTES, heaviest([wheel.name], for_cpu="+cpu" in wheel.version)))
 
 
+def _directories(contents: Sequence[WheelContents]) -> Estimate:
+    return total(spread(0, each.directory_bytes, each.directory_bytes, Grade.EXACT) for each in contents)
+
+
 def _unpacked_disk(contents: WheelContents) -> Estimate:
     return _spread_of(contents, contents.block_bytes + contents.directory_bytes)
 
@@ -318,48 +335,6 @@ def _download(size_bytes: int | None, contents: WheelContents) -> Estimate:
         return _unseen(contents)
     unpacked = contents.content_bytes
     return spread(unpacked // RATIO_HIGH, unpacked // RATIO_LIKELY, unpacked, Grade.UNKNOWN)
-
-
-def _pip_needs(
-    fetched: Estimate, cacheable: Estimate, archives: int, cache: CacheKind
-) -> tuple[WrittenBytes, Estimate]:
-    """Return what pip keeps and needs on top: every archive waits in the temporary directory until the end.
-
-    What it keeps in its cache is what the server of an archive allows to be kept.
-
-    Source: pip 23.2 and 26.3, measured: the transient of ``torch==2.3.1`` is within 0.04 % of the sum of its wheels.
-    """
-    transient = fetched + _around(archives * BLOCK_BYTES, fetched.likely_bytes // 100)
-    if cache is CacheKind.NONE or not cacheable.high_bytes:
-        return WrittenBytes(name="pip cache"), transient
-    extra = archives * (_PIP_CACHE_EXTRA_BYTES + _PIP_PAGE_BYTES)
-    disk = cacheable + spread(0, extra, 3 * extra, cacheable.grade)
-    image = disk if cache is CacheKind.IN_LAYER else NOTHING
-    return WrittenBytes(
-        name="pip cache", image=image, disk=disk, compressed=compressed(image, Content.PACKED)
-    ), transient
-
-
-def _uv_needs(
-    files: Estimate, unpacked: Estimate, archives: int, cache: CacheKind, *, copies: bool
-) -> tuple[WrittenBytes, Estimate]:
-    """Return what uv keeps and needs on top: links cost nothing, a cache elsewhere holds every file again."""
-    notes = spread(
-        archives * _UV_NOTES_LOW_BYTES, archives * _UV_NOTES_BYTES, archives * _UV_NOTES_HIGH_BYTES, Grade.EXACT
-    )
-    doubled = copies or cache is CacheKind.MOUNTED
-    if cache is CacheKind.NONE:
-        return WrittenBytes(name="uv cache"), notes + unpacked if doubled else notes
-    image = notes + (files if doubled else NOTHING) if cache is CacheKind.IN_LAYER else NOTHING
-    disk = notes + (unpacked if doubled else NOTHING)
-    return WrittenBytes(name="uv cache", image=image, disk=disk, compressed=compressed(image)), NOTHING
-
-
-def _cacheable(piece: WrittenBytes, contents: WheelContents) -> Estimate:
-    """Return what of an archive pip may keep in its cache."""
-    if contents.cacheable is None:
-        return spread(0, piece.download.likely_bytes, piece.download.high_bytes, piece.download.grade)
-    return piece.download if contents.cacheable else NOTHING
 
 
 def _inodes(contents: WheelContents, *, compiles: bool) -> int:

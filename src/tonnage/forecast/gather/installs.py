@@ -13,6 +13,9 @@ from msgspec.structs import replace
 from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.costs.base_layers import python_named, site_packages, target_of
 from tonnage.forecast.costs.copied_image_files import perhaps
+from tonnage.forecast.costs.fetched_archives import fetched
+from tonnage.forecast.costs.installer_caches import kept_if_allowed
+from tonnage.forecast.costs.source_builds import built_projects
 from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.gather.context import failure_of
@@ -23,20 +26,21 @@ from tonnage.forecast.gather.unresolved import remember, unresolved
 from tonnage.forecast.gather.visible_files import Made
 from tonnage.forecast.requirements.chains import chains
 from tonnage.model.forecast.compression import Content
-from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
-from tonnage.model.forecast.installs import CacheKind
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed
+from tonnage.model.forecast.installs import CacheKind, Installer
 from tonnage.model.forecast.sized_effects import Aside, PiecePart, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tonnage.forecast.costs.wheel_installs import Installation
     from tonnage.forecast.gather.context import Diagnostics
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.forecast.gather.stage_python import Installed, StagePython
     from tonnage.forecast.gather.visible_files import StageFiles
     from tonnage.model.forecast.effects import PythonRemove
     from tonnage.model.forecast.installs import PythonInstall
-    from tonnage.model.forecast.python_lock import Lock, ResolveRequest, Sdist, Target, Wheel
+    from tonnage.model.forecast.python_lock import Lock, ResolveRequest, Sdist, Target, Wheel, WheelContents
     from tonnage.model.forecast.recipe import InstructionEnvironment
     from tonnage.model.forecast.requirements import Requirement
 
@@ -80,7 +84,7 @@ def install_deed(
         request = knowing(request, there, renewed=_renewed(effect, lines))
         lock = lock_of(effect, request, target, files, lookups)
         fresh, perhaps_there = missing(lock, there)
-        contents = lookups.contents(fresh, request)
+        contents = [kept_if_allowed(each, request.trusted_hosts) for each in lookups.contents(fresh, request)]
     except TonnageError as error:
         said.failures.append(failure_of(error, effect, lines, said.root))
         said.broken |= isinstance(error, UsageError) and not (effect.conditional or effect.forgiven)
@@ -99,7 +103,7 @@ def install_deed(
     elif effect.unread:
         said.notes.append(f"{name}: not understood: {' '.join(effect.unread)}")
     if effect.downloads_only:
-        return _downloaded(effect, lock, request, place, files, projects, assume_bytes)
+        return _downloaded(effect, lock, request, contents, place, files, projects, assume_bytes)
     replaced = record(python.present.setdefault(place, {}), lock, request, certain=not effect.conditional)
     found = installed(
         fresh,
@@ -108,26 +112,43 @@ def install_deed(
         compiles=effect.compiles,
         cache=effect.cache.kind,
         copies=effect.link_mode not in _LINKED,
+        poetry=effect.installer is Installer.POETRY,
+        pages=python.uv_pages(lock),
         assumed_bytes=assume_bytes,
         here=local.names,
     )
     brought = chains(lock, lines, "" if lines else asking_file(effect, files))
     writes = [_placed(piece, place, brought.get(piece.name.partition(" ")[0], ())) for piece in found.pieces]
     writes = [perhaps(piece) if piece.name in perhaps_there else piece for piece in writes]
-    projects += effect.project_itself and not effect.project_editable
-    writes += [_small_project(effect, place)] * projects
+    writes += [_small_project(effect, place)] * local.projects
+    writes += built_projects(effect, _built(effect, lines, files), place)
     writes += _unread(effect, place, assume_bytes)
+    done = _with_cache(replace(found, pieces=tuple(writes)), effect, fresh)
+    gone = tuple((place, piece) for piece in replaced)
+    done = replace(done, uninstalls=gone, sets_aside=effect.installer is Installer.PIP)
+    return with_terms(done, effect, request, lock, contents, lines, place)
+
+
+def _with_cache(found: Installation, effect: PythonInstall, fresh: Lock) -> SizedEffect:
+    """Return what was found, with the cache where it is left."""
+    writes = found.pieces
     asides: tuple[Aside, ...] = ()
     if found.cache.disk.high_bytes and effect.cache.kind is CacheKind.MOUNTED:
         asides = (_beside(effect, found.cache, fresh),)
     elif found.cache.disk.high_bytes:
-        writes.append(replace(found.cache, place=effect.cache.directory, source="kept in the layer"))
+        writes = (*writes, replace(found.cache, place=effect.cache.directory, source="kept in the layer"))
     transient = NOTHING if effect.temporary_mounted and not effect.installer.is_uv else found.transient
-    gone = tuple((place, piece) for piece in replaced)
-    return with_terms(
-        SizedEffect(writes=tuple(writes), transient=transient, asides=asides, uninstalls=gone),
-        effect, request, lock, contents, lines, place,
-    )  # fmt: skip
+    return SizedEffect(writes=writes, transient=transient, asides=asides)
+
+
+def _built(effect: PythonInstall, lines: Sequence[Requirement], files: StageFiles) -> dict[str, bool]:
+    """Return the directories of projects that are built, and whether each is only linked to its sources."""
+    found = {each.location: each.editable for each in lines if is_project(each, files)}
+    project = files.text(f"{effect.project_directory.rstrip('/')}/pyproject.toml") or ""
+    # Without a backend it is no package for uv.
+    if effect.project_itself and (effect.installer is not Installer.UV_SYNC or "[build-system]" in project):
+        found[effect.project_directory] = effect.project_editable
+    return found
 
 
 def _not_resolved(
@@ -152,14 +173,16 @@ def _beside(effect: PythonInstall, cache: WrittenBytes, fresh: Lock) -> Aside:
     return Aside(key=key, name=cache.name, disk=cache.disk)
 
 
-def uninstalled(effect: PythonRemove, python: StagePython) -> tuple[tuple[str, str], ...]:
-    """Return what is removed of what an earlier install wrote: its directory, and its name among the pieces."""
+def uninstalled(effect: PythonRemove, python: StagePython) -> SizedEffect:
+    """Return what is removed of what an earlier install wrote; uv sets nothing aside before."""
     version = python.environments.get(effect.virtual_environment, "") or python.version
     target = target_of(version, python.platform, python.distribution)
     if target is None:
-        return ()
+        return SizedEffect()
     place = site_packages(target.python, effect.virtual_environment, user_home="")
-    return tuple((place, piece) for piece in python.uninstall(effect.packages, place, certain=not effect.conditional))
+    gone = python.uninstall(effect.packages, place, certain=not effect.conditional)
+    uninstalls = tuple((place, piece) for piece in gone)
+    return SizedEffect(uninstalls=uninstalls, sets_aside=not effect.command.startswith("uv "))
 
 
 def _renewed(effect: PythonInstall, lines: Sequence[Requirement]) -> frozenset[str] | None:
@@ -229,6 +252,7 @@ def _downloaded(
     effect: PythonInstall,
     lock: Lock,
     request: ResolveRequest,
+    contents: Sequence[WheelContents],
     place: str,
     files: StageFiles,
     projects: int,
@@ -247,14 +271,8 @@ def _downloaded(
     for other in lock.others:
         bound = assumed(max(assume_bytes, heaviest([other.name])))
         pieces.append(WrittenBytes.of_size(other.requirement, place, bound, other.reason, download=bound))
-    for wheel in archives:
-        size = assumed(assume_bytes) if wheel.size_bytes is None else exactly(wheel.size_bytes)
-        pieces.append(
-            WrittenBytes.of_size(
-                wheel.filename or wheel.name, place, size, "the index", download=size, content=Content.PACKED
-            )
-        )
-    return SizedEffect(writes=tuple(pieces))
+    found = fetched(lock, contents, place, effect.cache.kind, assume_bytes)
+    return _with_cache(replace(found, pieces=(*pieces, *found.pieces)), effect, lock)
 
 
 def _unread(effect: PythonInstall, place: str, assume_bytes: int) -> list[WrittenBytes]:

@@ -14,17 +14,22 @@ from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement
 
 from tonnage.forecast.costs.copied_image_files import any_covers, covers, moved
+from tonnage.forecast.costs.installer_caches import UvPages
+from tonnage.forecast.costs.removals import takes_bytecode
 from tonnage.forecast.python.parsing import requirement
 from tonnage.forecast.requirements.lines import normal_name
-from tonnage.model.forecast.python_lock import Other, Wheel
+from tonnage.model.forecast.python_lock import LockOrigin, Other, Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from tonnage.model.forecast.base_image import Distribution
+    from tonnage.model.forecast.effects import Remove
     from tonnage.model.forecast.python_lock import Lock, ResolveRequest, Sdist
 
 _DEFAULT, _ELSEWHERE = "", "elsewhere"
+# The version of uv that keeps small pages of an index; 0.13.0 does not.
+_SMALL_PAGES = (0, 13, 9)
 
 
 class Installed(Struct, frozen=True):
@@ -90,6 +95,23 @@ class StagePython(Struct):
         """Forget what is installed in directories that are removed."""
         for place in [each for each in self.present if any_covers(paths, each)]:
             del self.present[place]
+
+    def lose(self, effect: Remove) -> None:
+        """Forget what a command removes; the next installer that runs writes its own bytecode again."""
+        if effect.found:
+            self.ran = self.ran and not takes_bytecode(effect, "/usr/local/lib")
+        elif not effect.conditional:
+            self.forget(effect.paths)
+
+    def uv_pages(self, lock: Lock) -> UvPages:
+        """Return how uv keeps pages of an index for what it resolved to."""
+        if lock.origin is LockOrigin.FILE:
+            return UvPages.NONE
+        found = [each.version for names in self.present.values() if (each := names.get("uv")) is not None]
+        numbers = [tuple(int(part) for part in version.split(".") if part.isdigit()) for version in found]
+        if not numbers:
+            return UvPages.UNKNOWN
+        return UvPages.SMALL if min(numbers) >= _SMALL_PAGES else UvPages.LARGE
 
     def uninstall(self, names: Iterable[str], place: str, *, certain: bool) -> tuple[str, ...]:
         """Forget distributions of a directory; what they are called among the pieces of a layer."""

@@ -313,9 +313,9 @@ class BuildAnalysis:
                         below.files.made |= files.made
                         below.files.unknown += files.unknown[len(below.files.unknown) :]
                 case PythonRemove() if effect.packages:
-                    installs[number] = SizedEffect(uninstalls=uninstalled(effect, python))
-                case Remove() if not (effect.found or effect.conditional):
-                    python.forget(effect.paths)
+                    installs[number] = uninstalled(effect, python)
+                case Remove():
+                    python.lose(effect)
                 case Opaque():
                     below.opaque = below.opaque or effect.command
                 case Download() | Unpack() | WriteFile() if effect.address:
@@ -325,11 +325,13 @@ class BuildAnalysis:
                     if why:
                         told = why if effect.address in why else f"{effect.address}: {why}"
                         self._said.notes.append(f"{effect.place}: {told}")
+        apt = base.apt if base is not None else None
         return InstructionEffects(
             installs=installs,
             packages=self._packages(done, base, platform, step),
             sizes=sizes,
-            keeps_debs=base is not None and base.apt is not None and base.apt.keeps_debs,
+            keeps_debs=apt is not None and apt.keeps_debs,
+            keeps_caches=apt is None or apt.keeps_caches,
             assume_bytes=bound,
         )
 

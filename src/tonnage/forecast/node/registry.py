@@ -42,6 +42,8 @@ _REFUSED = frozenset({401, 403, 407, 429})
 _LARGEST = 1 << 34
 # What is kept of one file beside its bytes is half a block; one file in five has a directory of its own.
 _BLOCK = 4096
+# 65 packages of express with 1,698 files took 4.3 MB and 9.6 MB of disk; few large files make a package large.
+_SMALL_BYTES = 1_500_000
 
 
 class _Dist(Struct, frozen=True, rename="camel"):
@@ -210,8 +212,11 @@ def _size(told: _Told) -> NodeSize:
 
 
 def _blocks(likely: int, high: int | None = None) -> Estimate:
-    """Return what files take whose number nobody knows."""
-    return Estimate(likely // 3, likely * 6 // 5 + _BLOCK, 2 * (high or likely) + 4 * _BLOCK, Grade.DECLARED)
+    """Return what files take whose number nobody knows: the smaller a package is, the smaller its files are."""
+    small = min(likely, _SMALL_BYTES)
+    # A file of one byte takes two blocks of 512 bytes in an archive, and one of 4 KiB on a disk.
+    most = (high or likely) + 3 * min(high or likely, 2 * _SMALL_BYTES)
+    return Estimate(likely // 3, likely * 6 // 5 + small + _BLOCK, most + 8 * _BLOCK, Grade.DECLARED)
 
 
 def _packed(unpacked: int) -> Estimate:

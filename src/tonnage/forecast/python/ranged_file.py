@@ -218,7 +218,7 @@ class RangedFile(io.RawIOBase):
             and (reply.length_bytes or 0) not in range(1, TAIL_BYTES)
         ):
             reply = self._by_its_size(reply)
-        self._cacheable = may_be_kept(self._url, reply.headers)
+        self._cacheable = may_be_kept(reply.headers)
         if reply.status == _WHOLE:
             self._take_whole(reply, reply.length_bytes if reply.length_bytes is not None else size_bytes)
             return
@@ -261,12 +261,13 @@ class RangedFile(io.RawIOBase):
         return reply.body
 
 
-def may_be_kept(url: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether pip would keep an answer in its cache: from ``https`` with an ETag always, else by its age."""
-    if not url.startswith("https://"):
-        return False
+def may_be_kept(headers: Mapping[str, str]) -> bool:
+    """Tell whether pip would keep an answer in its cache: with an ETag always, else by its age.
+
+    Source: ``CacheController.cache_response`` in pip 23.2 and 26.3.
+    """
     control = {part.strip().lower() for part in headers.get("cache-control", "").split(",")}
-    if "no-store" in control:
+    if "no-store" in control or "*" in headers.get("vary", ""):
         return False
     aged = any(part.startswith("max-age=") and part != "max-age=0" for part in control)
     return "etag" in headers or ("date" in headers and (aged or "expires" in headers))

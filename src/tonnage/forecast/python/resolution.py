@@ -20,13 +20,14 @@ import hashlib
 import re
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from tonnage.addresses import shown
@@ -37,14 +38,24 @@ from tonnage.forecast.python.parsing import requirement, specifiers
 from tonnage.forecast.python.permitted import check_servers
 from tonnage.forecast.python.pylock import in_words
 from tonnage.forecast.python.ranged_file import Servers
+from tonnage.forecast.python.rejected_versions import rejected_versions, with_a_choice
 from tonnage.forecast.python.resolver_lines import encoded, holding, sorted_out
-from tonnage.forecast.python.source_archives import archive_at, needed_by, versions_asked_for
+from tonnage.forecast.python.source_archives import (
+    archive_at,
+    needed_by,
+    suits,
+    taken_from,
+    unread_archive,
+    versions_asked_for,
+)
 from tonnage.forecast.python.uv_messages import failure, without_wheels
 from tonnage.forecast.python.wheels import keep_local, read_metadata
-from tonnage.model.forecast.python_lock import OF_CONTEXT, Lock, LockOrigin, Other, Sdist, Wheel
+from tonnage.model.forecast.python_lock import OF_CONTEXT, Lock, LockOrigin, Sdist, Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from packaging.requirements import Requirement
 
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.web.client import Web
@@ -53,7 +64,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.source_archives import SourceArchives
     from tonnage.forecast.python.uv import Uv
-    from tonnage.model.forecast.python_lock import ResolveRequest, SourceContents, Target
+    from tonnage.model.forecast.python_lock import Other, Rejected, ResolveRequest, SourceContents, Target
 
 _KIND = "lock-6"
 _FRESH_S = 86400.0
@@ -145,11 +156,8 @@ def _key(request: ResolveRequest, target: Target, access: IndexAccess) -> str:
 
 
 def _earlier(kept: DiskCache, key: str) -> Lock | None:
-    content = kept.read(_KIND, key)
-    if content is None:
-        return None
     try:
-        return msgspec.msgpack.decode(content, type=Lock)
+        return msgspec.msgpack.decode(kept.read(_KIND, key) or b"", type=Lock)
     except msgspec.MsgspecError:
         return None
 
@@ -194,7 +202,7 @@ def _ask(asked: _Asked) -> Lock:
     unread = [each for each in here if each.url and each.url not in direct.stand_ins]
     sources = [each for each in unread if each in named and not urldefrag(each.url or "").url.endswith(".whl")]
     # A checkout that a constraint names comes in place of what the index offers under that name, as what is not read.
-    checkouts = {each.name: each for each in (*elsewhere, *map(_unread, unread)) if each.name}
+    checkouts = {each.name: each for each in (*elsewhere, *map(unread_archive, unread)) if each.name}
     solving = _Question(
         named=[each for each in named if each not in unread],
         limits=[each for each in limits if each not in unread],
@@ -229,7 +237,24 @@ def _ask(asked: _Asked) -> Lock:
         machine_notes=machine_notes(access, offline=asked.offline),
         origin=LockOrigin.LAST_KNOWN if asked.offline else LockOrigin.RESOLVED,
     )
-    return _as_built(asked, lock)
+    return replace(_as_built(asked, lock), rejected=_rejected(asked, solving, lock))
+
+
+def _rejected(asked: _Asked, now: _Question, lock: Lock) -> tuple[Rejected, ...]:
+    """Return what pip looks at and does not take; uv asks for metadata alone."""
+    request = replace(asked.request, dependencies=False)
+    left_out, named = now.asked_for(request, now.speaking)
+    free = with_a_choice(named) if asked.request.dependencies and request.best_of_all_indexes else []
+    if not free:
+        return ()
+    newest = asked.uv.resolve(
+        request, asked.target, asked.access, free, now.limits, excluded=left_out, stand_ins=now.direct.stand_ins,
+        within_s=asked.web.resolver_s(), offline=asked.offline, cancel=asked.cancel,
+    )  # fmt: skip
+    if not isinstance(newest, Lock):
+        return ()
+    listed = partial(asked.archives.listed, access=asked.access, indexes=_indexes(asked))
+    return rejected_versions(lock, newest, (*named, *now.limits), listed)
 
 
 class _Question(Struct, kw_only=True):
@@ -254,21 +279,25 @@ class _Question(Struct, kw_only=True):
     speaking: dict[str, Sdist] = {}
     contents: dict[str, SourceContents] = {}
 
+    def asked_for(self, request: ResolveRequest, besides: Iterable[str] = ()) -> tuple[set[str], list[Requirement]]:
+        """Return what is left out, by name, and what is asked for without it."""
+        left_out = {*self.checkouts, *self.built, *besides, *map(canonicalize_name, request.left_out)}
+        return left_out, [each for each in self.named if canonicalize_name(each.name) not in left_out]
+
 
 def _solved(asked: _Asked, now: _Question) -> Lock:
     """Ask until nothing without a wheel is left."""
     while True:
-        left_out = {*now.checkouts, *now.built, *map(canonicalize_name, asked.request.left_out)}
+        left_out, named = now.asked_for(asked.request)
         answer = asked.uv.resolve(
-            asked.request, asked.target, asked.access,
-            [each for each in now.named if canonicalize_name(each.name) not in left_out], now.limits,
-            overrides=[*now.offered, *(_taken_from(each, now.named) for each in now.speaking.values())],
+            asked.request, asked.target, asked.access, named, now.limits,
+            overrides=[*now.offered, *(taken_from(each, now.named) for each in now.speaking.values())],
             excluded=left_out, stand_ins=now.direct.stand_ins, within_s=asked.web.resolver_s(), offline=asked.offline,
             cancel=asked.cancel,
         )  # fmt: skip
         if isinstance(answer, Lock):
             lines = [line for each in _needed(asked, answer.wheels).values() for line in each] if now.speaking else []
-            others = {name for name, each in now.speaking.items() if not _suits(each, lines, asked.target)}
+            others = {name for name, each in now.speaking.items() if not suits(each, lines, asked.target)}
             if not others:
                 return answer
             _build(now, {name: now.speaking.pop(name) for name in others})
@@ -305,28 +334,6 @@ def _build(now: _Question, archives: Mapping[str, Sdist]) -> None:
         for line in () if contents is None else contents.requires:
             with suppress(InvalidRequirement):
                 now.named = [*now.named, requirement(line)]
-
-
-def _unread(wanted: Requirement) -> Other:
-    """Return what stands for an archive that is not handed over."""
-    return Other(
-        name=canonicalize_name(wanted.name),
-        requirement=shown(wanted.url or ""),
-        reason="It is named by its address, and what it needs cannot be read, or comes from further addresses",
-    )
-
-
-def _taken_from(archive: Sdist, named: Iterable[Requirement]) -> Requirement:
-    """Return the requirement of a source archive by its address."""
-    extras = sorted({extra for each in named if canonicalize_name(each.name) == archive.name for extra in each.extras})
-    return Requirement(f"{archive.name}[{','.join(extras)}] @ {encoded(archive.url)}")
-
-
-def _suits(archive: Sdist, needed: Iterable[Requirement], target: Target) -> bool:
-    """Whether a source archive is what wheels need: no other version, and without extras."""
-    lines = [each for each in holding(needed, target) if canonicalize_name(each.name) == archive.name]
-    versions = versions_asked_for(archive.name, lines, target)
-    return versions.contains(archive.version, prereleases=True) and not any(each.extras for each in lines)
 
 
 def _built_from(asked: _Asked, name: str, version: str, lines: Iterable[Requirement]) -> Sdist | None:

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import msgspec
 from msgspec import Struct
-from packaging.requirements import InvalidRequirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
@@ -25,15 +25,13 @@ from tonnage.addresses import shown, without_user
 from tonnage.errors import CannotFetchError
 from tonnage.forecast.gather.single_flight import SingleFlight
 from tonnage.forecast.python.parsing import requirement, sdist_name, specifiers, version
-from tonnage.forecast.python.resolver_lines import holding
+from tonnage.forecast.python.resolver_lines import encoded, holding
 from tonnage.lazily import regex
-from tonnage.model.forecast.python_lock import Sdist
+from tonnage.model.forecast.python_lock import Other, Sdist
 from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-    from packaging.requirements import Requirement
 
     from tonnage.adapters.web.client import Web
     from tonnage.adapters.web.disk_cache import DiskCache
@@ -144,6 +142,12 @@ class SourceArchives:
         pages = (self._asked(name, access, index) for index in indexes)
         return [each.url for page in pages for each in offers(page.address, page.body, is_json=page.is_json)]
 
+    def listed(self, name: str, access: IndexAccess, indexes: Iterable[str]) -> tuple[list[str], bool]:
+        """Return the addresses of all files, and whether each index that has some offers their metadata apart."""
+        pages = [page for page in (self._asked(name, access, index) for index in indexes) if page.body]
+        apart = all(b"core-metadata" in page.body or b"dist-info-metadata" in page.body for page in pages)
+        return self.addresses(name, access, indexes), bool(pages) and apart
+
     def refusing(self, name: str, access: IndexAccess, indexes: Iterable[str]) -> str:
         """Return the index that refuses to tell what it has of a project; empty where none does."""
         pages = ((index, self._asked(name, access, index)) for index in indexes)
@@ -251,6 +255,28 @@ def versions_asked_for(name: str, lines: Iterable[Requirement], target: Target) 
     for asked in holding((each for each in lines if canonicalize_name(each.name) == canonicalize_name(name)), target):
         allowed &= asked.specifier
     return allowed
+
+
+def unread_archive(wanted: Requirement) -> Other:
+    """Return what stands for an archive that is not handed over."""
+    return Other(
+        name=canonicalize_name(wanted.name),
+        requirement=shown(wanted.url or ""),
+        reason="It is named by its address, and what it needs cannot be read, or comes from further addresses",
+    )
+
+
+def taken_from(archive: Sdist, named: Iterable[Requirement]) -> Requirement:
+    """Return the requirement of a source archive by its address."""
+    extras = sorted({extra for each in named if canonicalize_name(each.name) == archive.name for extra in each.extras})
+    return Requirement(f"{archive.name}[{','.join(extras)}] @ {encoded(archive.url)}")
+
+
+def suits(archive: Sdist, needed: Iterable[Requirement], target: Target) -> bool:
+    """Whether a source archive is what wheels need: no other version, and without extras."""
+    lines = [each for each in holding(needed, target) if canonicalize_name(each.name) == archive.name]
+    versions = versions_asked_for(archive.name, lines, target)
+    return versions.contains(archive.version, prereleases=True) and not any(each.extras for each in lines)
 
 
 def needed_by(metadata: bytes) -> tuple[Requirement, ...]:

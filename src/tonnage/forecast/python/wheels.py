@@ -206,7 +206,9 @@ def _remembered(wheel: Wheel, kept: DiskCache, *, offline: bool) -> WheelContent
     # What was read for the resolver a moment ago is not of earlier.
     reading = known.reading if kept.is_new(_KIND, _key(wheel)) else Reading.REMEMBERED
     found = replace(wheel, size_bytes=size_bytes, metadata_bytes=known.wheel.metadata_bytes)
-    return replace(known, wheel=found, reading=reading)
+    # Another server of the same wheel may let installers keep it or not.
+    cacheable = known.cacheable if urlsplit(known.wheel.url).netloc == urlsplit(wheel.url).netloc else None
+    return replace(known, wheel=found, reading=reading, cacheable=cacheable)
 
 
 def _read(wheel: Wheel, servers: Servers) -> WheelContents:

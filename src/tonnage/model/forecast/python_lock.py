@@ -106,6 +106,7 @@ class ResolveRequest(Struct, frozen=True, kw_only=True):
         prereleases: Whether pre-releases are welcome everywhere.
         only_binary: Names that may not come from source; ``:all:`` for all.
         no_binary: Names that may not come as wheels; ``:all:`` for all.
+        trusted_hosts: Hosts of which pip keeps what comes without encryption; nobody is asked in another way for that.
         exclude_newer: Date before which an archive must have been uploaded; empty for none.
         resolution: ``highest``, ``lowest`` or ``lowest-direct``.
         torch_backend: uv's choice of PyTorch index: ``cpu``, ``cu121``; empty for none.
@@ -127,6 +128,7 @@ class ResolveRequest(Struct, frozen=True, kw_only=True):
     only_binary: tuple[str, ...] = ()
     no_binary: tuple[str, ...] = ()
     require_hashes: bool = False
+    trusted_hosts: tuple[str, ...] = ()
     exclude_newer: str = ""
     resolution: str = "highest"
     torch_backend: str = ""
@@ -220,6 +222,22 @@ class Other(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Rejected(Struct, frozen=True, kw_only=True):
+    """Newer versions of a package that were passed over, because what they need does not fit.
+
+    Args:
+        version: The newest of them.
+        size_bytes: What the wheel of one takes; None where nobody told it.
+        metadata_apart: The index offers what they need beside the wheels.
+    """
+
+    name: str
+    version: str
+    count: int
+    size_bytes: int | None
+    metadata_apart: bool = False
+
+
 class LockOrigin(StrEnum):
     """Where a lock comes from."""
 
@@ -238,6 +256,7 @@ class Lock(Struct, frozen=True, kw_only=True):
         others: What has no bytes that can be known.
         requested: Normalised names that were asked for, not just needed by others.
         needs: Pairs of names: the first needs the second. Not all of them need be known.
+        rejected: What a resolver looks at that asks for the newest version first.
         notes: What the resolver remarked, and where the result may differ from what the installer does.
         machine_notes: What holds for every set that is resolved here and now: settings of this machine, its network.
         origin: Where it comes from; ``last known`` when the index could not be reached.
@@ -250,6 +269,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     others: tuple[Other, ...] = ()
     requested: tuple[str, ...] = ()
     needs: tuple[tuple[str, str], ...] = ()
+    rejected: tuple[Rejected, ...] = ()
     notes: tuple[str, ...] = ()
     machine_notes: tuple[str, ...] = ()
     origin: LockOrigin = LockOrigin.RESOLVED

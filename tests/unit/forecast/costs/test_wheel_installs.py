@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from tonnage.forecast.costs.installer_caches import UvPages
 from tonnage.forecast.costs.wheel_installs import RATIOS, bytecode, installed
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.forecast.installs import CacheKind
@@ -12,6 +13,7 @@ from tonnage.model.forecast.python_lock import Lock, Other, Reading, Sdist, Targ
 
 if TYPE_CHECKING:
     from tonnage.forecast.costs.wheel_installs import Installation
+    from tonnage.model.forecast.estimate import Estimate
 
 PY311 = Target(python="3.11")
 CONTENT, BLOCKS, DIRECTORIES, FETCHED = 90_000_017, 91_004_928, 409_600, 30_000_011
@@ -54,9 +56,22 @@ def test_pip_needs_every_archive_on_top_of_what_it_keeps() -> None:
     assert told.disk.grade is Grade.EXACT
 
 
+@pytest.mark.parametrize("cache", [CacheKind.IN_LAYER, CacheKind.NONE])
+def test_a_cache_of_uv_has_directories_of_its_own_and_the_pages_that_its_version_keeps(cache: CacheKind) -> None:
+    def beside(pages: UvPages) -> Estimate:
+        told = cost(contents(), uv=True, cache=cache, pages=pages)
+        return told.cache.disk if cache is CacheKind.IN_LAYER else told.transient
+
+    assert DIRECTORIES < beside(UvPages.NONE).likely_bytes < DIRECTORIES + 50_000
+    assert DIRECTORIES + 100_000 < beside(UvPages.SMALL).likely_bytes < beside(UvPages.SMALL).high_bytes < 2_000_000
+    assert beside(UvPages.LARGE).high_bytes == beside(UvPages.UNKNOWN).high_bytes > 12_000_000
+    grades = [beside(each).grade for each in UvPages]
+    assert grades == [Grade.EXACT, Grade.EXACT, Grade.DECLARED, Grade.DECLARED]
+
+
 def test_uv_needs_no_more_than_notes_on_top_of_what_it_keeps() -> None:
     told = cost(contents(), uv=True)
-    assert told.transient.likely_bytes < 1_000_000
+    assert told.transient.likely_bytes < 1_000_000 + DIRECTORIES
     assert told.disk.likely_bytes == cost(contents()).disk.likely_bytes
 
 
@@ -68,6 +83,13 @@ def test_pips_cache_keeps_every_archive(cache: CacheKind, in_image: int, on_disk
     assert told.cache.image.likely_bytes == pytest.approx(in_image, rel=0.01)
     assert told.cache.disk.likely_bytes == pytest.approx(on_disk, rel=0.01)
     assert told.transient.likely_bytes == pytest.approx(FETCHED, rel=1e-3)
+
+
+def test_poetry_keeps_every_archive_whatever_its_server_says_and_installs_from_there() -> None:
+    told = cost(contents(cacheable=False), cache=CacheKind.IN_LAYER, poetry=True)
+    assert told.cache.image.likely_bytes == FETCHED
+    assert told.cache.disk.likely_bytes == pytest.approx(FETCHED, rel=0.01)
+    assert told.transient.high_bytes == 0
 
 
 def test_what_a_server_does_not_let_pip_keep_is_not_in_its_cache() -> None:

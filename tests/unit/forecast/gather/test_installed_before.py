@@ -86,3 +86,19 @@ def test_an_environment_that_is_removed_satisfies_nothing(forecast: Forecast) ->
     made = "RUN python -m venv /v && /v/bin/pip install --no-cache-dir reader==2.0\n"
     found = forecast(f"{made}RUN rm -rf /v && python -m venv /v && /v/bin/pip install --no-cache-dir reader==2.0")
     assert found.steps[-1].image.likely_bytes > NEW
+
+
+@pytest.mark.parametrize("command", ["install --no-cache-dir reader==2.0", "uninstall -y reader"])
+def test_pip_copies_what_it_uninstalls_of_an_earlier_layer_until_it_is_done(forecast: Forecast, command: str) -> None:
+    old = "RUN pip install --no-cache-dir reader==1.0"
+    later, together, by_uv = (
+        forecast(lines).steps[-1].transient.likely_bytes
+        for lines in (
+            f"{old}\nRUN pip {command}",
+            f"{old} && pip {command}",
+            f"{old}\nRUN uv pip {command.replace('-dir', '').replace('-y', '--system')}",
+        )
+    )
+    assert later == pytest.approx(OLD, rel=0.05)
+    assert together == pytest.approx(OLD, rel=0.05)
+    assert by_uv < OLD // 2

@@ -184,3 +184,22 @@ def test_more_requirements_than_are_looked_up_are_assumed_and_can_be_built(tmp_p
     assert found.steps[-1].disk.grade is Grade.UNKNOWN
     assert found.steps[-1].disk.high_bytes >= 500_000_000
     assert any("more than 10,000 requirements" in each for each in found.failures)
+
+
+def test_npm_asks_for_packages_whose_lock_does_not_say_where_they_lie_and_keeps_what_it_hears(tmp_path: Path) -> None:
+    kept = []
+    for address in ("", "https://registry.example.org/typescript/-/typescript-5.4.0.tgz"):
+        package = {"version": "5.4.0"} | ({"resolved": address} if address else {})
+        project(tmp_path, LOCK | {"packages": {"": {}, "node_modules/typescript": package}})
+        step = last(tmp_path, "WORKDIR /app", "COPY package*.json ./", "RUN npm ci")
+        assert step.download.grade is not Grade.EXACT
+        assert "compile cache of Node.js" in {each.name for each in step.contributors}
+        kept.append(next(each.disk for each in step.contributors if each.name == "cache of npm"))
+    assert kept[0].high_bytes > kept[1].high_bytes + 5_000_000
+
+
+def test_the_caches_of_npm_are_gone_where_they_are_cleaned(tmp_path: Path) -> None:
+    project(tmp_path)
+    cleaned = last(tmp_path, "WORKDIR /app", "COPY package*.json ./", "RUN npm ci && npm cache clean --force")
+    assert "cache of npm" not in {each.name for each in cleaned.contributors}
+    assert cleaned.transient.likely_bytes > 3_000_000

@@ -118,3 +118,20 @@ def test_files_of_two_wheels_at_one_path_are_counted_once(parted: Index, tmp_pat
 def test_what_another_instruction_removes_stays(forecast: Forecast) -> None:
     found = forecast(f"RUN pip install --no-cache-dir beside torch==2.3.1\nRUN rm -rf {SITE}/reader")
     assert found.image.likely_bytes > NEW + BESIDE
+
+
+@pytest.mark.parametrize(
+    ("removal", "again"),
+    [
+        ("find /usr/local -name '*.pyc' -delete", True),
+        ("find / -type d -name __pycache__ -exec rm -rf {} +", True),
+        ("find / -name '*.pyo' -delete", False),
+        ("find /srv -name '*.pyc' -delete", False),
+    ],
+)
+def test_pip_writes_its_own_bytecode_again_where_that_was_deleted(
+    parted: Index, tmp_path: Path, removal: str, *, again: bool
+) -> None:
+    found = forecasting(parted.url, tmp_path)(f"RUN {INSTALL}\nRUN {removal}\nRUN pip install --no-cache-dir first")
+    own = [piece for piece in found.steps[-1].contributors if "bytecode of pip" in piece.name]
+    assert bool(own) is again

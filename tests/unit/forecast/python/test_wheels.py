@@ -315,27 +315,39 @@ def test_the_same_wheel_twice_is_read_once(server: FileServer, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("scheme", "headers", "cacheable"),
+    ("headers", "cacheable"),
     [
-        ("https", {}, False),
-        ("https", {"etag": "x"}, True),
-        ("http", {"etag": "x"}, False),
-        ("https", {"cache-control": "max-age=365000000, immutable, public", "date": "today"}, True),
-        ("https", {"cache-control": "no-store", "etag": "x"}, False),
-        ("https", {"cache-control": "max-age=0", "date": "today"}, False),
-        ("https", {"expires": "tomorrow", "date": "today"}, True),
+        ({}, False),
+        ({"etag": "x"}, True),
+        ({"etag": "x", "vary": "*"}, False),
+        ({"etag": "x", "vary": "Accept-Encoding"}, True),
+        ({"cache-control": "max-age=365000000, immutable, public", "date": "today"}, True),
+        ({"cache-control": "no-store", "etag": "x"}, False),
+        ({"cache-control": "max-age=0", "date": "today"}, False),
+        ({"expires": "tomorrow", "date": "today"}, True),
     ],
 )
-def test_whether_pip_may_keep_a_wheel_is_what_its_server_says(
-    scheme: str, headers: dict[str, str], *, cacheable: bool
+def test_whether_pip_may_keep_a_wheel_is_what_its_server_says(headers: dict[str, str], *, cacheable: bool) -> None:
+    assert may_be_kept(headers) is cacheable
+
+
+@pytest.mark.parametrize(("headers", "cacheable"), [({"ETag": "x"}, True), ({}, False)])
+def test_whether_an_answer_may_be_kept_is_remembered(
+    server: FileServer, tmp_path: Path, headers: dict[str, str], *, cacheable: bool
 ) -> None:
-    assert may_be_kept(f"{scheme}://files.example.org/a.whl", headers) is cacheable
-
-
-def test_an_answer_that_may_not_be_kept_is_remembered_as_such(server: FileServer, tmp_path: Path) -> None:
     content = large_wheel()
-    wheel = wheel_at(server.add("/headers.whl", content, headers={"ETag": "x"}), content)
-    assert read(wheel, cache=tmp_path).contents[0].cacheable is False
+    wheel = wheel_at(server.add("/headers.whl", content, headers=headers), content)
+    assert read(wheel, cache=tmp_path).contents[0].cacheable is cacheable
+    told = read(wheel, cache=tmp_path)
+    assert told.requests == 0
+    assert told.contents[0].cacheable is cacheable
+
+
+def test_what_one_server_says_of_keeping_a_wheel_holds_for_no_other(server: FileServer, tmp_path: Path) -> None:
+    content = large_wheel()
+    read(wheel_at(server.add("/mirror.whl", content), content), cache=tmp_path)
+    elsewhere = wheel_at("https://files.example.org/mirror.whl", content)
+    assert read(elsewhere, cache=tmp_path).contents[0].cacheable is None
 
 
 def test_two_readers_of_one_cache_do_each_other_no_harm(server: FileServer, tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""What apt and dpkg write once more in a layer above the one that has it: caches, and lists of what is there. Pure.
+
+An install after an update in the same instruction writes over what that left; in a later one it stands beside it.
+
+Source: Docker 20.10 and 26.1 with images of Debian 12, measured.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tonnage.model.forecast.compression import Content
+from tonnage.model.forecast.effects import AptInstall, AptUpdate
+from tonnage.model.forecast.estimate import NOTHING
+from tonnage.model.forecast.sized_effects import WrittenBytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.forecast.debian_package import AptForecast
+    from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.sized_effects import SizedEffect
+
+CACHES = "/var/cache/apt"
+
+
+def with_caches(sized: SizedEffect, effects: Sequence[AnyEffect], brought: AptForecast | None) -> SizedEffect:
+    """Return what the last of some commands does, with the cache that it writes anew where an earlier layer has it."""
+    *before, effect = effects
+    installs = isinstance(effect, AptInstall) and not effect.downloads_only
+    if brought is None or not installs or any(isinstance(each, AptInstall | AptUpdate) for each in before):
+        return sized
+    size = brought.caches.share(1, 2)
+    if not size.high_bytes:
+        return sized
+    # What is written anew lies beside the old one then, and not on top.
+    transient = NOTHING if sized.transient == size else brought.debs
+    piece = WrittenBytes.of_size("apt's caches, once more", CACHES, size, "usual size", content=Content.TEXT)
+    return replace(sized, writes=(*sized.writes, piece), transient=transient)
