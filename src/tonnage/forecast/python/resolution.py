@@ -123,8 +123,7 @@ def resolve(
 
 
 def _known_or_asked(asked: _Asked, now_s: float) -> Lock:
-    web, kept = asked.web, asked.kept
-    key = _key(asked.request, asked.target, asked.access)
+    web, kept, key = asked.web, asked.kept, _key(asked.request, asked.target, asked.access)
     earlier = _earlier(kept, key)
     fresh_s = float("inf") if _is_settled(asked.request) else _FRESH_S
     if earlier is not None and (web.offline or now_s - earlier.resolved_s < fresh_s):

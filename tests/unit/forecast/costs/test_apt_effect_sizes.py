@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, sized_effects
@@ -9,6 +11,9 @@ from tonnage.model.forecast.debian_package import AptForecast, Chosen
 from tonnage.model.forecast.effects import AptInstall, AptRemove, AptUpdate
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, total
 from tonnage.model.stack import Place
+
+if TYPE_CHECKING:
+    from tonnage.model.forecast.effects import AnyEffect
 
 DEBS = Estimate(2_000_003, 2_000_003, 2_000_003, Grade.DECLARED)
 CACHES = Estimate(68_000_000, 80_000_000, 92_000_000, Grade.DECLARED)
@@ -30,7 +35,7 @@ def install(
     effect = AptInstall(
         command="apt-get install nginx", place=PLACE, packages=("nginx",), downloads_only=downloads_only
     )
-    effects = [UPDATE, effect] if updated else [effect]
+    effects: list[AnyEffect] = [UPDATE, effect] if updated else [effect]
     found = InstructionEffects(packages={len(effects) - 1: brought}, keeps_debs=keeps_debs)
     sized = sized_effects(effects, found)[-1]
     return sized.transient, total(piece.disk for piece in sized.writes if "caches" in piece.name)
