@@ -244,16 +244,15 @@ def _rejected(asked: _Asked, now: _Question, lock: Lock) -> tuple[Rejected, ...]
     request = replace(asked.request, dependencies=False)
     left_out, named = now.asked_for(request, now.speaking)
     free = with_a_choice(named) if asked.request.dependencies and request.best_of_all_indexes else []
-    if not free:
-        return ()
-    newest = asked.uv.resolve(
+    # Its pages were fetched a moment ago.
+    newest = free and asked.uv.resolve(
         request, asked.target, asked.access, free, now.limits, excluded=left_out, stand_ins=now.direct.stand_ins,
-        within_s=asked.web.resolver_s(), offline=asked.offline, cancel=asked.cancel,
+        within_s=asked.web.resolver_s(), offline=True, cancel=asked.cancel,
     )  # fmt: skip
     if not isinstance(newest, Lock):
         return ()
-    listed = partial(asked.archives.listed, access=asked.access, indexes=_indexes(asked))
-    return rejected_versions(lock, newest, (*named, *now.limits), listed)
+    pages = partial(asked.archives.listed, access=asked.access, indexes=_indexes(asked))
+    return rejected_versions(lock, newest, (*named, *now.limits), pages)
 
 
 class _Question(Struct, kw_only=True):
