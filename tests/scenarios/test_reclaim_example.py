@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from tests.real_engine import RealEngine
     from tests.scenarios.driving import Project
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.slow,
+    pytest.mark.long("a whole example takes minutes, and test_reclaim_ways.py fills a disk with less"),
+    pytest.mark.timeout(600),
+]
 HELLO = Path(__file__).resolve().parents[2] / "examples" / "hello" / "compose.yaml"
 
 
@@ -63,7 +68,6 @@ def test_hello_makes_room_for_itself_among_images_of_a_stack_that_is_gone(
     assert "hello/model:latest" in deploy_among_others(real, project_on(real), HELLO)
 
 
-@pytest.mark.long("it builds on the disk what another test builds, and takes two minutes")
 def test_the_vision_stack_makes_room_for_itself_as_well(
     engine_factory: Callable[[int], RealEngine], project_on: Callable[[RealEngine], Project], tmp_path: Path
 ) -> None:

@@ -63,7 +63,7 @@ def test_the_one_beside_has_no_label_variable_or_name_by_which_it_is_reached(pro
     with watching(looks(project, "web")) as seen:
         project.deploy()
     beside = [each for look in seen.seen for each in look if each["Name"].endswith("-web-candidate")]
-    assert beside
+    assert any(each["State"]["Running"] for each in beside)
     for each in beside:
         config = each["Config"]
         assert config["Labels"]["traefik.enable"] == "false"
@@ -73,7 +73,8 @@ def test_the_one_beside_has_no_label_variable_or_name_by_which_it_is_reached(pro
         assert config["Hostname"] != "harbour"
         for network in each["NetworkSettings"]["Networks"].values():
             names = {*(network["Aliases"] or ()), *(network.get("DNSNames") or ())}
-            assert not names & {"web", "api.internal", "harbour"}
+            # Compose 1.29 makes it with the name of its service, and takes that off before it starts.
+            assert each["State"]["Status"] == "created" or not names & {"web", "api.internal", "harbour"}
     final = project.engine.details("web")
     assert final["Config"]["Labels"].items() >= LABELS.items()
     assert "VIRTUAL_HOST=web.example.org" in final["Config"]["Env"]
