@@ -52,7 +52,6 @@ def at_once(project: Project, events: str) -> int:
     return most
 
 
-@pytest.mark.each_engine
 def test_three_images_are_made_at_once_above_the_reserve(project: Project) -> None:
     mount = project.real.mount
     reserve_bytes = 50_000_017

@@ -139,6 +139,7 @@ def test_with_clean_up_images_are_in_the_registry_and_the_disk_is_as_before(
 
 
 @pytest.mark.parametrize(("service", "names"), [("all", {"api", "web", "worker"}), ("web", {"web"})])
+@pytest.mark.long("the same job as with clean-up, but for its last step")
 def test_without_clean_up_images_and_containers_stay(
     project: Project, runner: Runner, pushed: Path, service: str, names: set[str]
 ) -> None:
