@@ -290,13 +290,11 @@ def _forget(
     Args:
         everything: The builder makes all instructions anew, and images are made of other bytes then.
     """
-    for step in steps:
-        keys = {each.key for each in step.holdings}
-        if everything and step.key.startswith(MADE):
-            removed = {*removed, *keys}
-        if keys <= set(removed):
-            seen.work.discard(step.key)
-    seen.holdings.difference_update(removed)
+    gone = set(removed)
+    if everything:
+        gone.update(each.key for step in steps if step.key.startswith(MADE) for each in step.holdings)
+    seen.work.difference_update(step.key for step in steps if all(each.key in gone for each in step.holdings))
+    seen.holdings -= gone
 
 
 def cached_bytes(inventory: Inventory) -> int:
