@@ -58,7 +58,7 @@ def test_written_files_are_current_and_written_once(tmp_path: Path, capsys: Capt
     assert world.run("ci", "github", "--check") == 0
     capsys.readouterr()
     assert world.run("ci", "github", "--write") == 0
-    assert capsys.readouterr().err.count(": current") == 2
+    assert capsys.readouterr().out.count(": current") == 2
 
 
 def test_other_figures_alone_make_no_file_stale(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_the_selected_builder_is_forecast_used_and_cleaned(project: Project, bui
     assert kept_bytes <= told["disk_bytes"]["high"] * 1.01
     assert project.engine.cache() == {}
     assert any("head -c" in each for each in _records(project).values())
-    assert f"builder {builder}: " in project.tonnage("status").stderr
+    assert f"builder {builder}: " in project.tonnage("status").stdout
 
     # The next build finds what this one has left, and adds next to nothing.
     records, before = _records(project), _available(project)

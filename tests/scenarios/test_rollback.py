@@ -136,7 +136,7 @@ def test_a_version_that_compose_started_is_gone_back_to_after_the_first_deploy(p
     project.deploy()
     assert page_inside(project, "app") == "two"
     plan = project.tonnage("plan", "--rollback")
-    assert "rollback to v1, with the present configuration" in plan.stderr
+    assert "rollback to v1, with the present configuration" in plan.stdout
     back = project.tonnage("rollback")
     assert back.exit_code == 0, back.stderr
     assert page_inside(project, "app") == "one"

@@ -134,11 +134,11 @@ def test_images_on_shared_wheels_hold_what_those_hold_that_were_built_alone(stac
         assert layers(stack, image)[: len(below)] == below, deployed.stderr
         assert differing(files(stack, f"alone-{name}"), files(stack, image)) == []
         assert frozen(stack, f"alone-{name}") == frozen(stack, image)
-    assert "nothing to do" in stack.tonnage("plan").stderr
+    assert "nothing to do" in stack.tonnage("plan").stdout
 
     # One that is built alone stands on the same image.
     (stack.directory / "api" / "main.py").write_text("import flask\nprint('again')\n")
-    assert shared in stack.tonnage("plan").stderr
+    assert shared in stack.tonnage("plan").stdout
     stack.deploy()
     assert shared_names(stack) == [shared]
 

@@ -47,12 +47,12 @@ def test_mounted_files_go_with_the_stack_and_only_what_changed_goes_again(
     project.web("web", "web 1", ports=["18090:8080"], volumes=["./pages:/www:ro", "./state:/state"])
 
     planned = project.tonnage("plan", "--to", to)
-    assert "send-files: brings 3 files" in planned.stderr
+    assert "send-files: brings 3 files" in planned.stdout
     first = project.tonnage("deploy", "--to", to)
     assert first.exit_code == 0, first.stderr
     assert page(project.real.address, 18090) == "sent 1"
     assert (there / "pages" / "below" / "deep.html").read_text() == "deep"
-    assert project.tonnage("plan", "--to", to).stderr.count("send-files") == 0
+    assert project.tonnage("plan", "--to", to).stdout.count("send-files") == 0
 
     (there / "state" / "counter").write_text("41")
     (state / "counter").write_text("17 from here")

@@ -125,7 +125,7 @@ def _show_files(session: Session, files: Sequence[WrittenFile]) -> None:
 
 def _show_states(session: Session, states: Mapping[Path, str]) -> None:
     for path, state in states.items():
-        session.say(f"{visible_in_line(path)}: {state}")
+        session.show(f"{visible_in_line(path)}: {state}")
     if session.json:
         files = [{"path": str(path), "state": state} for path, state in states.items()]
         session.print_document("files", {"files": files})

@@ -84,7 +84,7 @@ def command(
     if session.json:
         session.print_document("forecast", forecast_form(answer.stack, answer.fits, answer.deploy, answer.remedies))
     elif options.explain:
-        session.say(
+        session.show(
             explain_text(next(each for each in services if each.service == options.explain), width=session.width)
         )
     else:
@@ -92,7 +92,7 @@ def command(
             answer.stack, answer.fits, width=session.width, disk_known=answer.disk_known, deploy=answer.deploy,
             remedies=answer.remedies,
         )  # fmt: skip
-        session.say(text)
+        session.show(text)
     for note in answer.notes:
         session.say(f"note: {note}")
     broken = ", ".join(each.service for each in services if each.broken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,15 @@ from tonnage.errors import (
     EngineUnreachableError,
     LockHeldError,
     StalePlanError,
+    TonnageError,
     UsageError,
 )
 from tonnage.escapes import visible_in_line
 from tonnage.flows.requests import ReclaimRequest, typed_value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
     from tonnage.model.reclaim.outcome import ReclaimReport
@@ -100,7 +104,7 @@ def command(
             report, begin, end = wait_for_space(session.ports, flags.host, request.mount, wait_bytes), "", ""
         if report is not None:
             available = format_bytes(report.choice.available_bytes)
-            session.say(f"{begin}{visible_in_line(report.mount)} has {available} available{end}")
+            session.show(f"{begin}{visible_in_line(report.mount)} has {available} available{end}")
             _print_form(session, report)
             return
     if background:
@@ -111,12 +115,31 @@ def command(
             return
     from tonnage.flows.reclaim import reclaim  # noqa: PLC0415
 
-    report = reclaim(session.ports, flags, request, tell=session.say, confirm=lambda name: _confirm(session, name))
+    with _shown_as_long_as_it_is_read(session) as tell:
+        report = reclaim(
+            session.ports, flags, request, tell=tell, note=session.say, confirm=lambda name: _confirm(session, name)
+        )
     _print_form(session, report)
     if report.failure is not None:
         raise report.failure
     if report.done is None and report.choice.chosen:
-        session.say("nothing was removed; add --yes to remove what is shown")
+        session.show("nothing was removed; add --yes to remove what is shown")
+
+
+@contextlib.contextmanager
+def _shown_as_long_as_it_is_read(session: Session) -> Iterator[Callable[[str], None]]:
+    """Show texts; what was begun is ended and journalled, also when nobody reads any more what came of it."""
+    unread: list[Exception] = []
+
+    def tell(text: str) -> None:
+        try:
+            session.show(text)
+        except (BrokenPipeError, TonnageError) as error:
+            unread.append(error)
+
+    yield tell
+    if unread:
+        raise unread[0]
 
 
 def _print_form(session: Session, report: ReclaimReport) -> None:

@@ -1,7 +1,7 @@
 """One invocation of the command: where its output goes and what it may reach.
 
-Standard output carries JSON only, when it was asked for; everything for people goes to standard error, and nothing does
-but through :mod:`tonnage.escapes`.
+Answers go to standard output: as text for people, or as JSON where it was asked for. Progress, notes and errors go to
+standard error. Nothing of strangers goes to either but through :mod:`tonnage.escapes`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 LOG_WIDTH = 100
 """Columns for tables where there is no terminal."""
+
+
+def _shown(text: str) -> str:
+    from tonnage.addresses import redacted  # noqa: PLC0415 - help does without it
+    from tonnage.escapes import shortened, visible  # noqa: PLC0415 - help does without it
+
+    return shortened(visible(redacted(text)))
 
 
 class Session:
@@ -59,16 +66,15 @@ class Session:
 
     @property
     def width(self) -> int:
-        """Columns for tables."""
+        """Columns for tables: those of the terminal that one of the streams is, also where a pager reads the other."""
         columns = self.ports.environment.get("COLUMNS", "")
         if columns.isdecimal() and int(columns) > 0:
             return int(columns)
-        if not self.stderr.isatty():
-            return LOG_WIDTH
-        try:
-            return os.get_terminal_size(self.stderr.fileno()).columns or LOG_WIDTH
-        except OSError:
-            return LOG_WIDTH
+        for stream in (self.stdout, self.stderr):
+            if stream.isatty():
+                with contextlib.suppress(OSError):
+                    return os.get_terminal_size(stream.fileno()).columns or LOG_WIDTH
+        return LOG_WIDTH
 
     @property
     def ascii_only(self) -> bool:
@@ -76,13 +82,19 @@ class Session:
         return not (self.stderr.encoding or "").lower().replace("-", "").startswith("utf")
 
     def say(self, text: str) -> None:
-        """Write text for people; where nobody can read it any more, that changes nothing else."""
-        from tonnage.addresses import redacted  # noqa: PLC0415 - help does without it
-        from tonnage.escapes import shortened, visible  # noqa: PLC0415 - help does without it
-
+        """Write progress, a note or an error; where nobody can read it any more, that changes nothing else."""
         with contextlib.suppress(OSError):
-            self.stderr.write(shortened(visible(redacted(text))) + "\n")
+            self.stderr.write(_shown(text) + "\n")
             self.stderr.flush()
+
+    def show(self, text: str) -> None:
+        """Write what people asked for to standard output; nothing where JSON was asked for.
+
+        Raises:
+            TonnageError: Standard output cannot be written.
+        """
+        if not self.json:
+            self._print(_shown(text))
 
     def print_document(self, kind: str, form: Mapping[str, object]) -> None:
         """Write one JSON document for programs.
@@ -100,7 +112,7 @@ class Session:
         if self.json:
             self.print_document(kind, form())
         else:
-            self.say(text())
+            self.show(text())
 
     def print_failure(self, form: Mapping[str, object]) -> None:
         """Write a failure for programs: as the last event of a stream, or as the one document.

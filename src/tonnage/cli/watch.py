@@ -65,15 +65,15 @@ def _shower(session: Session, wanted: DesiredState) -> Iterator[Callable[[Snapsh
         yield lambda seen: session.print_document(
             "status", status_form(seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services)
         )
-    elif session.terminal:
+    elif session.stdout.isatty() and session.terminal:
         from rich.console import Console  # noqa: PLC0415
 
         from tonnage.views.text.status import InPlace  # noqa: PLC0415
 
-        with InPlace(Console(file=session.stderr), stack=wanted.stack, services=wanted.services) as view:
+        with InPlace(Console(file=session.stdout), stack=wanted.stack, services=wanted.services) as view:
             yield lambda seen: view.show(seen.inventory, seen.reserves)
     else:
         from tonnage.views.text.layout import joined  # noqa: PLC0415
         from tonnage.views.text.status import watch_lines  # noqa: PLC0415
 
-        yield lambda seen: session.say(joined(watch_lines(seen.inventory, seen.reserves)))
+        yield lambda seen: session.show(joined(watch_lines(seen.inventory, seen.reserves)))

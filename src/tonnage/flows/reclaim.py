@@ -49,12 +49,14 @@ def reclaim(
     request: ReclaimRequest,
     *,
     tell: Callable[[str], None] = lambda _text: None,
+    note: Callable[[str], None] = lambda _text: None,
     confirm: Callable[[str], bool] = lambda _name: True,
 ) -> ReclaimReport:
     """Reclaim.
 
     Args:
-        tell: Is told what is chosen, what comes of each removal, and what stays.
+        tell: Is told what is chosen, what comes of each removal, and how it ended.
+        note: Is told what else there is to know.
         confirm: Is asked with the stack's name before everything that may go is removed.
 
     Returns:
@@ -79,7 +81,7 @@ def reclaim(
         plan = saved.plan
     earlier = _Earlier()
     for look in itertools.count(1):
-        found = _once(ports, flags, request, plan, earlier, tell, confirm, last=look >= _LOOKS)
+        found = _once(ports, flags, request, plan, earlier, tell, note, confirm, last=look >= _LOOKS)
         if isinstance(found, ReclaimReport):
             return found
         earlier, target_bytes = found
@@ -102,6 +104,7 @@ def _once(
     plan: Plan | None,
     earlier: _Earlier,
     tell: Callable[[str], None],
+    note: Callable[[str], None],
     confirm: Callable[[str], bool],
     *,
     last: bool,
@@ -116,18 +119,18 @@ def _once(
         choice = _decide(context, request, plan)
         tell(choice_text(choice, mount=context.mount))
         if context.trouble is not None:
-            tell(note_text(context.trouble))
+            note(note_text(context.trouble))
         if not request.yes:
             short = "All that may go would not be enough."
             failure = _too_little(context, choice, choice.short_bytes, why=short) if choice.short_bytes else None
             return ReclaimReport(mount=context.mount, choice=choice, failure=failure)
         if request.everything:
             _confirm(ports, flags, confirm)
-        done = _remove(ports, context, choice, tell)
+        done = _remove(ports, context, choice, tell, note)
     reasons = _reasons(ports, context, done)
     tell(reclaimed_text(done, mount=context.mount, before_bytes=choice.available_bytes))
     for reason in reasons:
-        tell(f"note: {visible_in_line(reason)}")
+        note(f"note: {visible_in_line(reason)}")
     every = (*earlier.removals, *done.removals)
     # What could not go is not tried again, so a look after such a one always has less to choose from.
     refused = any(each.error is not None for each in done.removals)
@@ -193,7 +196,11 @@ def _confirm(ports: ReclaimPorts, flags: StackFlags, confirm: Callable[[str], bo
 
 
 def _remove(
-    ports: ReclaimPorts, context: ReclaimContext, choice: ReclaimChoice, tell: Callable[[str], None]
+    ports: ReclaimPorts,
+    context: ReclaimContext,
+    choice: ReclaimChoice,
+    tell: Callable[[str], None],
+    note: Callable[[str], None],
 ) -> Reclaimed:
     if context.read_only and choice.chosen:
         raise CannotReclaimError(
@@ -230,10 +237,10 @@ def _remove(
             clock=ports.clock,
         )
         for said in removal.give_names_back() if removal is not None else ():
-            tell(f"note: {visible_in_line(said)}")
+            note(f"note: {visible_in_line(said)}")
         journal.finish(done)
-        for note in journal.notes:
-            tell(f"note: {visible_in_line(note)}")
+        for said in journal.notes:
+            note(f"note: {visible_in_line(said)}")
     if signals.number:
         gone = sum(each.error is None for each in done.removals)
         raise InterruptedRunError(signals.number, f"stopped; {gone} things were removed before")

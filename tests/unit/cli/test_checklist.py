@@ -50,7 +50,7 @@ def test_without_a_stack_there_is_no_checklist(world: World, capsys: Captured) -
 def test_people_read_it_below_the_checks(world: World, capsys: Captured) -> None:
     world.run("doctor")
 
-    told = capsys.readouterr().err
+    told = capsys.readouterr().out
     assert "\nchecklist of " in told
     assert "  tonnage rehearse --disk 14GB" in told
 

@@ -19,7 +19,7 @@ Captured = pytest.CaptureFixture[str]
 def test_a_log_is_explained_with_the_disk_of_the_engine(world: World, capsys: Captured) -> None:
     assert world.run("explain", str(LOGS / "full" / "buildkit-pip.log")) == 0
 
-    told = capsys.readouterr().err
+    told = capsys.readouterr().out
     assert "was full: pip could not write" in told
     assert "available of 14.0 GB" in told
     assert "\n    tonnage deploy" in told
@@ -30,12 +30,12 @@ def test_without_engine_and_stack_a_log_is_explained_all_the_same(world: World, 
     (world.directory / "compose.yaml").write_text("services: [")
 
     assert world.run("explain", str(LOGS / "full" / "tar.log")) == 0
-    assert "the disk was full: tar could not write" in capsys.readouterr().err
+    assert "the disk was full: tar could not write" in capsys.readouterr().out
 
 
 def test_a_log_without_a_sign_says_so(world: World, capsys: Captured) -> None:
     assert world.run("explain", str(LOGS / "nothing" / "df.log")) == 0
-    assert "nothing in it is known" in capsys.readouterr().err
+    assert "nothing in it is known" in capsys.readouterr().out
 
 
 def test_the_json_form_has_its_symptoms(world: World, capsys: Captured) -> None:
@@ -51,7 +51,7 @@ def test_a_log_may_come_from_a_pipe(world: World, capsys: Captured, monkeypatch:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"gzip: stdout: No space left on device\n\xff")))
 
     assert world.run("explain", "-") == 0
-    assert "tar could not write" in capsys.readouterr().err
+    assert "tar could not write" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["none.log", "."])

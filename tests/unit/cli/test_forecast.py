@@ -208,7 +208,7 @@ def test_commands_of_a_finding_stand_alone_and_sentences_end_between_words(
 
     assert world.run("forecast", "web") == 0
 
-    lines = capsys.readouterr().err.splitlines()
+    lines = capsys.readouterr().out.splitlines()
     assert "    --index-url https://own.example.org/simple" in lines
     assert "    lower==1.0" in lines
     assert all(len(each) <= 80 or " " not in each.strip() for each in lines)
@@ -234,7 +234,7 @@ def test_what_was_typed_wrongly_is_named(
 def test_people_see_wheels_totals_and_whether_it_fits(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert world.run("forecast", "--disk", "1100MB", "--keep-free", "1GB", "web") == 0
 
-    shown = capsys.readouterr().err
+    shown = capsys.readouterr().out
     assert "does not fit: " in shown
     assert "FROM python:3.11-slim" in shown
 
@@ -242,7 +242,7 @@ def test_people_see_wheels_totals_and_whether_it_fits(world: World, capsys: pyte
 def test_one_service_is_explained_instruction_by_instruction(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert world.run("forecast", "--explain", "web") == 0
 
-    shown = capsys.readouterr().err
+    shown = capsys.readouterr().out
     assert "line 3: RUN pip install --no-cache-dir --no-compile -r requirements.txt" in shown
     assert "upper 3.0" in shown
     assert "zip directory" in shown
@@ -310,7 +310,7 @@ def test_explain_counts_layers_that_services_share_once_as_the_forecast_does(
     at_once_bytes = of_data_root["all_at_once_bytes"]["likely"]
     assert 800_000_000 <= at_once_bytes < 900_000_000
     assert world.run("explain", str(log)) == 0
-    said = " ".join(capsys.readouterr().err.split())
+    said = " ".join(capsys.readouterr().out.split())
     assert f"All 3 at once need {format_bytes(at_once_bytes)}: that fits." in said
     one_bytes = of_data_root["one_after_the_other_bytes"]["likely"]
     assert f"One after the other they need {format_bytes(one_bytes)}: that fits." in said
@@ -351,7 +351,7 @@ def test_a_change_that_cannot_be_forecast_again_is_told_as_such(
 
     assert world.run("forecast", "--disk", "1200MB", "--keep-free", "1GB", "web") == 0
 
-    shown = capsys.readouterr().err
+    shown = capsys.readouterr().out
     assert "does not fit: " in shown
     assert "what would make it fit" in shown
     assert "could not be forecast again" in shown

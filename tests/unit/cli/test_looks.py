@@ -21,8 +21,8 @@ def test_a_plan_is_shown_to_people_and_changes_nothing(world: World, capsys: Cap
     assert world.run("plan") == 0
 
     told = capsys.readouterr()
-    assert told.out == ""
-    assert "web.build" in told.err
+    assert told.err == ""
+    assert "web.build" in told.out
     assert world.simulator.facts.containers() == ()
     assert not (world.directory / "state").exists()
 
@@ -72,9 +72,9 @@ def test_verify_ends_with_5_when_a_service_is_not_there(world: World, capsys: Ca
 
     assert world.run("verify") == 5
 
-    told = capsys.readouterr().err
-    assert "1 of 2 services not healthy: web" in told
-    assert told.count("It has no container.") == 1
+    told = capsys.readouterr()
+    assert "1 of 2 services not healthy: web" in told.err
+    assert (told.out + told.err).count("It has no container.") == 1
 
 
 def test_verify_of_one_service_asks_only_that_one(world: World) -> None:
@@ -100,7 +100,7 @@ def test_status_without_a_compose_file_shows_the_engine(world: World, capsys: Ca
 
     assert world.run("status") == 0
 
-    told = capsys.readouterr().err
+    told = capsys.readouterr().out
     assert "engine 20.10.24" in told
     assert "stack" not in told
 
@@ -112,15 +112,15 @@ def test_containers_of_a_service_that_is_in_no_file_are_named_with_what_removes_
     world.run("deploy")
     capsys.readouterr()
     assert world.run("status") == 0
-    assert "--remove-orphans" not in capsys.readouterr().err
+    assert "--remove-orphans" not in capsys.readouterr().out
     file.write_text(file.read_text().replace("  db:", "  other:").replace("[db]", "[other]"))
 
     assert world.run("status") == 0
-    told = capsys.readouterr().err
+    told = capsys.readouterr().out
     assert "in no file of the stack any more\n  db" in told
     assert "\n  tonnage deploy --remove-orphans" in told
     assert world.run("status", "web") == 0
-    assert "--remove-orphans" not in capsys.readouterr().err
+    assert "--remove-orphans" not in capsys.readouterr().out
     world.run("status", "--json")
     (orphan,) = json.loads(capsys.readouterr().out)["orphans"]
     assert (orphan["service"], orphan["state"]) == ("db", "running")
@@ -173,14 +173,14 @@ def test_a_machine_that_only_cannot_rehearse_is_well(world: World) -> None:
 def test_doctor_shows_each_setting_with_its_origin(world: World, capsys: Captured) -> None:
     assert world.run("doctor", "--settings", "--keep-free", "2GB") == 0
 
-    told = capsys.readouterr().err
+    told = capsys.readouterr().out
     assert "flag (--keep-free)" in told
     assert "default" in told
 
 
 def test_report_without_a_journal_says_so_and_creates_none(world: World, capsys: Captured) -> None:
     assert world.run("report") == 0
-    assert "no runs yet" in capsys.readouterr().err
+    assert "no runs yet" in capsys.readouterr().out
     assert not (world.directory / "state").exists()
 
 

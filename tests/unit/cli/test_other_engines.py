@@ -45,13 +45,13 @@ def test_podman_is_read_and_what_it_does_not_tell_is_said(
 ) -> None:
     world = world_of(tmp_path, "podman")
     assert world.run(*words) == 0
-    assert "note: Podman does not tell of build caches" in capsys.readouterr().err
+    assert "note: Podman does not tell of build caches" in "".join(capsys.readouterr())
 
 
 def test_status_names_podman_and_does_not_say_that_there_is_no_build_cache(tmp_path: Path, capsys: Captured) -> None:
     world = world_of(tmp_path, "podman")
     assert world.run("status") == 0
-    assert "engine Podman 4.3.1 (overlay, podman store)" in capsys.readouterr().err
+    assert "engine Podman 4.3.1 (overlay, podman store)" in capsys.readouterr().out
     assert world.run("status", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["engine"]["image_store"], told["use"]["build_cache"]["bytes"]) == ("podman", None)
@@ -64,7 +64,7 @@ def test_images_of_podman_come_back_by_its_own_command(tmp_path: Path, capsys: C
     world.simulator.clock.sleep(1_000.0)
     world.ports.registries_have = frozenset({f"example.org/base@{pulled.image_id}"})
     assert world.run("reclaim", "--only", "image", "--everything") == 0
-    told = capsys.readouterr().err
+    told = capsys.readouterr().out
     assert "podman pull example.org/base:1" in told
     assert "docker pull" not in told
     assert "podman pull localhost" not in told
@@ -75,7 +75,7 @@ def test_a_store_that_is_not_known_is_read_with_a_note_and_not_built_with(tmp_pa
     world = world_of(tmp_path, "unknown", driver="future", version="31.0.0")
     for words in (("status",), ("forecast",), ("reclaim",)):
         assert world.run(*words) == 0
-        assert "note: the engine keeps images in a way that is not known here" in capsys.readouterr().err
+        assert "note: the engine keeps images in a way that is not known here" in "".join(capsys.readouterr())
     assert world.run("deploy") == 7
     assert "nothing is built or deployed with the engine at unix:///run/simulated.sock" in capsys.readouterr().err
 
@@ -94,7 +94,7 @@ def test_where_containerd_keeps_its_files_is_said_to_be_unknown_with_what_follow
     world = world_of(tmp_path, "containerd", driver="overlayfs", version="29.4.2")
     for words in (("status",), ("forecast",), ("plan",), ("deploy",), ("reclaim",)):
         assert world.run(*words) == 0, words
-        told = " ".join(capsys.readouterr().err.split())
+        told = " ".join("".join(capsys.readouterr()).split())
         assert "where that keeps its files cannot be seen from here" in told, words
         assert "what is written there is neither planned nor guarded" in told, words
 

@@ -52,7 +52,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 def test_without_yes_nothing_is_removed(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert crowded.run("reclaim", "--free", "400MB") == 0
-    shown = capsys.readouterr().err
+    shown = capsys.readouterr().out
     assert "nothing was removed" in shown
     assert not [act for act in crowded.simulator.log if act.startswith("remove")]
 
@@ -264,10 +264,10 @@ def test_a_compose_file_of_another_project_that_cannot_be_understood_keeps_every
     assert "theirs" in said
     assert not [act for act in crowded.simulator.log if act.startswith("remove")]
     assert crowded.run("plan", "--keep-free", "12GB") == 3
-    assert "nothing can be reclaimed for this" in capsys.readouterr().err
+    assert "nothing can be reclaimed for this" in capsys.readouterr().out
     # A plan that fits without reclaiming does not look at other projects.
     assert crowded.run("plan") == 0
-    assert "nothing can be reclaimed for this" not in capsys.readouterr().err
+    assert "nothing can be reclaimed for this" not in capsys.readouterr().out
 
 
 def test_compose_files_that_are_gone_or_are_no_files_are_told(
@@ -279,7 +279,7 @@ def test_compose_files_that_are_gone_or_are_no_files_are_told(
     for files in ("-", "gone.yaml", "pipe.yaml", "/dev/zero"):
         label(crowded, working_dir=str(theirs), config_files=files)
         assert crowded.run("reclaim", "--free", "400MB") == 0
-        assert f"the compose file {files} of theirs is gone" in capsys.readouterr().err
+        assert f"the compose file {files} of theirs is gone" in capsys.readouterr().out
     # It may have another name by now.
     (theirs / "compose.yaml").write_text("services: {worker: {image: 'unused:1'}}\n")
     assert kept(crowded, capsys)["unused:1"] == "worker of the stack theirs is run from it"
@@ -346,7 +346,7 @@ def test_compose_files_of_a_project_that_was_sent_from_here_are_read_here(
     label(crowded, working_dir=str(sent), config_files=str(sent / "stack.yaml"))
     assert "unused:1" not in kept(crowded, capsys)
     assert crowded.run("reclaim") == 0
-    assert f"the compose file {sent / 'stack.yaml'} of theirs is gone" in capsys.readouterr().err
+    assert f"the compose file {sent / 'stack.yaml'} of theirs is gone" in capsys.readouterr().out
     (sent / "stack.yaml").write_text("services: {worker: {image: 'unused:1'}}\n")
     assert kept(crowded, capsys)["unused:1"] == "worker of the stack theirs is run from it"
     assert elsewhere.root.exists()
@@ -395,10 +395,10 @@ def test_enough_for_a_plan_or_on_an_engine_elsewhere_is_told_without_looking_at_
     for target in (("--until", "1MB"), ("--free", "0B"), ("--for", str(plan))):
         capsys.readouterr()
         assert crowded.run("reclaim", *target, "--yes") == 0
-        assert "nothing to do: that much is available" in capsys.readouterr().err
+        assert "nothing to do: that much is available" in capsys.readouterr().out
     assert crowded.run("reclaim", "--wait", "1MB", "-H", "ssh://vm.example.org") == 0
     assert crowded.run("reclaim", "--wait", "13.9GB", "-H", "ssh://vm.example.org") == 4
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert f"{crowded.simulator.disk.mount} has" in said
 
 
@@ -415,6 +415,7 @@ def test_waiting_for_nothing_ends_at_once(crowded: World, capsys: pytest.Capture
 
 def test_the_journal_tells_of_it(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert crowded.run("reclaim", "--free", "400MB", "--yes") == 0
+    assert "500 MB came free" in capsys.readouterr().out
     assert crowded.run("report", "--json") == 0
     run = told(capsys)["runs"][0]
     assert run["purpose"] == "reclaim"
@@ -427,7 +428,7 @@ def test_nothing_of_this_machine_goes_for_an_engine_elsewhere_that_does_not_answ
 ) -> None:
     crowded.ports.reachable = False
     assert crowded.run("reclaim", "-H", "ssh://user@machine", "--free", "1B", "--yes") == 6
-    assert "come free" not in capsys.readouterr().err
+    assert "come free" not in capsys.readouterr().out
 
 
 def test_everything_without_anybody_to_ask_removes_nothing(
@@ -498,7 +499,7 @@ def test_in_containerd_registries_are_asked_for_what_may_be_pulled_again(
     name = f"team/base@{pulled.image_id}"
     crowded.ports.registries_have = frozenset({name})
     assert crowded.run("reclaim", "--only", "image", "--everything") == 0
-    shown = capsys.readouterr().err
+    shown = capsys.readouterr().out
     assert "docker pull team/base:1" in shown
     assert "docker pull training/model" not in shown
     assert {name, f"training/model@{mine.image_id}"} <= set(crowded.ports.asked_for)
@@ -519,6 +520,23 @@ def test_a_container_whose_image_lost_its_name_keeps_nothing_else_from_going(
     simulator.identity = replace(simulator.identity, image_store="containerd")
     simulator.acts.untag("used:1")
     assert crowded.run("reclaim", "--free", "400MB", "--yes") == 0
-    shown = capsys.readouterr().err
+    shown = capsys.readouterr().out
     assert "has lost its name" in shown
     assert "theirs-web-1" in shown
+
+
+def test_what_was_begun_is_ended_when_nobody_reads_it(
+    crowded: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            del text
+            raise BrokenPipeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", Gone())
+        patch.setattr("tonnage.cli.app.let_go_of_output", lambda: None)
+        assert crowded.run("reclaim", "--free", "400MB", "--yes") == 141
+    capsys.readouterr()
+    assert crowded.run("report", "--json") == 0
+    assert told(capsys)["runs"][0]["outcome"] == "done"

@@ -224,6 +224,6 @@ def test_the_report_of_one_service_leaves_the_others_out(world: World, capsys: C
 
     world.run("report", "db")
 
-    told = capsys.readouterr().err
+    told = capsys.readouterr().out
     assert "db.prove" in told
     assert "web.build" not in told

@@ -54,7 +54,7 @@ def test_a_file_opened_later_does_not_become_standard_output(tmp_path: Path) -> 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")  # noqa: PTH110 - a device
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("command", ["report --json", "--help", "plan --help", "--version"])
+@pytest.mark.parametrize("command", ["report", "report --json", "--help", "plan --help", "--version"])
 def test_a_full_disk_behind_standard_output_is_told_as_such(tmp_path: Path, command: str, unbuffered: str) -> None:
     done = _sh(f"t {command} >/dev/full", tmp_path, PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 1
@@ -66,6 +66,16 @@ def test_a_reader_that_leaves_early_is_no_failure_of_the_command(tmp_path: Path)
     done = _sh("t --help | head -n 1", tmp_path)
     assert done.stdout.startswith("Usage: tonnage")
     assert done.stderr == ""
+
+
+def test_answers_go_to_standard_output_and_nothing_else_does(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("tar: x: Cannot write: No space left on device\n")
+    for command in ("report", "report --accuracy", "doctor --settings", "explain log"):
+        done = _sh(f"t {command}", tmp_path)
+        assert (done.returncode, done.stderr) == (0, ""), command
+        assert done.stdout.strip(), command
+    done = _sh("t plan", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_without_a_home_and_in_the_c_locale_messages_are_still_told(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_weights_on_another_machine_are_left_to_it_with_a_note(world: World, fil
 
     assert world.run("plan", "--to", "ssh://ops@vm.example.org/srv/shop") == 0
     note = "the weights of web were not checked: /srv/weights is where the engine is"
-    assert note in capsys.readouterr().err
+    assert note in capsys.readouterr().out
 
 
 def test_weights_in_a_volume_are_left_to_the_service_with_a_note(world: World, file: Path, capsys: Captured) -> None:
@@ -245,4 +245,4 @@ def test_weights_in_a_volume_are_left_to_the_service_with_a_note(world: World, f
     assert world.run("plan", "--json") == 0
     assert note in json.dumps(json.loads(capsys.readouterr().out)["notes"])
     world.run("doctor")
-    assert f"warning weights {note}" in " ".join(capsys.readouterr().err.split())
+    assert f"warning weights {note}" in " ".join(capsys.readouterr().out.split())
