@@ -31,7 +31,7 @@ from tonnage.errors import (
 )
 from tonnage.flows.needed import with_contents, with_needs
 from tonnage.flows.pulls import with_offers
-from tonnage.flows.roots import roots_for_plan
+from tonnage.flows.roots import images_of_stack, roots_for_plan
 from tonnage.flows.stack import read_inputs
 from tonnage.flows.state import journal_path, opened_journal
 from tonnage.model.compose_labels import origin_labels
@@ -177,7 +177,7 @@ def carry_out(
     job = _with_weights(ports, engine, job, tell)
     sweep()
     with (
-        ports.engines.lock(engine, job.wanted.stack.name) as lock,
+        ports.engines.lock(engine, job.wanted.stack.name, images_of_stack(ports, job.wanted.stack)) as lock,
         Journal(journal_path(ports.environment)) as journal,
         CancelOnSignal(on_stop) as signals,
     ):

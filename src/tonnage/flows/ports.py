@@ -169,8 +169,8 @@ class Engines(Protocol):
     def open(self, host: str, *, places: Sequence[tuple[str, str]] = ()) -> AbstractContextManager[EngineAccess]:
         """Reach an engine to change it."""
 
-    def lock(self, engine: Engine, stack: str) -> AbstractContextManager[HeldLock]:
-        """Return the lock of one stack on one engine."""
+    def lock(self, engine: Engine, stack: str, images: Sequence[str] = ()) -> AbstractContextManager[HeldLock]:
+        """Return the lock of one stack on one engine, which tells others which images it needs."""
 
     def ledger(self, engine: Engine, stack: str) -> Ledger:
         """Return what runs of other stacks on the engine tell, for who only looks."""

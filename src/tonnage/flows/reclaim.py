@@ -19,6 +19,7 @@ from tonnage.errors import CannotReclaimError, InterruptedRunError, UsageError
 from tonnage.escapes import visible_in_line
 from tonnage.flows.reclaim_context import missing_bytes_of, reclaim_context
 from tonnage.flows.state import journal_path
+from tonnage.model.deploy.run import RECLAIM
 from tonnage.model.reclaim.candidate import NamedKind
 from tonnage.model.reclaim.outcome import ReclaimReport
 from tonnage.runtime.signals import CancelOnSignal, write_at_once
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from tonnage.runtime.reclaim.engine_removal import EngineRemoval
     from tonnage.runtime.reclaim.journal import ReclaimJournal
 
-_LOCK = "(reclaim)"
-"""No stack can have this name."""
 _LOOKS = 3
 """Looks at most, each with a table of its own, until there is enough; more only while something could not go."""
 
@@ -171,7 +170,7 @@ def _check_kinds(request: ReclaimRequest) -> None:
 
 def _decide(context: ReclaimContext, request: ReclaimRequest, plan: Plan | None) -> ReclaimChoice:
     available_bytes = context.available()
-    missing_bytes = missing_bytes_of(request, plan, available_bytes)
+    missing_bytes = missing_bytes_of(request, plan, available_bytes, context.claimed_bytes)
     if missing_bytes is None:
         return decide_everything(context.findings, available_bytes=available_bytes)
     target_bytes = available_bytes + missing_bytes
@@ -276,8 +275,8 @@ def _engine_removal(ports: ReclaimPorts, context: ReclaimContext, held: contextl
         return None
     from tonnage.runtime.reclaim.engine_removal import EngineRemoval  # noqa: PLC0415
 
-    held.enter_context(ports.engines.lock(context.inventory.engine, _LOCK))
-    return EngineRemoval(context.access.facts, context.access.acts({}, {}, ()), Unwatched())
+    lock = held.enter_context(ports.engines.lock(context.inventory.engine, RECLAIM))
+    return EngineRemoval(context.access.facts, context.access.acts({}, {}, ()), Unwatched(), lock)
 
 
 def _reasons(ports: ReclaimPorts, context: ReclaimContext, done: Reclaimed) -> tuple[str, ...]:

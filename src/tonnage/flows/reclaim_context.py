@@ -10,11 +10,15 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from tonnage.decide.deploy.expectations import claimed_bytes
 from tonnage.decide.reclaim.choice import freed_bytes, narrowed, still_staying, telling_unmatched
 from tonnage.errors import CannotReclaimError, EngineUnreachableError, StalePlanError, UsageError
+from tonnage.model.deploy.run import RECLAIM
 from tonnage.model.offer import with_registries
 from tonnage.model.reclaim.candidate import CandidateKind, Findings, NamedKind, PlaceKind
+from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import EngineAccess, ReclaimPorts
     from tonnage.flows.requests import ReclaimRequest, StackFlags
     from tonnage.model.deploy.plan import Plan
+    from tonnage.model.deploy.run import OtherRun
     from tonnage.model.inventory import Container, Engine, Inventory
     from tonnage.model.reclaim.candidate import Protected, Root, Roots
     from tonnage.model.stack import Stack
@@ -41,6 +46,7 @@ class ReclaimContext(Struct, frozen=True, kw_only=True):
         inventory: What the engine told; None when it did not.
         access: The engine; None when it does not answer.
         trouble: Why the engine does not answer.
+        claimed_bytes: What other runs on the engine may still write.
     """
 
     mount: str
@@ -51,6 +57,7 @@ class ReclaimContext(Struct, frozen=True, kw_only=True):
     inventory: Inventory | None = None
     access: EngineAccess | None = None
     trouble: TonnageError | None = None
+    claimed_bytes: int = 0
 
 
 @contextlib.contextmanager
@@ -84,12 +91,15 @@ def reclaim_context(
             facts = opened.enter_context(ports.engines.facts(flags.host, sizes=True))
             engine = facts.engine()
             _check_engine(engine, request, plan)
-            if (enough := _enough(ports, facts, request, plan)) is not None:
+            others = tuple(ports.engines.ledger(engine, RECLAIM).others())
+            claims_bytes = claimed_bytes(others)
+            if (enough := _enough(ports, facts, request, plan, claims_bytes)) is not None:
                 yield enough
                 return
             from tonnage.runtime.deploy.observe import observe  # noqa: PLC0415 - not where no engine answers
 
             inventory = observe(facts, engine=engine)
+            inventory = replace(inventory, others=others)
             access = opened.enter_context(ports.engines.open(flags.host))
         except EngineUnreachableError as error:
             data_root = ports.engines.usual_data_root(flags.host)
@@ -111,17 +121,27 @@ def reclaim_context(
         available = _gauge(ports, request, access, disk.mount, opened)
         if not inventory.engine.endpoint.startswith("ssh://"):
             kept = _kept(needs.paths) | _mounted(inventory.containers)
-            missing_bytes = missing_bytes_of(request, plan, available())
+            missing_bytes = missing_bytes_of(request, plan, available(), claims_bytes)
             found += _places(ports, request, disk.mount, kept, missing_bytes, earlier, meanwhile)
         yield ReclaimContext(
             mount=disk.mount,
             size_bytes=disk.size_bytes,
             read_only=bool(request.mount) and ports.machine.space(request.mount).read_only,
             available=available,
-            findings=telling_unmatched(found, request.keep),
+            findings=telling_unmatched(found + Findings(notes=_at_work(inventory.others)), request.keep),
             inventory=inventory,
             access=access,
+            claimed_bytes=claims_bytes,
         )
+
+
+def _at_work(others: Iterable[OtherRun]) -> tuple[str, ...]:
+    """Tell of the runs that go on at the engine meanwhile: what is available afterwards is theirs as well."""
+    return tuple(
+        f"{run.shown} is at work on this engine; what it needs stays"
+        + (f", and it may still write {format_bytes(run.claimed_bytes)}" if run.claimed_bytes else "")
+        for run in others
+    )
 
 
 def _of_engine(inventory: Inventory, needs: Roots, request: ReclaimRequest) -> Findings:
@@ -173,11 +193,11 @@ def _check_engine(engine: Engine, request: ReclaimRequest, plan: Plan | None) ->
 
 
 def _enough(
-    ports: ReclaimPorts, facts: EngineFacts, request: ReclaimRequest, plan: Plan | None
+    ports: ReclaimPorts, facts: EngineFacts, request: ReclaimRequest, plan: Plan | None, claims_bytes: int
 ) -> ReclaimContext | None:
     """Return a context without anything in it when nothing is missing: everything else takes longer to look at."""
     disk = ports.machine.space(request.mount) if request.mount else facts.filesystems()[0]
-    missing_bytes = missing_bytes_of(request, plan, disk.available_bytes)
+    missing_bytes = missing_bytes_of(request, plan, disk.available_bytes, claims_bytes)
     if missing_bytes is None or missing_bytes > 0:
         return None
     return ReclaimContext(
@@ -289,8 +309,13 @@ def _check_volumes(inventory: Inventory, request: ReclaimRequest) -> None:
             )
 
 
-def missing_bytes_of(request: ReclaimRequest, plan: Plan | None, available_bytes: int) -> int | None:
+def missing_bytes_of(
+    request: ReclaimRequest, plan: Plan | None, available_bytes: int, claims_bytes: int = 0
+) -> int | None:
     """Return how much more is to be available.
+
+    Args:
+        claims_bytes: What other runs may still write, which a plan has to leave them.
 
     Returns:
         The bytes, negative when there is more than enough; None for everything that may go.
@@ -298,8 +323,8 @@ def missing_bytes_of(request: ReclaimRequest, plan: Plan | None, available_bytes
     if request.until_bytes is not None:
         return request.until_bytes - available_bytes
     if plan is not None:
-        # What has to be available before it begins: the reserve, and the most that it is expected to take.
+        # What has to be available before it begins: the reserve, what is others', and the most that it may take.
         lowest = (step.available_lowest for step in plan.steps)
         taken = [plan.available_bytes - each.low_bytes for each in lowest if each.known]
-        return plan.reserve_bytes + max([0, *taken]) - available_bytes
+        return plan.reserve_bytes + claims_bytes + max([0, *taken]) - available_bytes
     return request.free_bytes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.decide.reclaim.builder_volumes import node_of
-from tonnage.decide.reclaim.protection import JUST_NOW, YOUNG_S
+from tonnage.decide.reclaim.protection import JUST_NOW, YOUNG_S, needed_by
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.flows.state import opened_journal
 from tonnage.model.reclaim.candidate import Builders, Root
@@ -72,7 +72,10 @@ def roots_for_plan(
             plan=plan,
             worthless=worthless(records.leftovers, inventory.cache),
             build_seconds=records.build_seconds.items(),
-            pulls=[Root(name, JUST_NOW) for name in facts.pulled(YOUNG_S)],
+            named=[
+                *(Root(name, JUST_NOW) for name in facts.pulled(YOUNG_S)),
+                *(Root(name, needed_by(run)) for run in inventory.others for name in run.images),
+            ],
             now_s=now_s,
             notes=notes,
         )
@@ -82,6 +85,12 @@ def roots_for_plan(
             builders=_builders(ports, inventory) if here else Builders(unknown=_ELSEWHERE),
             runner=_runner(ports, facts, now_s) if here else None,
         )
+
+
+def images_of_stack(ports: ReclaimPorts, stack: Stack) -> tuple[str, ...]:
+    """Return the names of the images that a stack needs, those that it is built on among them."""
+    needs = needs_of((Project(stack),), (), images_needed=ports.files.images_needed, now_s=0.0)
+    return tuple(dict.fromkeys(root.what for root in needs.images if root.what))
 
 
 def _builders(ports: ReclaimPorts, inventory: Inventory) -> Builders:

@@ -1,7 +1,7 @@
-"""Which other runs work on an engine, and how many bytes each may still write.
+"""Which other runs work on an engine, which images each needs, and how many bytes it may still write.
 
-There is no further file for that: each run writes it into the lock of its stack, and whoever plans reads those of the
-other stacks. What a run claims is taken back with its process, as the lock is.
+There is no further file for that: each run writes it into the lock of its stack, and whoever plans or removes reads
+those of the other stacks. What a run claims is taken back with its process, as the lock is: only what is locked counts.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ import json
 import os
 import stat
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tonnage.model.deploy.run import OtherRun
 from tonnage.runtime.process_identity import Owner, has_died
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Sequence
 
-LONGEST_TEXT_BYTES = 4096
+LONGEST_TEXT_BYTES = 32_768
+_MOST_IMAGES = 300
 _LONGEST_COMMAND = 200
+_LONGEST_NAME = 512
 _MOST_BYTES = 2**62
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _ONE_AT_A_TIME_S = 2.0
@@ -71,20 +73,23 @@ ALONE = Alone()
 
 
 def runs_in(directory: Path, beginning: str, *, but: str) -> tuple[OtherRun, ...]:
-    """Return the runs whose lock files begin like this, one of them left out."""
-    found = []
+    """Return the runs whose lock files begin like this and are locked, one of them left out."""
+    texts: list[str] = []
     with contextlib.suppress(OSError):
-        for entry in os.scandir(directory):
-            if entry.name.startswith(beginning) and entry.name != but:
-                run = read_run(_text(entry.path))
-                if run is not None and not has_died(run.owner):
-                    found.append(run.told)
+        names = [each.name for each in os.scandir(directory) if each.name.startswith(beginning) and each.name != but]
+        texts = [_text_of_locked(str(directory / name)) for name in names]
+    return runs_of(texts)
+
+
+def runs_of(texts: Iterable[str]) -> tuple[OtherRun, ...]:
+    """Return the runs that wrote these."""
+    found = [run.told for run in map(read_run, texts) if run is not None]
     return tuple(sorted(found, key=lambda run: run.stack))
 
 
-def printable(text: object) -> str:
+def printable(text: object, longest: int = _LONGEST_COMMAND) -> str:
     """Return one line without control characters: any user can write into the file."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(text))[:_LONGEST_COMMAND]
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text)[:longest])
 
 
 class WrittenRun:
@@ -92,6 +97,7 @@ class WrittenRun:
 
     def __init__(self, said: dict[str, object]) -> None:
         self.owner = Owner(pid=int(str(said["pid"])), host=str(said["host"]), birth=str(said["birth"]))
+        images = said.get("images")
         claimed_bytes = min(max(0, int(str(said["claimed_bytes"]))), _MOST_BYTES)
         self.told = OtherRun(
             stack=printable(said["stack"]),
@@ -99,6 +105,9 @@ class WrittenRun:
             user=printable(said["user"]),
             command=printable(said["command"]),
             claimed_bytes=claimed_bytes,
+            images=tuple(printable(each, _LONGEST_NAME) for each in images[:_MOST_IMAGES])
+            if isinstance(images, list)
+            else (),
         )
 
 
@@ -126,7 +135,8 @@ def one_at_a_time(directory: Path) -> Iterator[None]:
         os.close(held)
 
 
-def _text(path: str) -> str:
+def _text_of_locked(path: str) -> str:
+    """Return what stands in a lock file that is locked."""
     try:
         file = os.open(path, _OPEN)
     except OSError:
@@ -135,6 +145,20 @@ def _text(path: str) -> str:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             return ""
-        return os.pread(file, LONGEST_TEXT_BYTES, 0).decode(errors="replace")
+        text = os.pread(file, LONGEST_TEXT_BYTES, 0).decode(errors="replace")
     finally:
         os.close(file)
+    return text if _is_locked(found.st_ino, text) else ""
+
+
+def _is_locked(inode: int, text: str) -> bool:
+    """Return whether a lock file is locked, without touching the lock: who just takes it would find it taken.
+
+    Source: proc_locks(5), whose sixth field is ``major:minor:inode``.
+    """
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        run = read_run(text)
+        return run is not None and not has_died(run.owner)
+    return any(" FLOCK " in line and f":{inode} " in line for line in lines)

@@ -27,12 +27,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from tonnage.errors import LockHeldError, UsageError
 from tonnage.escapes import visible_in_line
+from tonnage.model.deploy.run import RECLAIM
 from tonnage.runtime.clock import SystemClock
-from tonnage.runtime.ledger import LONGEST_TEXT_BYTES, one_at_a_time, printable, read_run, runs_in
+from tonnage.runtime.ledger import LONGEST_TEXT_BYTES, one_at_a_time, printable, read_run, runs_in, runs_of
 from tonnage.runtime.process_identity import has_died, this_process
 from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from typing import Self
 
     from tonnage.model.deploy.run import OtherRun
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 _OPEN = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _LONGEST_COMMAND = 200
+_BESIDE_IMAGES_BYTES = 8192
 _TRIES = 50
 _TRY_AGAIN_S = 0.01
 _PROGRAMS_GO_ON_S = 120.0
@@ -50,8 +53,8 @@ _LOOK_S = 0.1
 class RemoteLock(Protocol):
     """Takes the same lock on the engine's own machine, when that is another one."""
 
-    def acquire(self, name: str, text: str) -> str | None:
-        """Take the lock ``name`` and write ``text`` for those who come second.
+    def acquire(self, name: str, beginning: str, text: str) -> str | None:
+        """Take the lock ``name``, tell of others that begin like ``beginning``, write ``text`` for who comes second.
 
         Returns:
             None when it is held now, otherwise the text of the one who holds it.
@@ -63,6 +66,22 @@ class RemoteLock(Protocol):
     def release(self) -> None:
         """Give it back; harmless when it is not held."""
 
+    def texts(self, name: str, beginning: str) -> Sequence[str]:
+        """Return what stands in the other locks there that are held and whose names begin like this.
+
+        As of half a second ago while this one is held; else they are looked at now.
+        """
+
+    def write(self, text: str) -> Sequence[str]:
+        """Write another text of the same length into the lock that is held, then return those of the others.
+
+        Raises:
+            TonnageError: The machine does not answer.
+        """
+
+    def write_soon(self, text: str) -> None:
+        """Write it without waiting for that."""
+
 
 class StackLock:
     """Holds the lock of one stack on one engine for a ``with`` block.
@@ -73,6 +92,7 @@ class StackLock:
         command: What this process does, for the message to others; None for its own command line.
         directory: Where the lock files are; None for the directory that all users of this machine share.
         remote: Takes the lock on the engine's machine when it is another one; None takes it here.
+        images: Names of images that the run needs.
     """
 
     def __init__(
@@ -85,6 +105,7 @@ class StackLock:
         directory: Path | None = None,
         remote: RemoteLock | None = None,
         clock: Clock | None = None,
+        images: Sequence[str] = (),
     ) -> None:
         self._stack = stack
         self._endpoint = endpoint
@@ -95,6 +116,7 @@ class StackLock:
         self._claimed_bytes = 0
         self._remote = remote
         self._clock = clock or SystemClock()
+        self._images = _that_fit(images)
         self._file: int | None = None
         self._started_s = 0.0
 
@@ -120,7 +142,7 @@ class StackLock:
         self._started_s = self._clock.time()
         text = self._own_text()
         if self._remote is not None:
-            held_by = self._remote.acquire(self._name, text)
+            held_by = self._remote.acquire(self._name, self._beginning, text)
             if held_by is not None:
                 raise self._held(held_by)
             return self
@@ -142,18 +164,35 @@ class StackLock:
             self._file = None
 
     def others(self) -> tuple[OtherRun, ...]:
-        """Return the runs of other stacks on the engine; none where it is another machine's."""
-        return () if self._remote is not None else runs_in(self._path.parent, self._beginning, but=self._name)
+        """Return the runs of other stacks on the engine."""
+        if self._remote is not None:
+            return runs_of(self._remote.texts(self._name, self._beginning))
+        return runs_in(self._path.parent, self._beginning, but=self._name)
 
     def claim(self, count_bytes: int, known_bytes: int | None = None) -> bool:
         """Write how many bytes this run may still write; not where others claim more than ``known_bytes`` by now."""
-        if self._file is None or count_bytes == self._claimed_bytes:
+        if count_bytes == self._claimed_bytes:
+            return True
+        if self._remote is not None:
+            return self._claim_there(self._remote, count_bytes, known_bytes)
+        if self._file is None:
             return True
         with one_at_a_time(self._path.parent):
-            if known_bytes is not None and sum(other.claimed_bytes for other in self.others()) > known_bytes:
+            if known_bytes is not None and _sum_of(self.others()) > known_bytes:
                 return False
             self._claimed_bytes = count_bytes
             _write_text(self._file, self._own_text())
+        return True
+
+    def _claim_there(self, remote: RemoteLock, count_bytes: int, known_bytes: int | None) -> bool:
+        """Claim first and look then, so that of two that claim at once at least one sees the other."""
+        before_bytes, self._claimed_bytes = self._claimed_bytes, count_bytes
+        if known_bytes is None:
+            remote.write_soon(self._own_text())
+        elif _sum_of(runs_of(remote.write(self._own_text()))) > known_bytes:
+            self._claimed_bytes = before_bytes
+            remote.write_soon(self._own_text())
+            return False
         return True
 
     def _lock_file(self) -> int:
@@ -244,12 +283,14 @@ class StackLock:
                 "claimed_bytes": f"{self._claimed_bytes:20}",
                 "command": self._command[:_LONGEST_COMMAND],
                 "started_s": self._started_s,
+                "images": self._images,
             }
         )
 
     def _held(self, text: str) -> LockHeldError:
         engine = f"the engine at {self._endpoint}" if self._endpoint else "this engine"
-        what = f"another run holds the lock of stack {self._stack} on {engine}"
+        whose = "of what reclaims" if self._stack == RECLAIM else f"of stack {self._stack}"
+        what = f"another run holds the lock {whose} on {engine}"
         try:
             said = json.loads(text)
             pid, user, host, command = int(said["pid"]), said["user"], said["host"], said["command"]
@@ -318,6 +359,22 @@ def _is_of_killed(text: str) -> bool:
     """Return whether the process that wrote this is certainly gone."""
     run = read_run(text)
     return run is not None and has_died(run.owner)
+
+
+def _sum_of(others: Iterable[OtherRun]) -> int:
+    return sum(other.claimed_bytes for other in others)
+
+
+def _that_fit(images: Iterable[str]) -> list[str]:
+    """Return so many names that the text stays one that others read."""
+    room = LONGEST_TEXT_BYTES - _BESIDE_IMAGES_BYTES
+    kept = []
+    for name in images:
+        room -= len(json.dumps(name)) + 2
+        if room < 0:
+            break
+        kept.append(name)
+    return kept
 
 
 def _digest(text: str) -> str:

@@ -50,13 +50,13 @@ class DockerEngines:
         """Return what runs of other stacks on the engine tell."""
         return self.lock(engine, stack)
 
-    def lock(self, engine: Engine, stack: str) -> StackLock:
+    def lock(self, engine: Engine, stack: str, images: Sequence[str] = ()) -> StackLock:
         """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""
         from tonnage.adapters.ssh.lock import SshLock  # noqa: PLC0415
         from tonnage.runtime.lock import StackLock  # noqa: PLC0415
 
         remote = SshLock(engine.endpoint) if engine.endpoint.startswith("ssh://") else None
-        return StackLock(engine.engine_id, stack, endpoint=engine.endpoint, remote=remote)
+        return StackLock(engine.engine_id, stack, endpoint=engine.endpoint, remote=remote, images=images)
 
     def kind(self, engine: Engine | None) -> EngineKind:
         """Return what builds and keeps images here."""

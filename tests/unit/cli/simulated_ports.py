@@ -224,8 +224,8 @@ class SimulatedPorts:
     def weights(self) -> Checksums:
         return Checksums(Path(self.working_directory, "state", "checksums.json"))
 
-    def lock(self, engine: Engine, stack: str) -> StackLock:
-        return StackLock(engine.engine_id, stack, directory=Path(self.working_directory))
+    def lock(self, engine: Engine, stack: str, images: Sequence[str] = ()) -> StackLock:
+        return StackLock(engine.engine_id, stack, directory=Path(self.working_directory), images=images)
 
     def ledger(self, engine: Engine, stack: str) -> StackLock:
         return self.lock(engine, stack)

@@ -78,6 +78,20 @@ def test_what_was_pulled_within_five_minutes_stays_and_goes_later(
         assert ("pulled or named just now" in kept.get("theirs:2", "")) is stays
 
 
+def test_what_a_run_of_another_stack_needs_stays_and_the_run_is_named(
+    crowded: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = crowded.simulator.facts.engine()
+    with crowded.ports.engines.lock(engine, "shop", ("unused:1",)) as lock:
+        lock.claim(7_000_000_019)
+        assert crowded.run("reclaim", "--free", "2GB", "--yes", "--json") == 4
+        document = told(capsys)
+        [reason] = [each["reason"] for each in document["protected"] if each["name"] == "unused:1"]
+        assert reason.startswith("the run of stack shop (process ")
+        assert any("shop" in note and "it may still write 7.00 GB" in note for note in document["notes"])
+    assert crowded.run("reclaim", "--free", "2GB", "--yes") == 0
+
+
 def test_more_takes_what_costs_more_and_leaves_what_is_used_or_named_by_the_stack(crowded: World) -> None:
     assert crowded.run("reclaim", "--free", "2GB", "--yes") == 0
     names = set(crowded.simulator.store.names)

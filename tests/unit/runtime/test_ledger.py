@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.runtime.ledger import ALONE
+from tonnage.errors import LockHeldError
+from tonnage.model.deploy.run import RECLAIM
+from tonnage.runtime.ledger import ALONE, LONGEST_TEXT_BYTES
 from tonnage.runtime.lock import StackLock
 
 if TYPE_CHECKING:
@@ -49,9 +51,35 @@ def test_nothing_is_claimed_beside_more_than_was_known_when_it_was_planned(tmp_p
 def test_who_was_killed_claims_nothing(tmp_path: Path) -> None:
     with lock(tmp_path, "harbour") as held:
         held.claim(1_009)
+        text = held.path.read_text()
+    lock(tmp_path, "harbour").path.write_text(text)
+    assert lock(tmp_path, "shop").others() == ()
+
+
+def test_a_run_of_another_machine_counts_as_long_as_its_lock_is_held_here(tmp_path: Path) -> None:
+    with lock(tmp_path, "harbour") as held:
         text = json.loads(held.path.read_text())
-        held.path.write_text(json.dumps({**text, "birth": "another boot/1"}))
-        assert lock(tmp_path, "shop").others() == ()
+        held.path.write_text(json.dumps({**text, "birth": "another boot/1", "claimed_bytes": 1_013}))
+        assert [each.claimed_bytes for each in lock(tmp_path, "shop").others()] == [1_013]
+
+
+def test_a_run_tells_which_images_it_needs_as_far_as_there_is_room(tmp_path: Path) -> None:
+    needed = StackLock(
+        ENGINE, "harbour", directory=tmp_path, images=["redis:7", *(f"{'x' * 400}:{n}" for n in range(99))]
+    )
+    with needed as held:
+        assert len(held.path.read_bytes()) <= LONGEST_TEXT_BYTES
+        [other] = lock(tmp_path, "shop").others()
+        assert other.images[0] == "redis:7"
+        assert 50 < len(other.images) < 99
+
+
+def test_what_reclaims_is_called_so(tmp_path: Path) -> None:
+    with lock(tmp_path, RECLAIM):
+        [other] = lock(tmp_path, "shop").others()
+        assert other.shown.startswith("a reclaim (process ")
+        with pytest.raises(LockHeldError, match="another run holds the lock of what reclaims on this engine"):
+            lock(tmp_path, RECLAIM).__enter__()
 
 
 @pytest.mark.parametrize("change", [{"claimed_bytes": "x"}, {"pid": None}, {"stack": None, "pid": []}])

@@ -47,7 +47,8 @@ class OtherMachine:
         self.held: dict[str, str] = {}
         self.mine = ""
 
-    def acquire(self, name: str, text: str) -> str | None:
+    def acquire(self, name: str, beginning: str, text: str) -> str | None:
+        assert name.startswith(beginning)
         if name in self.held:
             return self.held[name]
         self.held[name] = text
@@ -56,6 +57,17 @@ class OtherMachine:
 
     def release(self) -> None:
         self.held.pop(self.mine, None)
+
+    def texts(self, name: str, beginning: str) -> list[str]:
+        return [text for held, text in self.held.items() if held.startswith(beginning) and held != name]
+
+    def write(self, text: str) -> list[str]:
+        assert len(text) == len(self.held[self.mine])
+        self.held[self.mine] = text
+        return self.texts(self.mine, "")
+
+    def write_soon(self, text: str) -> None:
+        self.write(text)
 
 
 @contextmanager
@@ -255,6 +267,23 @@ def test_a_lock_held_on_the_other_machine_is_told(tmp_path: Path) -> None:
         pass
 
     assert caught.value.why.endswith(": tonnage deploy")
+
+
+def test_runs_tell_each_other_on_the_other_machine_what_they_claim(tmp_path: Path) -> None:
+    machine, further = OtherMachine(), OtherMachine()
+    further.held = machine.held
+    with (
+        StackLock(ENGINE, "hello", directory=tmp_path, remote=machine, images=("redis:7",)) as first,
+        StackLock(ENGINE, "shop", directory=tmp_path, remote=further) as second,
+    ):
+        assert first.claim(1_009, known_bytes=0)
+        [other] = second.others()
+        assert (other.stack, other.claimed_bytes, other.images) == ("hello", 1_009, ("redis:7",))
+        assert not second.claim(2_003, known_bytes=1_008)
+        assert [each.claimed_bytes for each in first.others()] == [0]
+        assert second.claim(2_003, known_bytes=1_009)
+        assert second.claim(31)
+        assert [each.claimed_bytes for each in first.others()] == [31]
 
 
 def test_all_users_share_one_directory_that_everybody_can_write_to(monkeypatch: pytest.MonkeyPatch) -> None:

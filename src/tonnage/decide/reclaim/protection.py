@@ -15,6 +15,7 @@ from tonnage.model.inventory import CONTAINERD
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from tonnage.model.deploy.run import OtherRun
     from tonnage.model.inventory import CacheRecord, Container, Image, Inventory
     from tonnage.model.reclaim.candidate import Roots
 
@@ -83,6 +84,11 @@ def images_that_stay(inventory: Inventory, needs: Roots) -> dict[str, str]:
         if reason:
             stay.setdefault(image.image_id, reason)
     return {**dict(_shared_that_stay(inventory, needs, stay)), **stay}
+
+
+def needed_by(run: OtherRun) -> str:
+    """Return why an image stays that another run on the engine needs."""
+    return f"{run.shown} needs it"
 
 
 def may_stand_on(image: Image, below: Image) -> bool:

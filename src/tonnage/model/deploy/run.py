@@ -25,11 +25,17 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+RECLAIM = "(reclaim)"
+"""Stands for the stack where something is reclaimed; no stack can have this name."""
+
+
 class OtherRun(Struct, frozen=True, kw_only=True):
     """A run of another stack on the same engine.
 
     Args:
+        stack: Its name; ``(reclaim)`` for one that reclaims and belongs to no stack.
         claimed_bytes: What it may still write.
+        images: Names of images that it needs.
     """
 
     stack: str
@@ -37,11 +43,13 @@ class OtherRun(Struct, frozen=True, kw_only=True):
     user: str
     command: str
     claimed_bytes: int = 0
+    images: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
         """Which run that is, for people."""
-        return f"the run of stack {self.stack} (process {self.pid} of user {self.user}: {self.command})"
+        what = "a reclaim" if self.stack == RECLAIM else f"the run of stack {self.stack}"
+        return f"{what} (process {self.pid} of user {self.user}: {self.command})"
 
 
 class Measured(Struct, frozen=True, kw_only=True):

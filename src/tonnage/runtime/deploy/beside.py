@@ -26,7 +26,7 @@ class Beside:
 
     def __init__(self, plan: Plan, ledger: Ledger, clock: Clock) -> None:
         self._claims = claims_of(plan)
-        self._ledger = ledger
+        self.ledger = ledger
         self._clock = clock
         self._looked_s = 0.0
         self._others: dict[str, OtherRun] = {}
@@ -42,13 +42,13 @@ class Beside:
         Args:
             index: Of the step, from 1; 0 for one that undoes, which claims nothing.
         """
-        self._ledger.claim(self._claims[index - 1] if index else 0)
+        self.ledger.claim(self._claims[index - 1] if index else 0)
         self._others = {}
         self._look()
 
     def claimed_bytes(self) -> int:
         """Return what others may still write."""
-        return claimed_bytes(self._ledger.others())
+        return claimed_bytes(self.ledger.others())
 
     def sample(self) -> None:
         """Look again, once in a second."""
@@ -68,4 +68,4 @@ class Beside:
 
     def _look(self) -> None:
         self._looked_s = self._clock.monotonic()
-        self._others.update({other.stack: other for other in self._ledger.others()})
+        self._others.update({other.stack: other for other in self.ledger.others()})

@@ -289,6 +289,7 @@ class _Execution:
                 cancel=cancel,
                 clock=clock,
                 cache_before=self._cache_before,
+                ledger=self._beside.ledger,
             )
             self._record_instructions(step, step_id, meter, alone=not interval.shared and self._beside.is_alone)
         except TonnageError as failure:

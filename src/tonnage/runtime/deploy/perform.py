@@ -36,7 +36,8 @@ from tonnage.model.references import find_image, tagged
 from tonnage.model.replacement import of_service
 from tonnage.runtime.deploy.reclaim_step import reclaim_for_plan
 from tonnage.runtime.deploy.wait_healthy import prove
-from tonnage.runtime.reclaim.engine_removal import records_behind_images, remove_free_records
+from tonnage.runtime.ledger import ALONE
+from tonnage.runtime.reclaim.engine_removal import EngineRemoval, records_behind_images, remove_free_records
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.rolling import RollingAction
     from tonnage.model.inventory import Container
     from tonnage.runtime.clock import Clock
+    from tonnage.runtime.ledger import Ledger
 
 # A container that was only started to be proven served nobody and keeps nothing: it need not be waited for.
 _CANDIDATE_STOP_S = 1.0
@@ -61,11 +63,13 @@ def perform(  # noqa: C901, PLR0912, PLR0915 - one branch for each kind of actio
     cancel: Cancel,
     clock: Clock,
     cache_before: frozenset[str] | None,
+    ledger: Ledger = ALONE,
 ) -> None:
     """Do what a step says.
 
     Args:
         cache_before: The records of the build cache that were there before the run; None where they are not known.
+        ledger: Tells what runs of other stacks need.
 
     Raises:
         TonnageError: It failed; which class says how.
@@ -143,7 +147,8 @@ def perform(  # noqa: C901, PLR0912, PLR0915 - one branch for each kind of actio
                 return
             remove_free_records(facts, acts, progress, lambda record: record not in cache_before)
         case Reclaim():
-            reclaim_for_plan(action, plan, facts=facts, acts=acts, progress=progress, cancel=cancel, clock=clock)
+            removal = EngineRemoval(facts, acts, progress, ledger)
+            reclaim_for_plan(action, plan, removal, facts=facts, progress=progress, cancel=cancel, clock=clock)
         case _:
             assert_never(action)
 

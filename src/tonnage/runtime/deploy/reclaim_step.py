@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 from tonnage.errors import EngineUnreachableError, StepFailedError
 from tonnage.model.reclaim.candidate import Candidate, Findings, SharedBytes
 from tonnage.model.reclaim.outcome import ReclaimChoice
-from tonnage.runtime.reclaim.engine_removal import EngineRemoval
 from tonnage.runtime.reclaim.executor import carry_out
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress
+    from tonnage.adapters.interface import Cancel, EngineFacts, Progress
     from tonnage.model.deploy.plan import Plan, Reclaim, Reclaimable
     from tonnage.model.reclaim.outcome import Reclaimed, Removal
     from tonnage.runtime.clock import Clock
+    from tonnage.runtime.reclaim.engine_removal import EngineRemoval
 
 
 def reclaim_for_plan(
     action: Reclaim,
     plan: Plan,
+    removal: EngineRemoval,
     *,
     facts: EngineFacts,
-    acts: EngineActs,
     progress: Progress,
     cancel: Cancel,
     clock: Clock,
@@ -37,7 +37,6 @@ def reclaim_for_plan(
         StepFailedError: It was stopped.
         EngineUnreachableError: The engine stops answering.
     """
-    removal = EngineRemoval(facts, acts, progress)
     available_bytes = _available(facts, plan.filesystem)
     choice = ReclaimChoice(
         available_bytes=available_bytes,

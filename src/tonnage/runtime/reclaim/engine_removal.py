@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.decide.reclaim.builder_volumes import builder_of
+from tonnage.decide.reclaim.protection import needed_by
 from tonnage.errors import CacheUnknownError, StepFailedError, TonnageError
 from tonnage.model.reclaim.candidate import CandidateKind, NamedKind
+from tonnage.model.references import find_image
+from tonnage.runtime.ledger import ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import EngineActs, EngineFacts, Progress
     from tonnage.model.inventory import CacheRecord, Image
     from tonnage.model.reclaim.candidate import Candidate
+    from tonnage.runtime.ledger import Ledger
 
 _OVER = frozenset({"exited", "dead"})
 
@@ -24,8 +28,9 @@ _OVER = frozenset({"exited", "dead"})
 class EngineRemoval:
     """Removes what an engine holds."""
 
-    def __init__(self, facts: EngineFacts, acts: EngineActs, progress: Progress) -> None:
+    def __init__(self, facts: EngineFacts, acts: EngineActs, progress: Progress, ledger: Ledger = ALONE) -> None:
         self._facts = facts
+        self._ledger = ledger
         self._acts = acts
         self._progress = progress
         self._named_before: dict[str, str] | None = None
@@ -100,6 +105,9 @@ class EngineRemoval:
         users = [container.name for container in self._facts.containers() if container.image_id == image.image_id]
         if users:
             raise StepFailedError(f"the image {candidate.name} stays: the container {users[0]} uses it by now")
+        for run in self._ledger.others():
+            if any(find_image((image,), name) for name in run.images):
+                raise StepFailedError(f"the image {candidate.name} stays: {needed_by(run)} by now")
         others = [name for name in (*image.references, *image.digests) if name not in candidate.names]
         if others:
             raise StepFailedError(f"the image {candidate.name} stays: it was given the name {others[0]} meanwhile")

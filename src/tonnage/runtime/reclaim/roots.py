@@ -142,15 +142,19 @@ def needs_of(
     plan: Plan | None = None,
     worthless: frozenset[str] = frozenset(),
     build_seconds: Iterable[tuple[tuple[str, str], float]] = (),
-    pulls: Sequence[Root] = (),
+    named: Sequence[Root] = (),
     now_s: float,
     notes: Sequence[str] = (),
 ) -> Roots:
-    """Put together what is needed."""
+    """Put together what is needed.
+
+    Args:
+        named: Images that are needed besides.
+    """
     images = [Root(name, reason) for each in projects for name, reason in _of_stack(each, images_needed)]
     images += _of_versions(versions)
     images += [] if plan is None else _of_plan(plan, images_needed)
-    images += pulls
+    images += named
     return Roots(
         images=tuple(dict.fromkeys(images)),
         paths=tuple(dict.fromkeys(each for project in projects for each in _mounted(project.stack))),

@@ -19,7 +19,7 @@ from tonnage.errors import EngineUnreachableError, LockHeldError
 from tonnage.runtime.lock import StackLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ENGINE = f"REMOTE:{os.getpid()}"
 
@@ -64,6 +64,13 @@ def wrapper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def endpoint(wrapper: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("PATH", f"{wrapper}:{os.environ['PATH']}")
     return f"ssh://{getpass.getuser()}@127.0.0.1"
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
 
 
 def take_soon(stack: str) -> None:
@@ -133,6 +140,28 @@ def test_a_killed_process_frees_the_machine(endpoint: str) -> None:
         process.wait(10)
 
     take_soon("four")
+
+
+def test_runs_from_afar_and_on_the_machine_itself_know_what_the_others_claim_and_need(endpoint: str) -> None:
+    engine = f"{ENGINE}-ledger"
+    looking = StackLock(engine, "seven", remote=SshLock(endpoint))
+    assert looking.others() == ()
+    with (
+        StackLock(engine, "six", command=r"tonnage deploy 'a\nb'", images=("redis:7",)) as here,
+        StackLock(engine, "seven", endpoint, remote=SshLock(endpoint)) as afar,
+    ):
+        here.claim(5_000_000_029)
+        wait_for(lambda: [each.claimed_bytes for each in afar.others()] == [5_000_000_029])
+        [other] = afar.others()
+        assert (other.stack, other.images, other.command) == ("six", ("redis:7",), r"tonnage deploy 'a\nb'")
+        assert not afar.claim(2_003, known_bytes=0)
+        assert afar.claim(2_003, known_bytes=5_000_000_029)
+        assert [(each.stack, each.claimed_bytes) for each in here.others()] == [("seven", 2_003)]
+        afar.claim(31)
+        wait_for(lambda: [each.claimed_bytes for each in here.others()] == [31])
+        third = StackLock(engine, "eight", remote=SshLock(endpoint))
+        assert [each.stack for each in third.others()] == ["seven", "six"]
+    assert looking.others() == ()
 
 
 def test_a_machine_that_does_not_answer_is_told(endpoint: str) -> None:

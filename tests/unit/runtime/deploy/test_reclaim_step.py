@@ -13,6 +13,7 @@ from tests.unit.builders import Happening, candidate, harbour, plan, raises, rem
 
 from tonnage.errors import EngineUnreachableError, StepFailedError
 from tonnage.runtime.deploy.reclaim_step import reclaim_for_plan
+from tonnage.runtime.reclaim.engine_removal import EngineRemoval
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,8 +41,8 @@ def reclaim(place: Harbour, action: Reclaim, cancel: threading.Event | None = No
     reclaim_for_plan(
         action,
         plan(place),
+        EngineRemoval(place.engine.facts, place.engine.acts, heard),
         facts=place.engine.facts,
-        acts=place.engine.acts,
         progress=heard,
         cancel=cancel or threading.Event(),
         clock=place.engine.clock,

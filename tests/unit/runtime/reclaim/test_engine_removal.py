@@ -13,6 +13,7 @@ from tests.simulator.facts import SimulatedFacts
 from tests.unit.builders import Happening, candidate, harbour, raises
 
 from tonnage.errors import StepFailedError
+from tonnage.runtime.lock import StackLock
 from tonnage.runtime.reclaim.engine_removal import EngineRemoval, remove_free_records
 
 if TYPE_CHECKING:
@@ -62,6 +63,20 @@ def record_of(place: Harbour, size_bytes: int) -> str:
 
 
 # -- images
+
+
+def test_an_image_that_another_run_needs_by_now_stays(place: Harbour, tmp_path: Path) -> None:
+    image = place.engine.add_image("old:1", (("old", 1_009),))
+    mine = StackLock("engine", "(reclaim)", directory=tmp_path)
+    removal = EngineRemoval(place.engine.facts, place.engine.acts, Heard(), mine)
+    with (
+        StackLock("engine", "shop", directory=tmp_path, command="tonnage deploy", images=("docker.io/library/old:1",)),
+        pytest.raises(StepFailedError, match=r"stays: the run of stack shop .*: tonnage deploy\) needs it by now"),
+    ):
+        removal.remove(as_seen(image, "old:1"))
+    assert image.image_id in place.engine.store.images
+    removal.remove(as_seen(image, "old:1"))
+    assert image.image_id not in place.engine.store.images
 
 
 def test_an_image_goes_with_the_names_that_it_had(place: Harbour) -> None:
