@@ -153,11 +153,16 @@ def _own_steps(context: ServiceContext, history: History, to: str) -> list[Step]
 def _reached(context: ServiceContext) -> KnownVersion | None:
     """Return the version that runs where a rollback reached it and was killed before it said so; None elsewhere.
 
-    What it rolled away from is withdrawn before the containers are replaced, and is newer than what runs.
+    What it rolled away from is withdrawn before the containers are replaced, and is newer than what runs: than the
+    name that this had before, which goes only when it has another one.
     """
     runs = context.runs
-    newer = (known for known in context.versions if known.withdrawn and runs is not None and known.number > runs.number)
-    return runs if next(newer, None) is not None else None
+    if runs is None:
+        return None
+    stack, service = context.stack.name, context.service.name
+    names = (read_version_name(stack, service, each) for each in (*runs.references, *runs.records))
+    first = min((name.number for name in names if name is not None), default=runs.number)
+    return runs if any(known.withdrawn and known.number > first for known in context.versions) else None
 
 
 def _finish_steps(context: ServiceContext, reached: KnownVersion) -> list[Step]:

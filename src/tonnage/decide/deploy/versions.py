@@ -188,8 +188,10 @@ def _latest(found: Iterable[KnownVersion]) -> Iterator[KnownVersion]:
         later = [each for each in ordered[position + 1 :] if _is_version(known, each)]
         if not later:
             earlier = [each for each in ordered[:position] if _is_version(known, each)]
+            told = (each.version for each in reversed(earlier) if each.version is not None)
             yield replace(
                 known,
+                version=known.version or next(told, None),
                 references=(*known.references, *(name for each in earlier for name in each.references)),
                 records=(*known.records, *(name for each in earlier for name in each.records)),
             )

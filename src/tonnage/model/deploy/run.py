@@ -199,7 +199,7 @@ class History(Struct, frozen=True, kw_only=True):
         withdrawn: Versions that were rolled away from, oldest first.
         taught: What instructions of Dockerfiles wrote, by their learn key, whatever stack they were in.
         built: Layers that instructions made on this engine.
-        gone_back: Services that the last runs had rolled back when they were ended from outside.
+        gone_back: Services that the last runs had rolled back before they failed or were ended from outside.
     """
 
     learned: dict[str, LearnedStep] = field(default_factory=dict)

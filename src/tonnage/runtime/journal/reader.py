@@ -66,7 +66,7 @@ _GONE_BACK = """
 SELECT DISTINCT step.service FROM step JOIN run ON run.id = step.run_id
 WHERE run.stack = :stack AND run.engine_id = :engine_id AND step.kind = 'keep' AND run.id > (
     SELECT coalesce(max(id), 0) FROM run WHERE stack = :stack AND engine_id = :engine_id AND purpose <> 'reclaim'
-        AND NOT (purpose = 'rollback' AND outcome IN ('running', 'interrupted'))
+        AND NOT (purpose = 'rollback' AND outcome <> 'done')
 )
 """
 
@@ -100,7 +100,7 @@ def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> 
 
 
 def _gone_back(connection: sqlite3.Connection, stack: str, engine_id: str) -> frozenset[str]:
-    """Return the services that runs had rolled back which were ended from outside, with none of another kind since."""
+    """Return the services that runs had rolled back which did not come to their end, with no other run since."""
     found = connection.execute(_GONE_BACK, {"stack": stack, "engine_id": engine_id})
     return frozenset(name for (name,) in found)
 

@@ -12,7 +12,7 @@ from tonnage.decide.deploy.changes import config_digest
 from tonnage.decide.deploy.rollback import plan_rollback
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import VersionName, version_name
-from tonnage.model.deploy.plan import Keep, Rename, Switch, Tag
+from tonnage.model.deploy.plan import Keep, RemoveImage, Rename, Switch, Tag
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
 
@@ -189,13 +189,21 @@ def test_a_rollback_that_was_killed_before_its_switch_goes_where_it_would_have_g
 def test_a_rollback_that_was_killed_in_its_last_step_is_not_done_twice() -> None:
     one, two, three = THREE
     away = named(3, replace(three, references=()), withdrawn=True)
-    again = named(4, two)
+    again = named(4, replace(two, references=()))
     seen = inventory(images=(one, again, away), containers=(container(WEB, again),))
     killed = History(gone_back=frozenset({"web"}))
     made = plan_rollback(SHOP, seen, Policy(), killed, ("web",))
     assert made.steps == ()
     assert made.unchanged[0].reason == "it went back to v4 in the run before"
     assert plan_rollback(SHOP, seen, Policy(), History(), ("web",)).steps
+
+
+def test_a_rollback_whose_engine_ended_while_it_gave_the_new_name_is_finished_and_goes_no_further() -> None:
+    one, two, three = THREE
+    away = named(3, replace(three, references=()), withdrawn=True)
+    made = rollback_to("", one, named(4, two), away, runs=two)
+    assert [step.name for step in made.steps] == ["web.prove", "web.good", "web.forget-v4"]
+    assert len(next(step.action.references for step in made.steps if isinstance(step.action, RemoveImage))) == 2
 
 
 @pytest.mark.parametrize("to", ["v9", "0", "web", "", "v1x", "-1"])
@@ -218,8 +226,8 @@ def test_what_was_rolled_away_from_may_be_named() -> None:
 
 
 def test_after_a_rollback_there_is_nothing_left_to_go_back_to_but_what_is_older() -> None:
-    one, two = THREE[0], named(2, image(2, inputs="i2"), withdrawn=True)
-    again = named(3, one)
+    two = named(2, image(2, inputs="i2"), withdrawn=True)
+    again = named(3, image(1, inputs="i1"))
     made = plan_rollback(SHOP, inventory(images=(again, two), containers=(container(WEB, again),)), Policy(), History())
     assert made.unchanged[0].reason == "no earlier good version is known"
 

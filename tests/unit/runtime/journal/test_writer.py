@@ -314,7 +314,9 @@ def test_versions_come_oldest_first_and_withdrawn_ones_apart(tmp_path: Path) -> 
         assert [good.image_id for good in journal.history("hello", "ABCD").versions] == ["sha256:1", "sha256:3"]
 
 
-def test_what_killed_rollbacks_had_reached_is_told_until_another_run_ends_or_is_of_another_kind(tmp_path: Path) -> None:
+def test_what_rollbacks_had_reached_that_did_not_end_well_is_told_until_another_run_ends_or_is_of_another_kind(
+    tmp_path: Path,
+) -> None:
     back = replace(PLAN, purpose=Purpose.ROLLBACK)
     keep = replace(BUILD, action=Keep(reference="localhost/tonnage/hello/web:v2", record="localhost/r"))
     with Journal(tmp_path / "j.sqlite") as journal:
@@ -333,7 +335,10 @@ def test_what_killed_rollbacks_had_reached_is_told_until_another_run_ends_or_is_
         assert journal.history("hello", "ANOTHER").gone_back == frozenset()
         journal.end_run(journal.begin_run(back, STARTED_S), Outcome.DONE, 1.0, "")
         assert gone_back() == frozenset()
-        journal.begin_step(journal.begin_run(back, STARTED_S), keep, undo=False, started_s=STARTED_S)
+        failed = journal.begin_run(back, STARTED_S)
+        journal.begin_step(failed, keep, undo=False, started_s=STARTED_S)
+        assert gone_back() == {"web"}
+        journal.end_run(failed, Outcome.FAILED, 1.0, "the engine ended while the name was given")
         assert gone_back() == {"web"}
         journal.begin_run(PLAN, STARTED_S)
         assert gone_back() == frozenset()
