@@ -1,6 +1,7 @@
 """Intent: what a stack needs and a deploy does not make is missed before anything is built.
 
-Steps: plan, deploy and examine a stack whose network, volume and mounted file are missing; make them; deploy.
+Steps: plan, deploy and examine a stack whose network, volume and mounted file are missing; make them; deploy. Plan and
+deploy one that needs a GPU and a runtime.
 State checked: everything on the engine, what people are told, exit codes.
 """
 
@@ -43,6 +44,19 @@ def test_what_is_missing_is_told_before_anything_is_built_and_suffices_once_it_i
     (project.directory / "app.conf").write_text("x")
     project.deploy()
     assert project.engine.health("web") == "healthy"
+
+
+def test_a_gpu_or_a_runtime_that_the_engine_does_not_have_is_missed_before_anything_is_built(project: Project) -> None:
+    wanted = [{"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}]
+    project.web("web", "page", deploy={"resources": {"reservations": {"devices": wanted}}})
+    project.web("job", "page", runtime="nvidia")
+    before = project.engine.everything()
+    for command in ("plan", "deploy"):
+        ended = project.tonnage(command)
+        assert ended.exit_code == 2, (command, ended.stdout, ended.stderr)
+        assert "the GPU that web reserves cannot be given: this engine has no driver nvidia" in ended.stderr
+        assert "the runtime nvidia, which job needs, is none of this engine's" in ended.stderr
+    assert project.engine.everything() == before
 
 
 def write(project: Project) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.needed import build_paths_of, newest_keys, paths_of
+from tonnage.decide.deploy.needed import build_paths_of, newest_keys, paths_of, programs_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -32,7 +32,7 @@ def with_needs(ports: StackPorts, stack: Stack, inventory: Inventory) -> Invento
     names = [service.name for service in stack.services]
     endpoint = inventory.engine.endpoint
     sent = _sent(stack)
-    wanted = {need.path for need in paths_of(stack, names)}
+    wanted = {*(need.path for need in paths_of(stack, names)), *programs_of(stack, names)}
     here = {*(need.path for need in build_paths_of(stack, names)), *(sent[path] for path in wanted & set(sent))}
     missing: Collection[str] = ports.files.missing("", sorted(here))
     gone = {path for path in sent if sent[path] in missing}

@@ -229,6 +229,8 @@ class Engine(Struct, frozen=True, kw_only=True):
         architecture: As the engine names it, such as x86_64.
         builder: What builds in its place; None where it builds itself.
         apart: Whether it is known to run in another network than this program.
+        runtimes: The names of what it can run containers with; empty where it does not tell.
+        cdi_devices: The devices that it knows by the Container Device Interface; None where it does not tell.
     """
 
     engine_id: str
@@ -244,6 +246,8 @@ class Engine(Struct, frozen=True, kw_only=True):
     rootless: bool = False
     builder: BuilderBeside | None = None
     apart: bool = False
+    runtimes: tuple[str, ...] = ()
+    cdi_devices: tuple[str, ...] | None = None
 
     @property
     def forgets_builds(self) -> bool:

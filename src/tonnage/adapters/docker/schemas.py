@@ -46,6 +46,13 @@ class RegistryConfig(Struct, kw_only=True):
         return (*(name for name, index in (self.hosts or {}).items() if not index.secure), *(self.networks or ()))
 
 
+class DiscoveredDevice(Struct, kw_only=True):
+    """A device that the engine knows of by itself."""
+
+    source: str = field(name="Source", default="")
+    id: str = field(name="ID", default="")
+
+
 class Info(Struct, kw_only=True):
     """``GET /info``."""
 
@@ -64,6 +71,9 @@ class Info(Struct, kw_only=True):
     containerd: dict[str, Any] | None = field(name="Containerd", default=None)
     system_time: str = field(name="SystemTime", default="")
     registries: RegistryConfig | None = field(name="RegistryConfig", default=None)
+    runtimes: dict[str, Any] | None = field(name="Runtimes", default=None)
+    cdi_directories: list[str] | None = field(name="CDISpecDirs", default=None)
+    discovered: list[DiscoveredDevice] | None = field(name="DiscoveredDevices", default=None)
 
     @property
     def image_store(self) -> str:

@@ -56,6 +56,9 @@ def info(reply: Json) -> replies.Info:
     return _read(reply, replies.Info)
 
 
+_TELLS_DEVICES = (1, 50)
+
+
 def engine(told: replies.Info, endpoint: str, api_version: str) -> Engine:
     """Return what the engine says of itself."""
     return Engine(
@@ -71,8 +74,21 @@ def engine(told: replies.Info, endpoint: str, api_version: str) -> Engine:
         os_type=told.os_type,
         architecture=told.architecture,
         swarm=told.swarm is not None and told.swarm.local_node_state not in {"", "inactive"},
+        runtimes=tuple(told.runtimes or ()),
+        cdi_devices=_cdi_devices(told, api_version),
         rootless=any(option.startswith("name=rootless") for option in told.security_options or ()),
     )
+
+
+def _cdi_devices(told: replies.Info, api_version: str) -> tuple[str, ...] | None:
+    """Return the devices that the engine knows by the Container Device Interface; None where it does not tell.
+
+    Source: Docker Engine API, ``CDISpecDirs`` since 1.44, empty where it is off, and ``DiscoveredDevices`` since 1.50.
+    """
+    if not told.cdi_directories:
+        return ()
+    tells = tuple(map(int, api_version.split("."))) >= _TELLS_DEVICES
+    return tuple(each.id for each in told.discovered or () if each.source == "cdi") if tells else None
 
 
 def image_summaries(reply: Json) -> list[replies.ImageSummary]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tonnage.errors import UsageError
 from tonnage.escapes import visible_in_line
+from tonnage.model.inventory import PODMAN
 from tonnage.sources.compose.since import NOT_DONE, started_with
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 _MOUNTED = ("secrets", "configs")
 _OF_CONTAINERS = ("network_mode", "pid", "ipc")
+# The engine has the driver ``nvidia`` where it finds this program at its start. Source: ``daemon/nvidia_linux.go`` of
+# moby 20.10 to 28.
+_NVIDIA_HOOKS = tuple(
+    f"{directory}/nvidia-container-runtime-hook"
+    for directory in ("/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin", "/bin", "/sbin", "/opt/bin")
+)
+_NVIDIA, _CDI = "nvidia", "cdi"
 
 
 class PathNeed(Struct, frozen=True, kw_only=True):
@@ -52,6 +60,13 @@ def paths_of(stack: Stack, services: Collection[str]) -> tuple[PathNeed, ...]:
     """Return the paths that services need on the engine's machine."""
     chosen = [each for each in stack.services if each.name in services]
     return tuple(dict.fromkeys(need for service in chosen for need in _paths_of(stack, service)))
+
+
+def programs_of(stack: Stack, services: Collection[str]) -> tuple[str, ...]:
+    """Return the places of programs on the engine's machine one of which services need."""
+    chosen = [each for each in stack.services if each.name in services]
+    needs = any(_is_nvidia(driver, request) for each in chosen for driver, request in _device_requests(each))
+    return _NVIDIA_HOOKS if needs else ()
 
 
 def build_paths_of(stack: Stack, services: Collection[str]) -> tuple[PathNeed, ...]:
@@ -86,6 +101,7 @@ def check_needed(
         *(each for service in chosen for each in _unset(stack, service)),
         *(each for service in chosen for each in _missing_of_engine(stack, service, inventory)),
         *(each for service in chosen for each in _taken(stack, service, inventory)),
+        *(each for service in chosen for each in _without_driver(stack, service, inventory)),
         *_missing_paths(stack, inventory, started, built),
     ]
     found = list({each.what: each for each in missing}.values())
@@ -98,7 +114,8 @@ def check_needed(
             why="\n".join(f"{each.place}: {each.what}" if each.place else each.what for each in found),
             todo=todo,
         )
-    return (*_empty_secrets(stack, built), *_made_directories(stack, inventory, started))
+    notes = (note for service in chosen for note in _unknown_drivers(service, inventory))
+    return (*_empty_secrets(stack, built), *_made_directories(stack, inventory, started), *notes)
 
 
 def newest_keys(stack: Stack, services: Collection[str]) -> bool:
@@ -282,6 +299,74 @@ def _taken(stack: Stack, service: Service, inventory: Inventory) -> Iterator[Mis
                 todo="A program outside this engine listens on it. Stop that one, or publish another port:\n"
                 f"  ss -l{port.protocol[0]}np 'sport = :{port.published}'",
             )
+
+
+def _device_requests(service: Service) -> Iterator[tuple[str, ComposeMapping]]:
+    """Yield the devices that a service reserves, each with its driver; it is empty where the engine chooses one."""
+    reservations = ((service.config.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
+    for request in (*(reservations.get("devices") or ()), *(service.config.get("gpus") or ())):
+        yield str(request.get("driver") or ""), request
+
+
+def _is_nvidia(driver: str, request: ComposeMapping) -> bool:
+    return driver == _NVIDIA or (not driver and "gpu" in (request.get("capabilities") or ["gpu"]))
+
+
+def _has_nvidia(inventory: Inventory) -> bool | None:
+    """Return whether the engine has a driver for GPUs of NVIDIA; None where that cannot be known."""
+    engine = inventory.engine
+    told = (*engine.runtimes, *(engine.cdi_devices or ()))
+    if any(_NVIDIA in name for name in told):
+        return True
+    # Podman takes these from files of its own.
+    if engine.image_store == PODMAN or not engine.endpoint.startswith(("unix://", "ssh://")):
+        return None
+    return not inventory.missing.issuperset(_NVIDIA_HOOKS)
+
+
+def _without_driver(stack: Stack, service: Service, inventory: Inventory) -> Iterator[MissingThing]:
+    """Yield the devices and the runtime that the engine cannot give a service: it would say so at its start."""
+    engine, place = inventory.engine, _place_of(stack, service.name)
+    runtime = str(service.config.get("runtime") or "")
+    # What has a path or the name of a shim needs no setting of the engine.
+    known = not engine.runtimes or runtime in engine.runtimes or "/" in runtime or runtime.startswith("io.containerd.")
+    if runtime and not known and engine.image_store != PODMAN:
+        yield MissingThing(
+            what=f"the runtime {visible_in_line(runtime)}, which {service.name} needs, is none of this engine's",
+            place=place,
+            todo=f"It has {', '.join(map(visible_in_line, engine.runtimes))}. Add it to the engine's daemon.json,"
+            " or leave runtime out.",
+        )
+    for driver, request in _device_requests(service):
+        if _is_nvidia(driver, request) and _has_nvidia(inventory) is False:
+            yield MissingThing(
+                what=f"the GPU that {service.name} reserves cannot be given: this engine has no driver nvidia",
+                place=place,
+                todo="Install the NVIDIA Container Toolkit on the engine's machine and restart the engine, or leave the"
+                " reservation out:\n  nvidia-ctk runtime configure --runtime=docker\n  systemctl restart docker",
+            )
+        elif driver == _CDI and engine.cdi_devices is not None and engine.image_store != PODMAN:
+            for name in sorted({*map(str, request.get("device_ids") or ())} - {*engine.cdi_devices}):
+                yield MissingThing(
+                    what=f"the device {visible_in_line(name)}, which {service.name} reserves, is not on this engine",
+                    place=place,
+                    todo="See which devices it knows, and where it looks for their descriptions:\n  docker info",
+                )
+
+
+def _unknown_drivers(service: Service, inventory: Inventory) -> Iterator[str]:
+    """Yield what only the start of a container shows of the devices that a service reserves."""
+    for driver, request in _device_requests(service):
+        nvidia, cdi = _is_nvidia(driver, request), driver == _CDI
+        if nvidia and _has_nvidia(inventory):
+            continue
+        if cdi and inventory.engine.cdi_devices is not None:
+            continue
+        named = driver or ", ".join(map(str, request.get("capabilities") or ["gpu"]))
+        yield (
+            f"{service.name}: whether this engine can give the device that it reserves ({visible_in_line(named)})"
+            " is known only when its container starts"
+        )
 
 
 def _listens(listener: tuple[str, int, str], port: Port) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.decide import observed
 
-from tonnage.decide.deploy.needed import build_paths_of, check_needed, paths_of
+from tonnage.decide.deploy.needed import build_paths_of, check_needed, paths_of, programs_of
 from tonnage.errors import UsageError
 from tonnage.model.inventory import Volume
 from tonnage.model.stack import BuildSpec, Mount, Place, Port
@@ -227,3 +227,66 @@ def test_models_are_refused_with_the_reason_whichever_compose_is_there() -> None
     error = refused(stack(service({"models": {"m": None}})))
     assert error.what == "web has models, which are not carried out"
     assert "their bytes are in no forecast" in error.todo
+
+
+# -- devices that are reserved, and runtimes
+
+GPU = {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
+UNKNOWN = "web: whether this engine can give the device that it reserves ({}) is known only when its container starts"
+
+
+def reserving(*devices: ComposeMapping) -> Service:
+    return service({"deploy": {"resources": {"reservations": {"devices": list(devices)}}}})
+
+
+def engine_with(**changes: Any) -> Inventory:  # noqa: ANN401 - as the model
+    """Return an engine where programs were looked for and none was found."""
+    inventory = seen(missing=frozenset(programs_of(stack(reserving(GPU)), {"web"})))
+    return replace(inventory, engine=replace(inventory.engine, **changes))
+
+
+@pytest.mark.parametrize(
+    "web",
+    [
+        reserving(GPU),
+        reserving({"capabilities": ["gpu"]}),
+        reserving({"driver": "", "capabilities": ["compute", "gpu"], "device_ids": ["0"]}),
+        service({"gpus": [{"count": -1}]}),
+    ],
+)
+def test_a_gpu_is_missed_where_the_engine_has_no_driver_for_it(web: Service) -> None:
+    error = refused(stack(web), engine_with(runtimes=("runc",), cdi_devices=()))
+    assert error.what == "the GPU that web reserves cannot be given: this engine has no driver nvidia"
+    assert error.place == "/srv/shop/compose.yaml:17"
+    assert "nvidia-ctk runtime configure" in error.todo
+    for has in ({"runtimes": ("nvidia", "runc")}, {"cdi_devices": ("nvidia.com/gpu=0",)}):
+        assert check_needed(stack(web), engine_with(**has), {"web"}) == ()
+    hook = frozenset({"/usr/bin/nvidia-container-runtime-hook"})
+    found = engine_with()
+    assert check_needed(stack(web), replace(found, missing=found.missing - hook), {"web"}) == ()
+
+
+@pytest.mark.parametrize("changes", [{"endpoint": "tcp://vm:2376"}, {"image_store": "podman"}])
+def test_where_it_cannot_be_known_that_is_said(changes: dict[str, str]) -> None:
+    assert check_needed(stack(reserving(GPU)), engine_with(**changes), {"web"}) == (UNKNOWN.format("nvidia"),)
+
+
+def test_devices_of_other_drivers_are_told_and_only_known_ones_are_missed() -> None:
+    tpu = reserving({"driver": "acme", "capabilities": ["tpu"]})
+    assert programs_of(stack(tpu), {"web"}) == ()
+    assert check_needed(stack(tpu), engine_with(), {"web"}) == (UNKNOWN.format("acme"),)
+    two = reserving({"driver": "cdi", "device_ids": ["acme.com/card=0", "acme.com/card=1"]})
+    error = refused(stack(two), engine_with(cdi_devices=("acme.com/card=0",)))
+    assert error.what == "the device acme.com/card=1, which web reserves, is not on this engine"
+    assert check_needed(stack(two), engine_with(cdi_devices=None), {"web"}) == (UNKNOWN.format("cdi"),)
+
+
+def test_a_runtime_that_the_engine_does_not_have_is_missed() -> None:
+    web = service({"runtime": "nvidia"})
+    error = refused(stack(web), engine_with(runtimes=("io.containerd.runc.v2", "runc")))
+    assert error.what == "the runtime nvidia, which web needs, is none of this engine's"
+    assert "It has io.containerd.runc.v2, runc." in error.todo
+    assert check_needed(stack(web), engine_with(runtimes=("nvidia", "runc")), {"web"}) == ()
+    assert check_needed(stack(web), engine_with(), {"web"}) == ()
+    for shim in ("io.containerd.kata.v2", "/usr/local/bin/shim"):
+        assert check_needed(stack(service({"runtime": shim})), engine_with(runtimes=("runc",)), {"web"}) == ()
