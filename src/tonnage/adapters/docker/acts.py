@@ -191,6 +191,8 @@ class DockerActs:
         """
         tool = self._tools.need_compose()
         self._need_image(service, definition)
+        if recreate:
+            self._give_names_back(project, service)
         with self._told_when_it_dies(f"the engine stopped while {service} was being brought up"):
             compose.switch(
                 tool,
@@ -322,6 +324,13 @@ class DockerActs:
     def _containers_of(self, project: str, service: str) -> set[str]:
         found = DockerFacts(self._connection).containers(project)
         return {each.container_id for each in found if each.service == service and not each.one_off}
+
+    def _give_names_back(self, project: str, service: str) -> None:
+        """Take off names what Compose 1 put in front when it was killed: Compose 2 would name a successor just so."""
+        for each in DockerFacts(self._connection).containers(project):
+            own = f"{each.container_id[:12]}_"
+            if each.service == service and not each.one_off and each.name.startswith(own):
+                objects.rename_container(self._connection, each.container_id, each.name.removeprefix(own))
 
     def _holder_of(self, port: int) -> str:
         """Say which container publishes a port of the host; empty when none of this engine does."""

@@ -205,6 +205,12 @@ def _send(connection: DockerConnection, path: str, content: Mapping[str, object]
     connection.ask("POST", path, headers={"Content-Type": "application/json"}, body=body, timeout_s=_SLOW_S)
 
 
+def rename_container(connection: DockerConnection, container: str, name: str) -> None:
+    """Give a container another name; it keeps its own where that is taken, or it is gone."""
+    with speaking_to(connection.endpoint, f"rename the container {container[:12]}"), contextlib.suppress(sdk.APIError):
+        connection.client.api.rename(container, name)
+
+
 def restart_container(connection: DockerConnection, container: str) -> None:
     """Stop one container, within the time that it was made with, and start it again.
 
