@@ -28,7 +28,7 @@ LONG = pytest.mark.long("its neighbours are tried always")
         "prove-rolling",
         pytest.param("connect", marks=LONG),
         pytest.param("prove", marks=LONG),
-        "drain",
+        pytest.param("drain", marks=LONG),
         pytest.param("retire", marks=LONG),
     ],
 )
