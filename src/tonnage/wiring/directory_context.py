@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tonnage.adapters.context.copied_files import tree_of
 from tonnage.adapters.context.copy_digest import contents_of
 from tonnage.forecast.gather.lookups import Copied
-from tonnage.forecast.gather.visible_files import TextFile
+from tonnage.forecast.gather.visible_files import PROJECT, TextFile
 from tonnage.forecast.requirements.encodings import decoded
 from tonnage.model.forecast.estimate import UNKNOWN
 from tonnage.model.forecast.file_tree import Tree
 from tonnage.small_files import CONTEXT_TEXT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tonnage.adapters.context.compression import Packing
     from tonnage.adapters.context.context_files import ContextFiles
     from tonnage.adapters.context.copied_files import CopyMeter
     from tonnage.adapters.context.copy_digest import FileTokens
+    from tonnage.model.forecast.debian_package import DebPackage
     from tonnage.model.forecast.python_lock import LocalWheel
     from tonnage.model.forecast.recipe import CopyInstruction
+
+T = TypeVar("T")
+_NAMED = (".whl", ".deb", *PROJECT)
 
 
 class DirectoryContext:
@@ -55,22 +61,31 @@ class DirectoryContext:
             return Tree(image=UNKNOWN, disk=UNKNOWN)
         return tree_of((entry.path, entry.kind, entry.size_bytes) for entry in self._files.entries)
 
-    def wheels(self) -> dict[str, str]:
-        """Return the wheels in it that the builder sees: by path where each really lies."""
+    def named(self) -> dict[str, str]:
+        """Return files in it that the builder sees and installs name: by path where each really lies."""
         with self._lock:
             entries = () if self._files is None else self._files.entries
-        return {each.path: each.actual for each in entries if each.kind == "file" and each.path.endswith(".whl")}
+        return {each.path: each.actual for each in entries if each.kind == "file" and each.path.endswith(_NAMED)}
 
     def wheel(self, path: str) -> LocalWheel | None:
         """Read a wheel in it; None where it is none that can be read."""
         from tonnage.forecast.python.wheels import read_local  # noqa: PLC0415 - few contexts have one
 
+        return self._read(path, lambda descriptor: read_local(descriptor, path.rpartition("/")[2]))
+
+    def package(self, path: str) -> DebPackage | None:
+        """Read what a package of Debian says of itself; None where it is none that can be read."""
+        from tonnage.adapters.context.debian_files import read_package  # noqa: PLC0415 - as above
+
+        return self._read(path, read_package)
+
+    def _read(self, path: str, read: Callable[[int], T | None]) -> T | None:
         with self._lock:
             found = None if self._files is None else self._files.entry(path)
         if self._files is None or found is None or found.kind != "file":
             return None
         try:
-            return read_local(self._files.open(found), path.rpartition("/")[2])
+            return read(self._files.open(found))
         except OSError:
             return None
 

@@ -284,7 +284,7 @@ class RealLookups:
         if state is None or not (installs or updates):
             return None
         question = (
-            "apt", base.reference, platform,
+            "apt", base.reference, platform, state.keeps_caches,
             tuple((each.packages, each.recommends, each.target_release, each.upgrades) for each in installs),
         )  # fmt: skip
         return self._once.ask(question, lambda: self._packages(installs, state, base, platform))

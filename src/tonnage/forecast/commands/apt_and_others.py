@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tonnage.forecast.commands.context import table
+from tonnage.forecast.commands.pipes import is_pipe
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import AptClean, AptInstall, AptRemove, AptUpdate, Nothing
 
@@ -29,6 +30,8 @@ APT = table(
     y="--yes", q="--quiet", d="--download-only", f="--fix-broken", m="--fix-missing", t="--target-release",
     o="--option", c="--config-file", s="--simulate", V="--verbose-versions",
 )  # fmt: skip
+# What was remembered of what a build does to the settings of apt.
+KEEPS, APT_KEEPS = "\0apt keeps archives", "\0apt itself keeps archives"
 _LISTS = "/var/lib/apt/lists"
 _ARCHIVES = "/var/cache/apt/archives"
 _SWITCH = regex(r"apt::install-(?P<which>recommends|suggests)=\"?(?P<value>\w+)\"?", re.IGNORECASE)
@@ -53,7 +56,10 @@ def apt(context: Context, words: Sequence[Word]) -> AnyEffect:
             return Nothing(**context.shared)
         return context.opaque(f"apt-get {action} names no packages to install")
     files = [word.text for word in named if word.known and ("/" in word.text and word.text.endswith(".deb"))]
-    plain = [word.text for word in named if word.known and word.text not in files and not word.text.endswith("-")]
+    listed = tuple(word.text for word in named if is_pipe(word.text) or word.text == context.fed_from)
+    plain = [
+        word.text for word in named if word.known and word.text not in {*files, *listed} and not word.text.endswith("-")
+    ]
     switches = {
         match["which"].lower(): match["value"].lower() in {"1", "true", "yes"}
         for value in options.all("--option")
@@ -67,13 +73,17 @@ def apt(context: Context, words: Sequence[Word]) -> AnyEffect:
     return AptInstall(
         **context.shared,
         packages=tuple(plain),
+        listed=listed,
         files=tuple(context.absolute(file) for file in files),
         recommends=recommends,
         suggests=options.has("--install-suggests") or switches.get("suggests", False),
         target_release=options.last("--target-release"),
+        fixes=options.has("--fix-broken") and not named,
         upgrades=upgrades,
         downloads_only=options.has("--download-only"),
         cache_mounted=context.mount_over(_ARCHIVES) is not None,
+        # Only apt itself, and not apt-get, throws them away unless it is told otherwise.
+        keeps_debs=context.on(KEEPS) and (context.command.program != "apt" or context.on(APT_KEEPS)),
         unread=tuple(word.text for word in named if not word.known),
     )
 
@@ -83,4 +93,4 @@ def dpkg(context: Context, words: Sequence[Word]) -> AnyEffect:
     if not any(word.text in {"-i", "--install", "--unpack"} for word in words):
         return Nothing(**context.shared)
     files = tuple(context.absolute(word.text) for word in words if not word.text.startswith("-"))
-    return AptInstall(**context.shared, files=files, recommends=False)
+    return AptInstall(**context.shared, files=files, recommends=False, alone=True)

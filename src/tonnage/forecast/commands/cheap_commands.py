@@ -138,6 +138,8 @@ def write(context: Context, path: str, source: Source, *, appends: bool = False)
     words = [word.text for word in context.command.words]
     if words and words[0] == "tee":
         words = ["cat"]
+    if words and words[0] == "envsubst":
+        words += [f"{name}={value}" for name, value in sorted(context.command.environment.items())]
     return WriteFile(
         **context.shared,
         path=path,
@@ -145,6 +147,7 @@ def write(context: Context, path: str, source: Source, *, appends: bool = False)
         appends=appends,
         program=tuple(words) if context.command.known else (),
         fed=context.standard_input,
+        fed_from="" if context.standard_input is not None else context.fed_from,
         runs_in=context.command.working_directory,
     )
 

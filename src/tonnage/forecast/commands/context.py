@@ -39,6 +39,8 @@ class Context(Struct, frozen=True, kw_only=True):
         piped_to: The words of the command that reads its output; empty without one.
         piped_from: The address that the command before it in a pipeline fetches; empty without one.
         piped: Where what it is piped comes from; None where that is short, or stands in the script.
+        pipe: The file that stands for what it pipes to the next one; empty where that is not followed.
+        fed_from: The file that its standard input comes from; empty where that is not known.
         remembered: Settings that earlier commands of the stage have written, as environment variables. Commands that
             write settings add to it.
     """
@@ -51,6 +53,8 @@ class Context(Struct, frozen=True, kw_only=True):
     fed_by: str = ""
     piped_from: str = ""
     piped: Source | None = None
+    pipe: str = ""
+    fed_from: str = ""
     remembered: dict[str, str] = field(default_factory=dict)
 
     @property

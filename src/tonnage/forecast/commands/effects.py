@@ -6,25 +6,28 @@ What cannot be told from words is ``Opaque``, never nothing.
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.commands.apt_and_others import apt, dpkg
-from tonnage.forecast.commands.cheap_commands import CHEAP, cheap_effects, page, printed, sized
+from tonnage.forecast.commands.apt_and_others import APT_KEEPS, KEEPS, apt, dpkg
+from tonnage.forecast.commands.cheap_commands import CHEAP, cheap_effects, page, printed, sized, write
 from tonnage.forecast.commands.context import Context
 from tonnage.forecast.commands.downloads import FETCHING, address_of, aria2c, curl, git, tar, unpack, wget
 from tonnage.forecast.commands.file_commands import change, find, make_directory, remove, sed, transfer
 from tonnage.forecast.commands.node_commands import is_node, node
 from tonnage.forecast.commands.other_managers import manages, other_manager
 from tonnage.forecast.commands.pipenv_commands import pipenv
+from tonnage.forecast.commands.pipes import naming, pipe_of, with_substitutions, without_bytes
 from tonnage.forecast.commands.python_commands import python_effects
-from tonnage.forecast.commands.text_programs import printed_text
+from tonnage.forecast.commands.text_programs import FOLLOWED, printed_text
 from tonnage.forecast.shell.script import is_shell, read_script
 from tonnage.lazily import regex
-from tonnage.model.forecast.effects import Download, GitClone, Nothing, Opaque, Source, WriteFile
+from tonnage.model.forecast.effects import AptInstall, Download, GitClone, Nothing, Opaque, Remove, Source, WriteFile
+from tonnage.model.forecast.installs import PythonInstall
 from tonnage.model.forecast.recipe import CopyInstruction, RunInstruction
-from tonnage.model.forecast.shell_script import Redirection
+from tonnage.model.forecast.shell_script import Word
 from tonnage.model.stack import Place
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.forecast.effects import AnyEffect
     from tonnage.model.forecast.recipe import RecipeStep
-    from tonnage.model.forecast.shell_script import Script, ShellCommand, Word
+    from tonnage.model.forecast.shell_script import Script, ShellCommand
 
 _MACHINES = {
     "amd64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64"), "arm": ("armv7l", "armhf"), "386": ("i686", "i386"),
@@ -41,12 +44,14 @@ _MACHINES = {
 _ADDRESS = regex(r"(?:https?|ftp)://", re.IGNORECASE)
 _REPOSITORY = regex(r"git@|git://|ssh://|https?://[^#\s]+\.git(?:#.*)?$")
 _LONGEST_PIPELINE = 32
-_SUBSTITUTED = "/proc/self/fd/"
 _ROOT = frozenset({"", "root", "0"})
 _ASKS = frozenset({"--version", "-V", "--help", "-h", "-version", "version", "--list", "help"})
 # What ``find`` pipes into these through xargs is told as its own effect.
 _FOUND_FIRST = frozenset({"rm", "rmdir", "chmod", "chown", "chgrp", "touch", "strip"})
 _RECOMMENDS_OFF = regex(r"APT::Install-Recommends\s+\"?(?:0|false|no)\"?", re.IGNORECASE)
+_KEEPS = regex(r"Keep-Downloaded-Packages\s+\"?(?:1|true|yes)\"?", re.IGNORECASE)
+# Images of Debian and Ubuntu have what throws archives away after each install.
+_THROWS_AWAY = "/etc/apt/apt.conf.d/docker-clean"
 _SIZED = frozenset({"dd", "fallocate", "truncate"})
 _BY_NAME = {
     **dict.fromkeys(("chmod", "chown", "chgrp", "touch", "setcap", "strip"), change),
@@ -74,10 +79,10 @@ def effects(
     script = _with_cut_pipelines(_script(run, step, _answers(platform)))
     found: list[AnyEffect] = []
     for index in range(len(script.commands)):
-        inner, script = _with_substitutions(script, index)
+        inner, script = with_substitutions(script, index)
         for each in inner:
             for at in range(len(each.commands)):
-                found += _without_bytes(_effects(_context(each, at, step, run, kept), each, at))
+                found += without_bytes(_effects(_context(each, at, step, run, kept), each, at))
         found += _effects(_context(script, index, step, run, kept), script, index)
     found += [
         Opaque(command=text, place=step.place, key=text, reason="it cannot be read as a shell script")
@@ -85,40 +90,6 @@ def effects(
         if text.strip()
     ]
     return tuple(found)
-
-
-def _with_substitutions(script: Script, index: int) -> tuple[list[Script], Script]:
-    """Return what ``<(...)`` among a command's words runs, and the script in which files stand in for it."""
-    command = script.commands[index]
-    inner: list[Script] = []
-    words = list(command.words)
-    for at, word in enumerate(words):
-        if word.known or word.quoted or not (word.text.startswith("<(") and word.text.endswith(")")):
-            continue
-        read = read_script(
-            word.text[2:-1], command.environment, directory=command.working_directory or "/", complete=False
-        )
-        commands = [replace(each, offset=command.offset, conditional=command.conditional) for each in read.commands]
-        if not commands or read.broken:
-            continue
-        path = f"{_SUBSTITUTED}{command.offset}-{at}/<({commands[0].program or '...'} ...)"
-        written = Redirection(operator=">", path=path)
-        commands[-1] = replace(commands[-1], redirections=(*commands[-1].redirections, written))
-        inner.append(replace(read, commands=tuple(commands)))
-        words[at] = replace(word, text=path, known=True)
-    if not inner:
-        return [], script
-    commands = list(script.commands)
-    commands[index] = replace(command, words=tuple(words))
-    return inner, replace(script, commands=tuple(commands))
-
-
-def _without_bytes(found: Sequence[AnyEffect]) -> tuple[AnyEffect, ...]:
-    """Return effects in which what ``<(...)`` prints is no file of the image."""
-    return tuple(
-        replace(each, source=Source()) if isinstance(each, WriteFile) and each.path.startswith(_SUBSTITUTED) else each
-        for each in found
-    )
 
 
 def _context(script: Script, index: int, step: RecipeStep, run: RunInstruction, kept: dict[str, str]) -> Context:
@@ -139,8 +110,16 @@ def _context(script: Script, index: int, step: RecipeStep, run: RunInstruction, 
         fed_by="" if command.pipe_from is None else script.commands[command.pipe_from].program or "a program",
         piped_from=address,
         piped=piped,
+        pipe=pipe_of(script, index),
+        fed_from=pipe_of(script, command.pipe_from) or _read_from(command),
         remembered=kept,
     )
+
+
+def _read_from(command: ShellCommand) -> str:
+    """Return the file that a command's input is taken from; empty without one."""
+    read = (each.path for each in reversed(command.redirections) if each.operator == "<" and not each.descriptor)
+    return next((path for path in read if "$" not in path and not path.startswith("/dev/")), "")
 
 
 def _script(run: RunInstruction, step: RecipeStep, answers: dict[str, str]) -> Script:
@@ -174,6 +153,8 @@ def _effects(context: Context, script: Script, index: int) -> tuple[AnyEffect, .
     """Return what one command does; one that feeds a program that cannot be read is part of that program."""
     command = script.commands[index]
     found = effects_of_command(context)
+    if context.pipe and command.program in FOLLOWED - {"echo", "printf"}:
+        found = (*found, *without_bytes((write(context, context.pipe, Source()),)))
     if command.pipe_from is None or not any(isinstance(each, Opaque) for each in found):
         return found
     chain = [index]
@@ -273,6 +254,12 @@ def _xargs(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     if not inner:
         return (Nothing(**context.shared),)
     given = context.standard_input
+    if given is None and context.fed_from and not any(word.text.startswith("-I") for word in words[:at]):
+        # Each word of the file is one more of the command.
+        named = replace(context.command, words=(*inner, Word(context.fed_from)), pipe_from=None)
+        found = effects_of_command(replace(context, command=naming(named), standard_input=""))
+        if all(isinstance(each, PythonInstall | AptInstall) for each in found):
+            return found
     if given is None:
         seen = context.fed_by == "find" and inner[0].text in _FOUND_FIRST
         quiet = seen or inner[0].text in {"grep", "echo", "ls"}
@@ -285,8 +272,14 @@ def _xargs(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
 
 def _remember(context: Context, found: tuple[AnyEffect, ...]) -> None:
     configures = any(isinstance(each, WriteFile) and each.path.startswith("/etc/apt/") for each in found)
-    if configures and _RECOMMENDS_OFF.search(f"{context.text} {context.standard_input or ''}"):
+    told = f"{context.text} {context.standard_input or ''}" if configures else ""
+    if _RECOMMENDS_OFF.search(told):
         context.remembered["APT_INSTALL_RECOMMENDS"] = "0"
+    if _KEEPS.search(told):
+        context.remembered[APT_KEEPS] = "1"
+    removed = (path for each in found if isinstance(each, Remove) and not each.conditional for path in each.paths)
+    if any(fnmatchcase(_THROWS_AWAY, path) for path in removed):
+        context.remembered[KEEPS] = "1"
 
 
 _READERS: dict[str, Callable[[Context, Sequence[Word]], AnyEffect | tuple[AnyEffect, ...]]] = {

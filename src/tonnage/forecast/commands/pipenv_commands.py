@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.forecast.commands.cheap_commands import page
 from tonnage.forecast.commands.context import table
+from tonnage.forecast.commands.project_tools import exported
 from tonnage.forecast.commands.python_installs import cache_of
-from tonnage.model.forecast.effects import ExportLock, Nothing
+from tonnage.model.forecast.effects import Nothing
 from tonnage.model.forecast.installs import Installer, PythonInstall
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def pipenv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     options = PIPENV.read([word for word in words if plain and word is not plain[0]])
     if action == "requirements":
         made = _install(context, options)
-        path = context.output() or ("-" if context.piped_to else "")
-        return (page(context), *((ExportLock(**context.shared, path=path, install=made),) if path else ()))
+        return exported(context, context.output() or context.pipe, made)
     packages = options.positional or options.all("--requirements", "--editable")
     if action in {"install", "sync"} and not packages and not options.unknown:
         return (_install(context, options),)

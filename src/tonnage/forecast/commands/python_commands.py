@@ -1,22 +1,33 @@
 """``pip``, ``python -m``, ``uv``, ``poetry``, ``pdm``, ``pipx`` and ``virtualenv``: which of their verbs installs what.
 
-Source: the help texts of pip 26.3, uv 0.13.9, Poetry 2, PDM 2 and pipx 1.
+Source: the help texts of pip 26.3 and uv 0.13.9.
 """
 
 from __future__ import annotations
 
-import posixpath
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from tonnage.forecast.commands.cheap_commands import page
-from tonnage.forecast.commands.context import table
+from tonnage.forecast.commands.poetry_and_pdm import (
+    pdm_install,
+    pipx_install,
+    poetry_install,
+    remembered_from_poetry_config,
+)
+from tonnage.forecast.commands.project_tools import (
+    built_project,
+    exported,
+    flit,
+    hatch,
+    pip_compile,
+    pip_sync,
+    uv_pip_compile,
+)
 from tonnage.forecast.commands.python_installs import (
     PIP,
-    cache_of,
     environment_of,
-    install_requirements,
     pip_install,
     remembered_from_pip_config,
     uv_pip_install,
@@ -24,36 +35,17 @@ from tonnage.forecast.commands.python_installs import (
     uv_tool,
 )
 from tonnage.lazily import regex
-from tonnage.model.forecast.effects import CompilePython, ExportLock, MakeEnvironment, Nothing, PythonRemove
-from tonnage.model.forecast.installs import Installer, PythonInstall
+from tonnage.model.forecast.effects import CompilePython, MakeEnvironment, Nothing, PythonRemove
+from tonnage.model.forecast.installs import Installer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.forecast.commands.context import Context, Options
+    from tonnage.forecast.commands.context import Context
     from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.installs import PythonInstall
     from tonnage.model.forecast.shell_script import Word
 
-POETRY = table(
-    "--without --with --only --extras --directory --project --python --group --source --platform",
-    "--no-root --no-directory --dry-run --sync --all-extras --all-groups --only-root --compile --no-dev "
-    "--remove-untracked --quiet --verbose --version --ansi --no-ansi --no-interaction --no-plugins --no-cache --help "
-    "--dev --editable --lock --allow-prereleases --default",
-    E="--extras", C="--directory", P="--project", n="--no-interaction", q="--quiet", v="--verbose", G="--group",
-    D="--dev", e="--editable",
-)  # fmt: skip
-PDM = table(
-    "--group --project --lockfile --venv --python --without --override --config-setting --no-isolation-package",
-    "--prod --production --dev --no-default --no-lock --no-self --no-editable --check --frozen-lockfile --dry-run "
-    "--no-isolation --clean --only-keep --reinstall --skip --verbose --quiet --global --fail-fast --no-cache --help "
-    "--clean-unselected --with-excluded --no-clean",
-    G="--group", p="--project", L="--lockfile", v="--verbose", q="--quiet", d="--dev", g="--global",
-)  # fmt: skip
-PIPX = table(
-    "--index-url --pip-args --python --suffix --preinstall --backend",
-    "--force --include-deps --system-site-packages --editable --quiet --verbose --global --fetch-missing-python",
-    i="--index-url", e="--editable", f="--force", q="--quiet", v="--verbose",
-)  # fmt: skip
 _PIP = regex(r"pip(?:\d+(?:\.\d+)?)?")
 _PYTHON = regex(r"(?:python|pypy)(?:\d+(?:\.\d+)?)?")
 _CLEANING = frozenset({"purge", "remove", "clean", "prune"})
@@ -70,120 +62,11 @@ _UV_TEXT = frozenset({"lock", "version", "cache", "init", "tree", "self", "help"
 _POETRY_TEXT = frozenset({
     "config", "check", "lock", "env", "cache", "show", "version", "about", "self", "",
 })  # fmt: skip
-_PDM_TEXT = frozenset({"config", "export", "lock", "use", "cache", "list", "info", "show", ""})
+_PDM_TEXT = frozenset({"config", "lock", "use", "cache", "list", "info", "show", ""})
 _PIPX_TEXT = frozenset({"ensurepath", "list", "environment", ""})
+_SETUP = frozenset({"setup.py", "bdist_wheel", "sdist", "build", "egg_info", "clean"})
 _MAIN = ("main",)
 _INSTALLING = frozenset({"install", "sync", "add", "update"})
-
-
-def poetry_install(context: Context, words: Sequence[Word]) -> PythonInstall:
-    """Read ``poetry install``, ``poetry sync`` or ``poetry add``; ``words`` begin with that verb."""
-    options = POETRY.read(words[1:])
-    folder = options.last("--directory", "--project")
-    project = context.absolute(folder or ".")
-    only = _several(options, "--only")
-    left_out = _several(options, "--without") + (("dev",) if options.has("--no-dev") else ())
-    added, unread = install_requirements(context, options.positional) if words[0].text == "add" else ((), ())
-    directory = context.setting("POETRY_CACHE_DIR") or _home(context, ".cache/pypoetry")
-    own = not options.has("--no-root") and (not only or options.has("--only-root"))
-    return PythonInstall(
-        **context.shared,
-        installer=Installer.POETRY,
-        requirements=added,
-        project_directory=project,
-        project_itself=own,
-        project_editable=own,
-        extras=_several(options, "--extras"),
-        all_extras=options.has("--all-extras"),
-        groups=_several(options, "--with"),
-        without_groups=left_out,
-        all_groups=options.has("--all-groups"),
-        only_groups=only,
-        locked=words[0].text != "add",
-        virtual_environment=_poetry_environment(context, project),
-        # --no-cache is about what it keeps of indexes alone.
-        cache=cache_of(context, directory, off=False),
-        compiles=options.has("--compile"),
-        unread=(*unread, *options.unknown),
-    )
-
-
-def pdm_install(context: Context, words: Sequence[Word]) -> PythonInstall:
-    """Read ``pdm install``, ``pdm sync`` or ``pdm add``; ``words`` begin with that verb."""
-    options = PDM.read(words[1:])
-    project = context.absolute(options.last("--project") or ".")
-    groups = _several(options, "--group")
-    adds = words[0].text == "add"
-    added, unread = install_requirements(context, options.positional) if adds else ((), ())
-    directory = context.setting("PDM_CACHE_DIR") or _home(context, ".cache/pdm")
-    in_environment = context.setting("VIRTUAL_ENV") or posixpath.join(project, ".venv")
-    system = context.setting("PDM_USE_VENV").lower() in {"0", "false"} or options.has("--global")
-    all_groups = ":all" in groups
-    production = options.has("--prod", "--production")
-    own = not options.has("--no-self") and "PDM_NO_SELF" not in context.command.environment
-    return PythonInstall(
-        **context.shared,
-        installer=Installer.PDM,
-        requirements=added,
-        project_directory=project,
-        project_itself=own,
-        project_editable=own and not (options.has("--no-editable") or context.setting("PDM_NO_EDITABLE") != ""),
-        groups=() if all_groups else groups,
-        all_groups=all_groups,
-        without_groups=(*_several(options, "--without"), *(("*",) if production else ())),
-        only_groups=groups if options.has("--no-default") else (),
-        locked=not adds and not options.has("--no-lock"),
-        virtual_environment="" if system else in_environment,
-        cache=cache_of(context, directory, off=options.has("--no-cache")),
-        compiles=False,
-        unread=(*unread, *options.unknown),
-    )
-
-
-def pipx_install(context: Context, words: Sequence[Word]) -> PythonInstall:
-    """Read ``pipx install``; ``words`` begin with that verb."""
-    options = PIPX.read(words[1:])
-    found, unread = install_requirements(context, options.positional)
-    home = context.setting("PIPX_HOME") or _home(context, ".local/share/pipx")
-    directory = context.setting("PIP_CACHE_DIR") or _home(context, ".cache/pip")
-    arguments = options.last("--pip-args")
-    off = bool(context.setting("PIP_NO_CACHE_DIR")) or "--no-cache-dir" in arguments
-    return PythonInstall(
-        **context.shared,
-        installer=Installer.PIPX,
-        requirements=found,
-        virtual_environment=f"{home}/venvs/{found[0].name if found else ''}",
-        cache=cache_of(context, directory, off=off),
-        python=options.last("--python"),
-        unread=(*unread, *options.unknown, *((f"--pip-args={arguments}",) if arguments else ())),
-    )
-
-
-def remembered_from_poetry_config(words: Sequence[Word]) -> dict[str, str]:
-    """Return what ``poetry config NAME VALUE`` writes, as environment variables; ``words`` follow ``config``."""
-    plain = [word.text for word in words if not word.text.startswith("-")]
-    if len(plain) != 2:  # noqa: PLR2004 - NAME VALUE
-        return {}
-    return {f"POETRY_{plain[0].upper().replace('.', '_').replace('-', '_')}": plain[1]}
-
-
-def _poetry_environment(context: Context, project: str) -> str:
-    if active := context.setting("VIRTUAL_ENV"):
-        return active
-    if context.setting("POETRY_VIRTUALENVS_CREATE").lower() in {"0", "false"}:
-        return ""
-    if context.on("POETRY_VIRTUALENVS_IN_PROJECT"):
-        return posixpath.join(project, ".venv")
-    return context.setting("POETRY_VIRTUALENVS_PATH") or _home(context, ".cache/pypoetry/virtualenvs")
-
-
-def _home(context: Context, path: str) -> str:
-    return f"{context.setting('HOME') or '/root'}/{path}"
-
-
-def _several(options: Options, name: str) -> tuple[str, ...]:
-    """Return every value of an option whose values may be joined by commas or blanks."""
-    return tuple(part for value in options.all(name) for part in value.replace(",", " ").split())
 
 
 def python_effects(context: Context, program: str, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -215,6 +98,8 @@ def _poetry(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     verb, action = _verb(words, _LEADING)
     if action in _INSTALLING:
         return (poetry_install(context, (words[verb], *words[:verb], *words[verb + 1 :])),)
+    if action == "build":
+        return (built_project(context, "poetry", (*words[:verb], *words[verb + 1 :])),)
     if action == "config":
         context.remembered.update(remembered_from_poetry_config(words[verb + 1 :]))
     if action == "export":
@@ -231,15 +116,21 @@ def _poetry(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
 def _exported(context: Context, words: Sequence[Word], install: PythonInstall, *options: str) -> tuple[AnyEffect, ...]:
     """Return what a command does that writes a lock as a requirement file, or prints it."""
     named = _after([word.text for word in words], *options)
-    path = context.absolute(named) if named else context.output() or ("-" if context.piped_to else "")
+    path = context.absolute(named) if named else context.output() or context.pipe
     made = replace(install, project_itself=False, project_editable=False)
-    return (page(context, named), *((ExportLock(**context.shared, path=path, install=made),) if path else ()))
+    return exported(context, path, made)
 
 
 def _pdm(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     verb, action = _verb(words, _LEADING)
     if action in _INSTALLING:
         return (pdm_install(context, (words[verb], *words[:verb], *words[verb + 1 :])),)
+    if action == "export":
+        return _exported(
+            context, words, pdm_install(context, (words[verb], *words[:verb], *words[verb + 1 :])), "-o", "--output"
+        )
+    if action == "build":
+        return (built_project(context, "pdm", (*words[:verb], *words[verb + 1 :])),)
     return _quiet_or_opaque(context, f"pdm {action} runs a program", quiet=action in _PDM_TEXT)
 
 
@@ -287,6 +178,8 @@ def _pip(context: Context, words: Sequence[Word], python: str) -> tuple[AnyEffec
 def _interpreter(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     texts = [word.text for word in words]
     at = texts.index("-m") if "-m" in texts else None
+    if texts[:1] == ["setup.py"] and {"bdist_wheel", "sdist"} & set(texts[1:]):
+        return (built_project(context, "setup.py", [word for word in words if word.text not in _SETUP]),)
     if at is None or at + 1 >= len(texts) or any(not text.startswith("-") for text in texts[:at]):
         own_program = texts[:1] == ["-c"] or not texts
         return (context.opaque("it runs a program of its own" if own_program else f"it runs {texts[0]}"),)
@@ -302,7 +195,11 @@ def _interpreter(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ..
         return _environment(context, plain[0], own, with_pip=with_pip) if plain else ()
     if module == "compileall":
         return (CompilePython(**context.shared, paths=tuple(context.absolute(path) for path in plain)),)
-    if module in {"poetry", "pdm", "pipx"}:
+    if module == "build":
+        return (built_project(context, "build", rest),)
+    if module == "piptools":
+        return python_effects(context, f"pip-{plain[0]}", rest[1:]) if plain else ()
+    if module in {"poetry", "pdm", "pipx", "hatch", "flit"}:
         return python_effects(context, module, rest)
     return (context.opaque(f"it runs the module {module}"),)
 
@@ -324,6 +221,8 @@ def _uv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         return (uv_tool(context, rest),)
     if action == "venv":
         return _uv_venv(context, rest)
+    if action == "build":
+        return (built_project(context, "uv", (*before, *rest)),)
     if action == "cache" and inner in _CLEANING:
         return (PythonRemove(**context.shared, cache_of=Installer.UV_PIP),)
     if action in _UV_TEXT:
@@ -340,7 +239,9 @@ def _uv_pip(context: Context, before: Sequence[Word], rest: Sequence[Word], inne
         home = environment_of(context, _after(texts, "-p", "--python"))
         home = "" if "--system" in texts else home or context.setting("VIRTUAL_ENV")
         return (PythonRemove(**context.shared, packages=packages, virtual_environment=home),)
-    return (page(context, _after(texts, "-o", "--output-file") if inner == "compile" else ""),)
+    if inner == "compile":
+        return uv_pip_compile(context, (*before, *rest[1:]))
+    return (page(context),)
 
 
 def _uv_venv(context: Context, rest: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -378,4 +279,8 @@ def _after(texts: Sequence[str], *names: str) -> str:
     return ""
 
 
-_READERS = {"uv": _uv, "uvx": _uvx, "virtualenv": _virtualenv, "poetry": _poetry, "pdm": _pdm, "pipx": _pipx}
+_READERS = {
+    "uv": _uv, "uvx": _uvx, "virtualenv": _virtualenv, "poetry": _poetry, "pdm": _pdm, "pipx": _pipx, "hatch": hatch,
+    "flit": flit, "pip-compile": pip_compile, "pip-sync": lambda context, words: (pip_sync(context, words),),
+    "pyproject-build": lambda context, words: (built_project(context, "build", words),),
+}  # fmt: skip

@@ -53,7 +53,8 @@ _UV_VALUES = (
     "--reinstall-package --link-mode --config-setting --config-settings-package --no-build-isolation-package "
     "--cache-dir --refresh-package --python --color --allow-insecure-host --directory --project --config-file "
     "--python-platform --python-version --no-editable-package --cert --no-extra --no-install-package --package "
-    "--script --no-binary-package --no-build-package --output-format --with --with-requirements"
+    "--script --no-binary-package --no-build-package --output-format --with --with-requirements "
+    "--output-file --format --annotation-style --custom-compile-command --no-emit-package --prune"
 )
 _UV_FLAGS = (
     "--no-editable --all-extras --no-deps --require-hashes --no-verify-hashes --require-build-hashes --system "
@@ -62,7 +63,9 @@ _UV_FLAGS = (
     "--refresh --managed-python --no-managed-python --no-python-downloads --quiet --verbose --system-certs "
     "--native-tls --offline --no-progress --no-config --no-dev --dev --only-dev --no-default-groups --all-groups "
     "--inexact --active --no-install-project --no-install-workspace --no-install-local --locked --frozen "
-    "--all-packages --no-verify --user --preview --force"
+    "--all-packages --no-verify --user --preview --force --universal --no-strip-extras --no-strip-markers "
+    "--no-annotate --no-header --generate-hashes --emit-index-url --emit-find-links --emit-build-options "
+    "--emit-marker-expression --emit-index-annotation --no-hashes --no-emit-project"
 )
 UV_PIP = table(
     f"{_UV_VALUES} --requirements --editable --constraints --overrides --excludes --build-constraints --target "
@@ -70,13 +73,13 @@ UV_PIP = table(
     f"{_UV_FLAGS} --pre",
     r="--requirements", e="--editable", c="--constraints", b="--build-constraints", t="--target", U="--upgrade",
     P="--upgrade-package", n="--no-cache", p="--python", q="--quiet", v="--verbose", i="--index-url",
-    f="--find-links", C="--config-setting",
+    f="--find-links", C="--config-setting", o="--output-file",
 )  # fmt: skip
 UV_SYNC = table(
     _UV_VALUES,
     f"{_UV_FLAGS} --no-binary",
     U="--upgrade", P="--upgrade-package", n="--no-cache", p="--python", q="--quiet", v="--verbose",
-    i="--index-url", f="--find-links", C="--config-setting",
+    i="--index-url", f="--find-links", C="--config-setting", o="--output-file",
 )  # fmt: skip
 _UV_NAMES = {
     "--requirement": "--requirements", "--constraint": "--constraints", "--override": "--overrides",
@@ -103,14 +106,14 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
     folder = options.last("--dest", "--wheel-dir") or "." if keeps_files else options.last("--target")
     no_cache = options.has("--no-cache-dir", "--no-cache") or bool(context.setting("PIP_NO_CACHE_DIR"))
     requirements, unread = _requirements(context, options)
-    files = (*options.all("--requirement"), *_listed(context, "PIP_REQUIREMENT"))
+    files = (*options.all("--requirement"), *listed_in(context, "PIP_REQUIREMENT"))
     temporary = context.setting("TMPDIR") or "/tmp"  # noqa: S108 - the path in the image
     return PythonInstall(
         **context.shared,
         installer=Installer.PIP,
         requirements=requirements,
-        requirement_files=_paths(context, files),
-        constraint_files=_paths(context, (*options.all("--constraint"), *_listed(context, "PIP_CONSTRAINT"))),
+        requirement_files=listed_paths(context, files),
+        constraint_files=listed_paths(context, (*options.all("--constraint"), *listed_in(context, "PIP_CONSTRAINT"))),
         standard_input=_input(context, files),
         groups=options.all("--group"),
         options=indexes(context, options, "PIP"),
@@ -160,8 +163,8 @@ def uv_pip_install(context: Context, words: Sequence[Word]) -> PythonInstall:
     return replace(
         _uv(context, options, Installer.UV_PIP),
         requirements=requirements,
-        requirement_files=_paths(context, files),
-        constraint_files=_paths(context, (*options.all("--constraints"), *_listed(context, "UV_CONSTRAINT"))),
+        requirement_files=listed_paths(context, files),
+        constraint_files=listed_paths(context, (*options.all("--constraints"), *listed_in(context, "UV_CONSTRAINT"))),
         standard_input=_input(context, files),
         extras=options.all("--extra"),
         all_extras=options.has("--all-extras"),
@@ -174,6 +177,26 @@ def uv_pip_install(context: Context, words: Sequence[Word]) -> PythonInstall:
         torch_backend=options.last("--torch-backend") or context.setting("UV_TORCH_BACKEND"),
         runs_in=context.command.working_directory,
         unread=(*unread, *options.unknown),
+    )
+
+
+def uv_compile(context: Context, words: Sequence[Word]) -> PythonInstall:
+    """Read ``uv pip compile`` as the install of what it resolves; ``words`` are its options and files."""
+    options = UV_PIP.read(_named(words))
+    files = tuple(word.text for word in options.positional)
+    return replace(
+        _uv(context, options, Installer.UV_PIP),
+        requirement_files=listed_paths(context, files),
+        constraint_files=listed_paths(context, (*options.all("--constraints"), *listed_in(context, "UV_CONSTRAINT"))),
+        standard_input=_input(context, files),
+        extras=options.all("--extra"),
+        all_extras=options.has("--all-extras"),
+        groups=options.all("--group"),
+        no_deps=options.has("--no-deps"),
+        upgrade=options.has("--upgrade", "--upgrade-package"),
+        cache=Cache(kind=CacheKind.NONE),
+        torch_backend=options.last("--torch-backend") or context.setting("UV_TORCH_BACKEND"),
+        runs_in=context.command.working_directory,
     )
 
 
@@ -286,8 +309,16 @@ def _requirements(context: Context, options: Options) -> tuple[tuple[Requirement
 
 def _cache(context: Context, options: Options, variable: str, name: str) -> str:
     given = options.last("--cache-dir") or context.setting(variable)
-    if given:
-        return context.absolute(given)
+    return context.absolute(given) if given else _usual_cache(context, name)
+
+
+def pip_cache(context: Context) -> str:
+    """Return the directory of pip's cache where no option names one."""
+    given = context.setting("PIP_CACHE_DIR")
+    return context.absolute(given) if given else _usual_cache(context, "pip")
+
+
+def _usual_cache(context: Context, name: str) -> str:
     base = context.setting("XDG_CACHE_HOME") or f"{context.setting('HOME') or '/root'}/.cache"
     return f"{base}/{name}"
 
@@ -312,9 +343,11 @@ def environment_of(context: Context, python: str) -> str:
     return ""
 
 
-def _paths(context: Context, files: Sequence[str]) -> tuple[str, ...]:
+def listed_paths(context: Context, files: Sequence[str]) -> tuple[str, ...]:
+    """Return files as they are named: ``-`` for standard input, addresses, and paths in the image."""
+    fed = "-" if context.standard_input is not None else context.fed_from or "-"
     return tuple(
-        "-" if file in _STANDARD_INPUT else file if re.match(r"https?:", file) else context.absolute(file)
+        fed if file in _STANDARD_INPUT else file if re.match(r"https?:", file) else context.absolute(file)
         for file in files
     )
 
@@ -323,7 +356,8 @@ def _path(context: Context, path: str) -> str:
     return context.absolute(path) if path else ""
 
 
-def _listed(context: Context, variable: str) -> tuple[str, ...]:
+def listed_in(context: Context, variable: str) -> tuple[str, ...]:
+    """Return the values of a variable that has several."""
     return tuple(context.setting(variable).split())
 
 

@@ -241,6 +241,69 @@ def _pattern(text: str, *, extended: bool, plain: bool = False) -> str:  # noqa:
     return "".join(found)
 
 
+def _tail(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | None:
+    count, paths = "10", list(words)
+    if paths and (match := re.fullmatch(r"-n? ?(\+?\d{1,6})", paths[0])):
+        count, paths = match[1], paths[1:]
+    elif paths[:1] == ["-n"]:
+        count, paths = paths[1], paths[2:]
+    if any(re.match(r"-.", word) for word in paths):
+        return None
+    lines = _lines(read(paths))
+    from_line = int(count) - 1 if count.startswith("+") else len(lines) - int(count)
+    return "".join(lines[max(0, from_line) :])
+
+
+def _uniq(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | None:
+    if words and (len(words) > 1 or words[0].startswith("-")):
+        return None
+    lines = _lines(read(words))
+    return "".join(line for before, line in zip(["", *lines], lines, strict=False) if before != line)
+
+
+def _tr(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | None:
+    """Read ``tr -d CHARACTERS`` and ``tr FROM TO`` of as many single characters."""
+    sets = [_escaped(word.replace("\\r", "\r")) for word in words if word != "-d"]
+    if not all(each and "[" not in each and not re.search(r".-.", each) for each in sets):
+        return None
+    old, new = (*(each or "" for each in sets), "")[:2]
+    if ("-d" in words) is (len(sets) != 1) or len(sets) not in {1, 2} or (len(sets) == 2 and len(old) != len(new)):  # noqa: PLR2004 - FROM and TO
+        return None
+    return read(()).translate(str.maketrans(old, new) if new else str.maketrans("", "", old))
+
+
+def _cut(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | None:
+    """Read ``cut -d X -f N``."""
+    match = re.fullmatch(
+        r"(?:-d ?(?P<a>.) -f ?(?P<m>\d)|-f ?(?P<n>\d) -d ?(?P<b>.))(?P<paths>(?: \S+)*)", " ".join(words)
+    )
+    if match is None:
+        return None
+    mark, field = match["a"] or match["b"], int(match["m"] or match["n"]) - 1
+    fields = [(line.rstrip("\n"), line.rstrip("\n").split(mark)) for line in _lines(read(match["paths"].split()))]
+    found = (each if len(parts) == 1 else (parts[field] if field < len(parts) else "") for each, parts in fields)
+    return "".join(f"{each}\n" for each in found)
+
+
+def _envsubst(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | None:
+    """Put variables in: of those behind its words, as ``NAME=VALUE``; one that is not among them is not known."""
+    known = dict(word.split("=", 1) for word in words if re.match(r"\w+=", word))
+    shown = [word for word in words if not re.match(r"\w+=", word)]
+    if any(word.startswith("-") for word in shown):
+        return None
+    chosen = {found for word in shown for found in re.findall(r"\$\{?(\w+)", word)}
+    text = read(())
+    named = [match[1] or match[2] for match in re.finditer(r"\$(?:\{(\w+)\}|(\w+))", text)]
+    if any(name not in known for name in named if not shown or name in chosen):
+        return None
+    put = re.sub(
+        r"\$(?:\{(\w+)\}|(\w+))",
+        lambda m: known[m[1] or m[2]] if not shown or (m[1] or m[2]) in chosen else m[0],
+        text,
+    )
+    return put if len(put) <= _MOST_BYTES else None
+
+
 def _lines(text: str) -> list[str]:
     return text.splitlines(keepends=True) if "\r" not in text else [f"{each}\n" for each in text.split("\n") if each]
 
@@ -248,8 +311,16 @@ def _lines(text: str) -> list[str]:
 _PROGRAMS = {
     "cat": _cat,
     "head": _head,
+    "tail": _tail,
     "sort": _sort,
+    "uniq": _uniq,
     "grep": _grep,
     "egrep": lambda w, r: _grep(("-E", *w), r),
+    "fgrep": lambda w, r: _grep(("-F", *w), r),
     "sed": _sed,
+    "tr": _tr,
+    "cut": _cut,
+    "envsubst": _envsubst,
 }
+FOLLOWED = frozenset({"echo", "printf", *_PROGRAMS})
+"""Programs whose output is told from their input."""

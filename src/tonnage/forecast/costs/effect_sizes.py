@@ -12,9 +12,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.apt_caches import CACHES, with_caches
+from tonnage.forecast.costs.apt_effects import LISTS, apt_install, apt_lists
 from tonnage.forecast.costs.copied_image_files import file_copied, maybe, perhaps
 from tonnage.forecast.costs.removals import with_rewritten_records
-from tonnage.forecast.costs.usual_sizes import of_packages
 from tonnage.model.forecast.compression import Content, compressed
 from tonnage.model.forecast.effects import (
     AptClean,
@@ -41,7 +41,7 @@ from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade,
 from tonnage.model.forecast.installs import Installer, PythonInstall
 from tonnage.model.forecast.node_packages import NodeInstall
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, in_blocks
-from tonnage.model.forecast.sized_effects import Aside, DerivedFile, FoundFiles, SizedEffect, WrittenBytes
+from tonnage.model.forecast.sized_effects import DerivedFile, FoundFiles, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,14 +49,10 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.debian_package import AptForecast
     from tonnage.model.forecast.effects import AnyEffect
 
-LISTS = "/var/lib/apt/lists"
-ARCHIVES = f"{CACHES}/archives"
-_PACKAGES = "/usr/share"
-_UNPACKED_LEAST, _UNPACKED_LIKELY, _UNPACKED_MOST = 1, 3, 8
+_UNPACKED = (100, 300, 800)
 # Measured with Python 3.8 to 3.13: pip alone 10 to 17 MB with its bytecode, with setuptools up to 27 MB.
 _ENVIRONMENT_WITH_PIP = Estimate(9_000_000, 23_000_000, 30_000_000, Grade.DECLARED)
 _ENVIRONMENT_ALONE = Estimate(8_192, 65_536, 400_000, Grade.DECLARED)
-_UPGRADE_MOST_BYTES = 300_000_000
 _WHOLE = (100, 100, 100)
 _SETTINGS = ("/etc/", "/proc/", "/sys/", "/run/")  # and what the kernel tells of itself
 # Keys and lists of packages are fetched to there.
@@ -95,14 +91,16 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
         case PythonInstall():
             return found.installs.get(number) or _written(effect.command, "", unknown, "not resolved: assumed", unknown)
         case AptInstall():
-            return _apt(effect, found.packages.get(number), unknown, keeps_debs=found.keeps_debs)
+            return apt_install(effect, found.packages.get(number), unknown, keeps_debs=found.keeps_debs)
         case AptUpdate():
-            return _lists(effect, next(iter(found.packages.values()), None))
+            return apt_lists(effect, next(iter(found.packages.values()), None))
         case AptClean():
             gone = (f"{LISTS}/*" if effect.lists else "", f"{CACHES}/*" if effect.archives else "")
             return SizedEffect(removes=tuple(path for path in gone if path))
         case AptRemove():
             return SizedEffect(purges=effect.packages or ("*",))
+        case ExportLock() if not effect.path.startswith("/proc/"):
+            return SizedEffect(writes=(_piece(effect.path, KILOBYTES, "a bound of what it writes", Content.TEXT),))
         case ExportLock() | Nothing():
             return SizedEffect()
         case MakeDirectory():
@@ -144,103 +142,6 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             return _written(effect.command, "", unknown, why, replace(unknown, likely_bytes=0))
 
 
-def _apt(effect: AptInstall, brought: AptForecast | None, unknown: Estimate, *, keeps_debs: bool) -> SizedEffect:
-    if brought is None:
-        words = " ".join(effect.packages) or "upgrade"
-        bound = assumed(_UPGRADE_MOST_BYTES) if effect.upgrades else unknown
-        why = "no package index was read: assumed"
-        listed = effect.packages or not (effect.files or effect.unread)
-        found: tuple[WrittenBytes, ...] = ()
-        if listed:
-            found = (WrittenBytes.of_size(f"apt {words}", _PACKAGES, bound, why, download=bound),)
-        if effect.packages and not (effect.upgrades or effect.downloads_only):
-            found = of_packages(effect.packages, effect.command, _PACKAGES, unknown.high_bytes)
-        return SizedEffect(writes=(*found, *_told_late(effect, unknown)), derives=_from_files(effect, unknown))
-    packages = () if effect.downloads_only else brought.packages
-    counted = sum(package.installed_bytes for package in packages) or 1
-    fetched = sum(package.deb_bytes for package in packages) or 1
-    pieces = [
-        WrittenBytes(
-            name=f"{package.name} {package.version}",
-            place=_PACKAGES,
-            image=brought.image.share(package.installed_bytes, counted),
-            disk=brought.disk.share(package.installed_bytes, counted),
-            compressed=brought.compressed.share(package.deb_bytes, fetched),
-            source=f"{brought.by}{f', for {package.because}' if package.because else ''}",
-            package=package.name,
-            because=package.because,
-        )
-        for package in packages
-    ]
-    if not packages and brought.disk.high_bytes and not effect.downloads_only:
-        pieces.append(
-            WrittenBytes(
-                name="packages", place=_PACKAGES, image=brought.image, disk=brought.disk,
-                compressed=brought.compressed, source=brought.by,
-            )
-        )  # fmt: skip
-    pieces += _told_late(effect, unknown)
-    missing = "no source has it: assumed"
-    pieces += [WrittenBytes.of_size(name, _PACKAGES, unknown, missing) for name in brought.missing]
-    debs = brought.debs
-    files = WrittenBytes(name=".deb files", place=ARCHIVES, download=debs, source=brought.by)
-    # When dpkg is done, apt writes one of its two caches anew before it gives the old one up.
-    renewed = NOTHING if effect.downloads_only else brought.caches.share(1, 2)
-    derives = _from_files(effect, unknown)
-    if effect.cache_mounted:
-        aside = Aside(key=f"cache:{ARCHIVES}", name=".deb files", disk=debs)
-        return SizedEffect(writes=(files, *pieces), asides=(aside,), transient=renewed, derives=derives)
-    if keeps_debs or effect.downloads_only:
-        return SizedEffect(
-            writes=(replace(files, image=debs, disk=debs, compressed=compressed(debs, Content.PACKED)), *pieces),
-            transient=renewed,
-            derives=derives,
-        )
-    return SizedEffect(
-        writes=(replace(files, name="fetching .deb files"), *pieces), transient=debs + renewed, derives=derives
-    )
-
-
-def _told_late(effect: AptInstall, unknown: Estimate) -> list[WrittenBytes]:
-    """Return what is assumed for packages that only the build will name."""
-    if not effect.unread:
-        return []
-    named = " ".join(effect.unread)
-    return [WrittenBytes.of_size(named, _PACKAGES, unknown, "named by the build itself: assumed", download=unknown)]
-
-
-def _from_files(effect: AptInstall, unknown: Estimate) -> tuple[DerivedFile, ...]:
-    """Return what local packages become: their files, and what they need, which only the build will read."""
-    percent = (100 * _UNPACKED_LEAST, 100 * _UNPACKED_LIKELY, 100 * _UNPACKED_MOST)
-    return tuple(
-        DerivedFile(
-            place=_PACKAGES,
-            paths=(file,),
-            percent=percent,
-            unknown=unknown,
-            source=f"contents of {file.rpartition('/')[2]} and what it needs: assumed",
-            least_high_bytes=unknown.high_bytes,
-        )
-        for file in effect.files
-    )
-
-
-def _lists(effect: AptUpdate, brought: AptForecast | None) -> SizedEffect:
-    size = brought.lists if brought is not None else Estimate(5_000_000, 20_000_000, 60_000_000, Grade.DECLARED)
-    fetched = brought.lists_download if brought is not None else size
-    caches = brought.caches if brought is not None else Estimate(0, 0, 80_000_000, Grade.DECLARED)
-    source = brought.by if brought is not None and brought.by else "usual size"
-    kept = WrittenBytes.of_size("apt's caches", CACHES, caches, source, content=Content.TEXT)
-    if effect.lists_mounted:
-        aside = Aside(key=f"cache:{LISTS}", name="package lists", disk=size)
-        return SizedEffect(
-            writes=(WrittenBytes(name="package lists", download=fetched, source=source), kept), asides=(aside,)
-        )
-    content = brought.lists_content if brought is not None else Content.TEXT
-    lists = WrittenBytes.of_size("package lists", LISTS, size, source, download=fetched, content=content)
-    return SizedEffect(writes=(kept, lists))
-
-
 def _download(
     effect: Download, found: InstructionEffects, fetched: dict[str, Estimate], unknown: Estimate
 ) -> SizedEffect:
@@ -263,7 +164,7 @@ def _unpack(effect: Unpack, found: InstructionEffects, fetched: dict[str, Estima
         made = DerivedFile(
             place=effect.directory,
             paths=(effect.archive,),
-            percent=(100 * _UNPACKED_LEAST, 100 * _UNPACKED_LIKELY, 100 * _UNPACKED_MOST) if packed else (90, 100, 100),
+            percent=_UNPACKED if packed else (90, 100, 100),
             unknown=unknown,
             source=f"contents of {name}: 1 to 8 times the archive: assumed" if packed else f"contents of {name}",
             least_high_bytes=unknown.high_bytes if packed else 0,
@@ -274,9 +175,9 @@ def _unpack(effect: Unpack, found: InstructionEffects, fetched: dict[str, Estima
     if name.endswith(".tar"):
         return _written(f"contents of {name}", effect.directory, size, "the archive's size")
     estimate = spread(
-        size.low_bytes * _UNPACKED_LEAST,
-        size.likely_bytes * _UNPACKED_LIKELY,
-        size.high_bytes * _UNPACKED_MOST,
+        size.low_bytes * _UNPACKED[0] // 100,
+        size.likely_bytes * _UNPACKED[1] // 100,
+        size.high_bytes * _UNPACKED[2] // 100,
         Grade.UNKNOWN,
     )
     return _written(f"contents of {name}", effect.directory, estimate, "1 to 8 times the archive: assumed")

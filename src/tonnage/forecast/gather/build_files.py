@@ -12,7 +12,6 @@ from tonnage.forecast.commands.text_programs import printed_text
 from tonnage.model.forecast.effects import (
     ChangeMode,
     Download,
-    ExportLock,
     GitClone,
     Opaque,
     OtherInstall,
@@ -35,9 +34,6 @@ def follow(files: StageFiles, effect: AnyEffect) -> None:  # noqa: C901 - one br
             before = files.text(effect.path) if effect.appends else ""
             known = text is not None and before is not None and not effect.conditional
             files.put(effect.path, f"{before}{text}" if known else None)
-        case ExportLock():
-            files.put(effect.path, None)
-            files.exports[effect.path] = effect.install
         case ChangeMode() if effect.program:
             for path in effect.paths:
                 text = printed_text((*effect.program, path), None, files.text)
@@ -58,7 +54,8 @@ def follow(files: StageFiles, effect: AnyEffect) -> None:  # noqa: C901 - one br
 
 def _written(files: StageFiles, effect: WriteFile) -> str | None:
     if effect.program:
-        return printed_text(effect.program, effect.fed, lambda path: files.text(_absolute(path, effect.runs_in)))
+        fed = effect.fed if effect.fed is not None or not effect.fed_from else files.text(effect.fed_from)
+        return printed_text(effect.program, fed, lambda path: files.text(_absolute(path, effect.runs_in)))
     return None
 
 

@@ -132,11 +132,11 @@ class Contexts:
             self._said.notes += [note] if note not in self._said.notes else []
             return None
 
-        def wheels() -> list[str]:
+        def named() -> list[str]:
             # What they need is asked of indexes, so one outside of the project says nothing.
-            return [path for path, actual in context.wheels().items() if may_be_sent(actual, self._said.root)]
+            return [path for path, actual in context.named().items() if may_be_sent(actual, self._said.root)]
 
-        return ContextReader(text, wheels, context.wheel)
+        return ContextReader(text, named, context.wheel, context.package)
 
     def kept(self, origin: FileSource, copied: Copied) -> tuple[Aside, ...]:
         """Return what a builder keeps of what it is sent, or fetches, for one instruction."""

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.errors import UsageError
+from tonnage.errors import CannotFetchError, UsageError
+from tonnage.forecast.commands.pipes import is_pipe
 from tonnage.forecast.gather.context import finding_shown
 from tonnage.forecast.gather.local_archives import local_archives
+from tonnage.forecast.gather.visible_files import BuiltProject
+from tonnage.forecast.python.project_requirements import project_name
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.forecast.requirements.lines import refused_character
 from tonnage.lazily import regex
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.forecast.gather.visible_files import StageFiles
     from tonnage.model.forecast.installs import PythonInstall
-    from tonnage.model.forecast.python_lock import Lock, Sdist, Target, Wheel
+    from tonnage.model.forecast.python_lock import Lock, Target
     from tonnage.model.forecast.requirements import IndexOptions, Requirement
 
 _LOCKS = {
@@ -45,21 +48,10 @@ def request_of(
     environment: Mapping[str, str],
     read: list[Requirement],
     unknown: list[str],
-    target: Target,
     lookups: Lookups,
 ) -> tuple[ResolveRequest, LocalArchives]:
     """Return what the resolver is asked; lines that were read, and files that only the build knows, are added."""
     wanted, limits, options = _read(effect, files, said, environment, unknown)
-    exported = {path: found for path in unknown if (found := files.export(path)) is not None}
-    pinned: list[str] = []
-    for path, (install, its_files) in exported.items():
-        project = project_of(install, its_files, ResolveRequest(requirements=()))
-        if project is not None and project.lock_text:
-            lock = lookups.locked(project, target)
-            archives: tuple[Wheel | Sdist, ...] = (*lock.wheels, *lock.sdists)
-            pinned += [f"{each.name}=={each.version}" for each in archives]
-            pinned += [each.requirement for each in lock.others]
-            unknown.remove(path)
     for word in effect.unread:
         _refuse(word, str(effect.place))
     read += [*wanted, *limits]
@@ -67,8 +59,11 @@ def request_of(
     # Anything of what is asked for may come from a directory of which only the build knows.
     unknown += [each for each in options.find_links if not (_REMOTE.match(each) or each in local.places)]
     lines = [_line(each) for each in local.rest if not is_project(each, files)]
+    for built, extras in local.built if not effect.no_deps else ():
+        project = LockedRequest(lock_name="", lock_text="", project_text=built.text, extras=extras)
+        lines += lookups.needs(replace(project, without_groups=("*",)))
     request = ResolveRequest(
-        requirements=(*lines, *pinned),
+        requirements=tuple(lines),
         constraints=tuple(_line(each) for each in limits),
         index_url=options.index_url,
         extra_index_urls=options.extra_index_urls,
@@ -102,7 +97,8 @@ def _read(
     def text(path: str) -> str | None:
         """Return what a file holds; nothing, and its name, where only the build will know."""
         found = effect.standard_input if path == "-" else files.text(path)
-        if found is not None or not (path == "-" or _REMOTE.match(path) or "$" in path or files.may_have(path)):
+        told_late = path == "-" or is_pipe(path) or _REMOTE.match(path) or "$" in path
+        if found is not None or not (told_late or files.may_have(path)):
             return found
         unknown.append(path)
         return ""
@@ -173,6 +169,12 @@ def is_project(each: Requirement, files: StageFiles) -> bool:
     return files.text(posixpath.join(each.location, "pyproject.toml")) is not None
 
 
+def project_built(each: Requirement, files: StageFiles) -> BuiltProject:
+    """Return a directory as what a wheel is built of."""
+    text = files.text(posixpath.join(each.location, "pyproject.toml")) or ""
+    return BuiltProject(project_name(text), text)
+
+
 def project_of(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) -> LockedRequest | None:
     """Return the project that is installed, with its lock where that is there; None where no project is.
 
@@ -206,6 +208,7 @@ def project_of(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) 
         all_groups=effect.all_groups,
         only_groups=effect.only_groups,
         left_out=effect.left_out,
+        environment=next(iter(effect.groups), "") if effect.installer is Installer.HATCH else "",
         asked=asked,
     )
 
@@ -240,8 +243,17 @@ def _needs(
     all_extras: bool = False,
     only_groups: tuple[str, ...] = (),
 ) -> Sequence[str]:
-    """Return what a project needs where no program of its own manages it: no group that is not asked for."""
-    text = files.text(path) or ""
+    """Return what a project needs where no program of its own manages it: no group that is not asked for.
+
+    Raises:
+        CannotFetchError: Only the build will know what it says.
+        UsageError: It is not there.
+    """
+    text = files.text(path)
+    if text is None and files.may_have(path):
+        raise CannotFetchError(f"What {path} says is known to the build alone", "not found", why="The build writes it.")
+    if text is None:
+        raise UsageError(f"{path} is not there", todo="Copy it into the image before it is used.")
     asked = LockedRequest(lock_name="", lock_text="", project_text=text, extras=extras, all_extras=all_extras)
     return lookups.needs(replace(asked, only_groups=only_groups, without_groups=("*",)))
 
@@ -259,9 +271,11 @@ def lock_of(
     for path in effect.requirement_files:
         name = posixpath.basename(path)
         if name.startswith("pylock."):
-            lock = LockedRequest(lock_name=name, lock_text=files.text(path) or "", asked=request)
-            return lookups.locked(lock, target)
-        if name == "pyproject.toml" and effect.installer.is_uv:
+            text = files.text(path)
+            if text is None and (is_pipe(path) or files.may_have(path)):
+                raise CannotFetchError(f"What {path} says is known to the build alone", "not found")
+            return lookups.locked(LockedRequest(lock_name=name, lock_text=text or "", asked=request), target)
+        if name == "pyproject.toml":
             lines += _needs(files, lookups, path, extras=effect.extras, all_extras=effect.all_extras)
     for each in effect.requirements if not effect.no_deps else ():
         if is_project(each, files):

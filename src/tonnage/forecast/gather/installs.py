@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.errors import TonnageError, UsageError
+from tonnage.forecast.commands.pipes import shown_pipe
 from tonnage.forecast.costs.base_layers import python_named, site_packages, target_of
 from tonnage.forecast.costs.copied_image_files import perhaps
 from tonnage.forecast.costs.fetched_archives import fetched
@@ -19,7 +20,8 @@ from tonnage.forecast.costs.source_builds import built_projects
 from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.gather.context import failure_of
-from tonnage.forecast.gather.install_requests import asking_file, is_project, lock_of, request_of
+from tonnage.forecast.gather.install_requests import asking_file, is_project, lock_of, project_built, request_of
+from tonnage.forecast.gather.local_archives import with_projects
 from tonnage.forecast.gather.shared_installs import unknown_install, with_terms
 from tonnage.forecast.gather.stage_python import knowing, missing, record
 from tonnage.forecast.gather.unresolved import remember, unresolved
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.gather.context import Diagnostics
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.forecast.gather.stage_python import Installed, StagePython
-    from tonnage.forecast.gather.visible_files import StageFiles
+    from tonnage.forecast.gather.visible_files import BuiltProject, StageFiles
     from tonnage.model.forecast.effects import PythonRemove
     from tonnage.model.forecast.installs import PythonInstall
     from tonnage.model.forecast.python_lock import Lock, ResolveRequest, Sdist, Target, Wheel, WheelContents
@@ -64,7 +66,8 @@ def install_deed(
     assume_bytes: int,
 ) -> SizedEffect:
     """Return what an install does."""
-    target = _target(effect, python)
+    effect = replace(effect, requirements=with_projects(effect.requirements, files))
+    target = target_of_install(effect, python)
     name = f"{effect.place}: {effect.command[:80]}"
     if target is None:
         said.failures.append(f"{name}: which Python the image has is not known; give it with --python VERSION")
@@ -74,13 +77,11 @@ def install_deed(
     lines: list[Requirement] = [*effect.requirements]
     unknown: list[str] = []
     request: ResolveRequest | None = None
-    projects = 0
     # An installer that is told another directory does not look what is in it.
     apart = effect.target or effect.prefix or effect.downloads_only
     there = {} if apart or effect.force_reinstall else python.present.get(place, {})
     try:
-        request, local = request_of(effect, files, said, environment, lines, unknown, target, lookups)
-        projects = local.projects + sum(is_project(each, files) for each in lines if not each.editable)
+        request, local = request_of(effect, files, said, environment, lines, unknown, lookups)
         request = knowing(request, there, renewed=_renewed(effect, lines))
         lock = lock_of(effect, request, target, files, lookups)
         fresh, perhaps_there = missing(lock, there)
@@ -94,15 +95,15 @@ def install_deed(
         return unknown_install(_not_resolved(effect, request, error, target, present, lookups, assume_bytes), effect)
     said.notes += lock.machine_notes
     said.notes += [f"{name}: {note}" for note in lock.notes]
-    told_late = tuple(
-        "standard input" if path == "-" else path.removeprefix("/proc/self/fd/") for path in dict.fromkeys(unknown)
-    )
+    told_late = tuple("standard input" if path == "-" else shown_pipe(path) for path in dict.fromkeys(unknown))
     if told_late:
         said.notes.append(f"{name}: only the build will know what {', '.join(told_late)} asks for or offers: assumed")
         effect = replace(effect, unread=(*effect.unread, *told_late))
     elif effect.unread:
         said.notes.append(f"{name}: not understood: {' '.join(effect.unread)}")
     if effect.downloads_only:
+        projects = [project for project, _ in local.built]
+        projects += [project_built(each, files) for each in lines if is_project(each, files) and not each.editable]
         return _downloaded(effect, lock, request, contents, place, files, projects, assume_bytes)
     replaced = record(python.present.setdefault(place, {}), lock, request, certain=not effect.conditional)
     found = installed(
@@ -204,7 +205,7 @@ def with_own_bytecode(
     if effect.installer.is_uv or python.ran or told or user not in {"", "0", "root"}:
         return deed
     python.ran = True
-    target = _target(effect, python)
+    target = target_of_install(effect, python)
     minor = target.minor[1] if target is not None else max(_OWN_BYTECODE)
     sizes = _OWN_BYTECODE[min(max(minor, min(_OWN_BYTECODE)), max(_OWN_BYTECODE))]
     names = (f"bytecode of {effect.installer} itself", "bytecode of Python's library")
@@ -227,7 +228,8 @@ def _placed(piece: WrittenBytes, place: str, brought_by: tuple[str, ...]) -> Wri
     return replace(piece, place=place, parts=parts, brought_by=brought_by)
 
 
-def _target(effect: PythonInstall, python: StagePython) -> Target | None:
+def target_of_install(effect: PythonInstall, python: StagePython) -> Target | None:
+    """Return the Python that an install is for; None where nobody knows which the image has."""
     version = effect.python_version or python_named(effect.python) if not python.overridden else ""
     if effect.virtual_environment and not version and not python.overridden:
         version = python.environments.get(effect.virtual_environment, "")
@@ -255,7 +257,7 @@ def _downloaded(
     contents: Sequence[WheelContents],
     place: str,
     files: StageFiles,
-    projects: int,
+    projects: Sequence[BuiltProject],
     assume_bytes: int,
 ) -> SizedEffect:
     """Return what ``pip download`` and ``pip wheel`` keep, and write down what lies there now."""
@@ -266,8 +268,8 @@ def _downloaded(
         pins = (*(f"{each.name}=={each.version}" for each in archives), *(each.requirement for each in lock.others))
         before = files.made_in(place)
         pins = tuple(dict.fromkeys((*(before.pins if before else ()), *pins)))
-        files.made[place] = Made(pins, request, projects + (before.projects if before else 0))
-    pieces = [_small_project(effect, place)] * projects
+        files.made[place] = Made(pins, request, tuple(dict.fromkeys((*(before.projects if before else ()), *projects))))
+    pieces = [_small_project(effect, place)] * len(projects)
     for other in lock.others:
         bound = assumed(max(assume_bytes, heaviest([other.name])))
         pieces.append(WrittenBytes.of_size(other.requirement, place, bound, other.reason, download=bound))

@@ -18,7 +18,7 @@ from tonnage.model.forecast.requirements import RequirementKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tonnage.forecast.gather.visible_files import Made, StageFiles
+    from tonnage.forecast.gather.visible_files import BuiltProject, Made, StageFiles
     from tonnage.model.forecast.python_lock import LocalWheel, ResolveRequest
     from tonnage.model.forecast.requirements import Requirement
 
@@ -33,6 +33,7 @@ class LocalArchives(Struct, kw_only=True):
         rest: Requirements that are no such paths.
         offered: Wheels of the context that are named, or that lie in a directory that is.
         made: What was made before and is used here.
+        built: Projects that were built before and are meant, with the extras that are asked for.
         places: Directories that are named and known.
     """
 
@@ -40,6 +41,7 @@ class LocalArchives(Struct, kw_only=True):
     rest: list[Requirement]
     offered: list[LocalWheel]
     made: list[Made]
+    built: list[tuple[BuiltProject, tuple[str, ...]]]
     places: list[str]
 
     @property
@@ -51,11 +53,11 @@ class LocalArchives(Struct, kw_only=True):
     @property
     def projects(self) -> int:
         """How many projects were built before and are installed from there."""
-        return sum(each.projects for each in self.made)
+        return len({each.name or each.text for each, _ in self.built})
 
     def into(self, request: ResolveRequest) -> ResolveRequest:
         """Return a request that knows of these."""
-        if not (self.lines or self.places):
+        if not (self.lines or self.places or self.built):
             return request
         pins = tuple(dict.fromkeys(pin for each in self.made for pin in each.pins if "==" in pin))
         request = replace(
@@ -81,7 +83,7 @@ class LocalArchives(Struct, kw_only=True):
 
 def local_archives(wanted: Sequence[Requirement], find_links: Sequence[str], files: StageFiles) -> LocalArchives:
     """Find what is named by its path."""
-    found = LocalArchives(lines=[], rest=[], offered=[], made=[], places=[])
+    found = LocalArchives(lines=[], rest=[], offered=[], made=[], built=[], places=[])
     here = files.wheels() if find_links or any(_is_archive(each) for each in wanted) else {}
     for each in wanted:
         if not (_is_archive(each) and _named(each, files, found, here)):
@@ -96,7 +98,28 @@ def local_archives(wanted: Sequence[Requirement], find_links: Sequence[str], fil
         found.offered += [each for each in read if each is not None]
         found.made += [made] if made is not None else []
         found.places.append(place)
+        for project in made.projects if made is not None else ():
+            meant = [each for each in found.rest if each.name == project.name and not each.location]
+            found.built += [(project, each.extras) for each in meant]
+            found.rest = [each for each in found.rest if each not in meant]
     return found
+
+
+def with_projects(wanted: Sequence[Requirement], files: StageFiles) -> tuple[Requirement, ...]:
+    """Return requirements in which directories of projects stand for a pattern that means them."""
+    found: list[Requirement] = []
+    for each in wanted:
+        above, name = posixpath.split(each.location)
+        if not (_is_archive(each) and any(sign in name for sign in "*?[")):
+            found.append(each)
+            continue
+        # The shell's pattern goes no level deeper.
+        near = [path for path in sorted(files.projects()) if posixpath.dirname(path) == above]
+        meant = [path for path in near if fnmatchcase(path, each.location)]
+        found += [replace(each, text=path, location=path) for path in meant]
+        archives = any(posixpath.dirname(path) == above and fnmatchcase(path, each.location) for path in files.wheels())
+        found += [each] if archives or not meant else []
+    return tuple(found)
 
 
 def _is_archive(each: Requirement) -> bool:
@@ -117,10 +140,11 @@ def _named(
     directory, name = posixpath.split(each.location)
     made = files.made_in(directory)
     if made is not None:
-        pins = [pin for pin in made.pins if _is_meant(pin, name)]
-        found.lines += pins
-        found.made.append(replace(made, projects=made.projects if name.startswith("*") else 0))
-        return bool(pins)
+        meant = made.meant_by(name)
+        found.lines += meant.pins
+        found.built += [(project, each.extras) for project in meant.projects]
+        found.made.append(meant)
+        return bool(meant.pins or meant.projects)
     paths = [path for path in here if posixpath.dirname(path) == directory and fnmatchcase(path, each.location)]
     read = [here[path]() for path in paths[:_MOST_WHEELS]]
     wheels = [wheel for wheel in read if wheel is not None]
@@ -131,13 +155,3 @@ def _named(
     found.lines += [f"{wheel.wheel.name}{extras} @ {wheel.wheel.url}{marker}" for wheel in wheels]
     found.offered += wheels
     return True
-
-
-def _is_meant(pin: str, name: str) -> bool:
-    """Whether a pattern of file names, or the name of an archive, means what was made of a requirement."""
-    told = name.partition("*")[0].partition("?")[0].partition("[")[0]
-    project = pin.partition("==")[0]
-    if not told:
-        return True
-    named = normal_name(told.partition("-")[0])
-    return normal_name(project) == named if "-" in told else normal_name(project).startswith(named)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tonnage.forecast.gather.visible_files import TextFile
     from tonnage.model.forecast.base_image import BaseImage
-    from tonnage.model.forecast.debian_package import AptForecast
+    from tonnage.model.forecast.debian_package import AptForecast, DebPackage
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.file_tree import Tree
@@ -67,11 +67,17 @@ class BuildContext(Protocol):
     def text(self, path: str) -> TextFile | None:
         """Return a text file in it; None where there is none that the builder sees."""
 
-    def wheels(self) -> Mapping[str, str]:
-        """Return the wheels in it that the builder sees: by path where each really lies."""
+    def named(self) -> Mapping[str, str]:
+        """Return files in it that the builder sees and installs name: by path where each really lies.
+
+        They are wheels, packages of Debian, and what tells that a directory is a project of Python.
+        """
 
     def wheel(self, path: str) -> LocalWheel | None:
         """Read a wheel in it; None where it is none that can be read."""
+
+    def package(self, path: str) -> DebPackage | None:
+        """Read what a package of Debian says of itself; None where it is none that can be read."""
 
 
 class Lookups(Protocol):

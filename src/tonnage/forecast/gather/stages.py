@@ -11,14 +11,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import TonnageError
+from tonnage.forecast.commands.apt_and_others import KEEPS
 from tonnage.forecast.commands.effects import effects
 from tonnage.forecast.costs.base_layers import python_named
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, new_directory, sized_effects
 from tonnage.forecast.costs.instruction_identity import Before, copy_identity, looks_at_paths, run_identity
 from tonnage.forecast.costs.learning import lesson_of
 from tonnage.forecast.gather.build_files import follow
+from tonnage.forecast.gather.exports import put_exported
 from tonnage.forecast.gather.installs import install_deed, uninstalled, with_own_bytecode
+from tonnage.forecast.gather.local_packages import with_local
 from tonnage.forecast.gather.node_installs import node_target
+from tonnage.forecast.gather.numbers_of_stages import renumbered
 from tonnage.forecast.gather.other_installs import other_deeds
 from tonnage.forecast.gather.shared_installs import in_its_place
 from tonnage.forecast.gather.stage_python import StagePython
@@ -28,7 +32,9 @@ from tonnage.model.forecast.effects import (
     AptInstall,
     AptUpdate,
     Download,
+    ExportLock,
     MakeEnvironment,
+    Nothing,
     Opaque,
     PythonRemove,
     Remove,
@@ -254,7 +260,7 @@ class BuildAnalysis:
         action = step.action
         assert isinstance(action, RunInstruction)  # noqa: S101 - the last kind of action
         files = below.files.seen_by(step, self._contexts.reader, self._files)
-        done = effects(step, platform=stage.platform, remembered=below.remembered)
+        done = list(effects(step, platform=stage.platform, remembered=below.remembered))
         found = self._found(done, step, files, below, stage.platform)
         contents: list[str] = []
         mounts: list[tuple[int, str, str]] = []
@@ -287,10 +293,10 @@ class BuildAnalysis:
             sources=tuple(sources),
         )
 
-    def _found(  # noqa: C901 - one branch for each kind
-        self, done: Sequence[AnyEffect], step: RecipeStep, files: StageFiles, below: Below, platform: str
+    def _found(  # noqa: C901, PLR0912 - one branch for each kind
+        self, done: list[AnyEffect], step: RecipeStep, files: StageFiles, below: Below, platform: str
     ) -> InstructionEffects:
-        bound, python, base = self._around.assume_bytes, below.python, below.base
+        bound, python, base = self._around.assume_bytes, below.python, _with_settings(below)
         target = node_target(platform, musl=below.musl)
         installs = other_deeds(done, files, self._lookups, self._said, target, assume_bytes=bound)
         sizes: dict[str, Estimate] = {}
@@ -299,9 +305,10 @@ class BuildAnalysis:
             if files is not below.files:
                 follow(files, effect)
             match effect:
+                case MakeEnvironment() if effect.once and effect.directory in python.environments:
+                    done[number] = Nothing(command=effect.command, place=effect.place)
                 case MakeEnvironment():
-                    if named := python_named(effect.python):
-                        python.environments[effect.directory] = named
+                    python.environments[effect.directory] = python_named(effect.python)
                 case PythonInstall():
                     sized = install_deed(
                         effect, python, files, self._lookups, self._said,
@@ -312,6 +319,10 @@ class BuildAnalysis:
                     if files is not below.files:
                         below.files.made |= files.made
                         below.files.unknown += files.unknown[len(below.files.unknown) :]
+                case ExportLock():
+                    put_exported(effect, python, (below.files, files), self._lookups, self._said, step)
+                case AptInstall() if effect.listed or effect.files or effect.fixes:
+                    done[number] = with_local(effect, files, done[:number])
                 case PythonRemove() if effect.packages:
                     installs[number] = uninstalled(effect, python)
                 case Remove():
@@ -374,27 +385,15 @@ class BuildAnalysis:
         """Return the number that the image of another service has here; its stages are done before."""
         key = f"service {other.service}"
         if key not in self._numbers:
-            self._outside += [_renumbered(stage, self._next, other.service) for stage in other.stages]
+            self._outside += [renumbered(stage, self._next, other.service) for stage in other.stages]
             self._numbers[key] = self._next + other.target
             self._next += 1 + max(stage.index for stage in other.stages)
         return self._numbers[key]
 
 
-def _renumbered(stage: StageWork, by: int, service: str) -> StageWork:
-    """Return a stage of another service with higher numbers, and a name that says whose it is."""
-    steps = (
-        replace(
-            step,
-            from_stage=None if step.from_stage is None else step.from_stage + by,
-            mounts=tuple((index + by, path, target) for index, path, target in step.mounts),
-        )
-        for step in stage.steps
-    )
-    return replace(
-        stage,
-        index=stage.index + by,
-        name=f"{service}/{stage.name or stage.index}",
-        on_stage=None if stage.on_stage is None else stage.on_stage + by,
-        needs=tuple(index + by for index in stage.needs),
-        steps=tuple(steps),
-    )
+def _with_settings(below: Below) -> BaseImage | None:
+    """Return the image below with what the build has changed of apt's settings."""
+    base = below.base
+    if base is None or base.apt is None or KEEPS not in below.remembered:
+        return base
+    return replace(base, apt=replace(base.apt, keeps_caches=True))

@@ -11,14 +11,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tonnage.forecast.costs.copied_image_files import covers
+from tonnage.forecast.requirements.lines import normal_name
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, RunInstruction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tonnage.model.forecast.installs import PythonInstall
+    from tonnage.model.forecast.debian_package import DebPackage
     from tonnage.model.forecast.python_lock import LocalWheel, ResolveRequest
     from tonnage.model.forecast.recipe import FileSource, RecipeStep
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 
 _MOST_LOOKS = 20_000
+_ARCHIVES = (".whl", ".tar.gz", ".zip", "*")
+# What tells that a directory is a project.
+PROJECT = ("pyproject.toml", "setup.py")
 
 
 class TextFile(Struct, frozen=True):
@@ -39,31 +44,49 @@ class ContextReader(Struct, frozen=True):
     """What reads the files of a context.
 
     Args:
-        wheels: Returns the paths of wheels in it.
-        wheel: Reads one of them.
+        named: Returns the paths of files in it that installs name: wheels, packages of Debian, projects.
+        wheel: Reads a wheel.
+        package: Reads what a package of Debian says of itself.
     """
 
     read: Callable[[str], TextFile | None]
-    wheels: Callable[[], Sequence[str]]
+    named: Callable[[], Sequence[str]]
     wheel: Callable[[str], LocalWheel | None]
+    package: Callable[[str], DebPackage | None]
 
     def __call__(self, path: str) -> TextFile | None:
         """Read a text file."""
         return self.read(path)
 
 
+class BuiltProject(Struct, frozen=True):
+    """A project that was built into a wheel: its name, and the text of its ``pyproject.toml``, both as far as known."""
+
+    name: str
+    text: str
+
+
 class Made(Struct, frozen=True):
-    """What ``pip wheel`` and ``pip download`` put into a directory.
+    """What ``pip wheel``, ``pip download`` and what builds a project put into a directory.
 
     Args:
         pins: The versions, as requirements.
         asked: From which indexes they came.
-        projects: How many directories were built into it.
+        projects: What was built from directories.
     """
 
     pins: tuple[str, ...]
     asked: ResolveRequest
-    projects: int = 0
+    projects: tuple[BuiltProject, ...] = ()
+
+    def meant_by(self, name: str) -> Made:
+        """Return what a pattern of file names, or the name of an archive, means of it."""
+        pins = tuple(pin for pin in self.pins if _is_meant(pin, name))
+        return replace(
+            self,
+            pins=pins,
+            projects=tuple(each for each in self.projects if not each.name or _is_meant(each.name, name)),
+        )
 
 
 class _Entry(Struct, frozen=True):
@@ -82,7 +105,6 @@ class StageFiles(Struct):
         unknown: Directories that hold nobody knows what.
         anything: A program that may write any file has run, or the image below may have it.
         gone: Files that are removed.
-        exports: Requirement files that a lock was written as, with what installing from the lock does.
         made: Directories of archives that were fetched or built.
     """
 
@@ -91,7 +113,6 @@ class StageFiles(Struct):
     unknown: list[str] = field(default_factory=list)
     anything: bool = False
     gone: set[str] = field(default_factory=set)
-    exports: dict[str, PythonInstall] = field(default_factory=dict)
     made: dict[str, Made] = field(default_factory=dict)
 
     def above(self) -> StageFiles:
@@ -102,7 +123,6 @@ class StageFiles(Struct):
             list(self.unknown),
             anything=self.anything,
             gone=set(self.gone),
-            exports=dict(self.exports),
             made=dict(self.made),
         )
 
@@ -110,36 +130,29 @@ class StageFiles(Struct):
         """Write a file, or remove it; None where nobody knows what it holds."""
         name = posixpath.normpath(path)
         self.written[name] = text
-        self.exports.pop(name, None)
         (self.gone.add if gone else self.gone.discard)(name)
-
-    def export(self, path: str) -> tuple[PythonInstall, StageFiles] | None:
-        """Return what a requirement file was written from, and the files of the stage that did it; None for no lock."""
-        wanted = posixpath.normpath(path)
-        if wanted in self.exports:
-            return self.exports[wanted], self
-        for entry in reversed(self.entries) if self.file(path) is None else ():
-            for candidate in _candidates(entry, wanted):
-                made = (
-                    entry.origin.exports.get(f"/{candidate.lstrip('/')}")
-                    if isinstance(entry.origin, StageFiles)
-                    else None
-                )
-                if made is not None and isinstance(entry.origin, StageFiles):
-                    return made, entry.origin
-        return None
 
     def wheels(self) -> dict[str, Callable[[], LocalWheel | None]]:
         """Return the wheels that come from contexts, by path, with what reads each."""
-        return self._wheels(iter(range(_MOST_LOOKS)))
+        found = self._named(iter(range(_MOST_LOOKS)))
+        return {path: partial(each.wheel, of) for path, (each, of) in found.items() if path.endswith(".whl")}
 
-    def _wheels(self, looks: Iterator[int]) -> dict[str, Callable[[], LocalWheel | None]]:
-        found: dict[str, Callable[[], LocalWheel | None]] = {}
+    def packages(self) -> dict[str, Callable[[], DebPackage | None]]:
+        """Return the packages of Debian that come from contexts, by path, with what reads each."""
+        found = self._named(iter(range(_MOST_LOOKS)))
+        return {path: partial(each.package, of) for path, (each, of) in found.items() if path.endswith(".deb")}
+
+    def projects(self) -> set[str]:
+        """Return the directories of projects of Python that come from contexts."""
+        return {posixpath.dirname(path) for path in self._named(iter(range(_MOST_LOOKS))) if path.endswith(PROJECT)}
+
+    def _named(self, looks: Iterator[int]) -> dict[str, tuple[ContextReader, str]]:
+        found: dict[str, tuple[ContextReader, str]] = {}
         for entry in self.entries:
             if isinstance(entry.origin, StageFiles):
-                there = entry.origin._wheels(looks)  # noqa: SLF001 - one of its own kind
+                there = entry.origin._named(looks)  # noqa: SLF001 - one of its own kind
             elif isinstance(entry.origin, ContextReader):
-                there = {path: partial(entry.origin.wheel, path) for path in entry.origin.wheels()}
+                there = {path: (entry.origin, path) for path in entry.origin.named()}
             else:
                 continue
             for path, read in there.items():
@@ -156,11 +169,26 @@ class StageFiles(Struct):
         if wanted in self.made or next(looks, None) is None:
             return self.made.get(wanted)
         for entry in reversed(self.entries):
+            found = self._made_by_name(entry, wanted, looks)
+            if found is not None:
+                return found
             for candidate in _candidates(entry, wanted) if isinstance(entry.origin, StageFiles) else ():
                 assert isinstance(entry.origin, StageFiles)  # noqa: S101 - as above
                 found = entry.origin._made_in(f"/{candidate.lstrip('/')}", looks)  # noqa: SLF001 - one of its own kind
                 if found is not None:
                     return found
+        return None
+
+    @staticmethod
+    def _made_by_name(entry: _Entry, wanted: str, looks: Iterator[int]) -> Made | None:
+        """Return what archives are, made in another stage, that are copied by their names or a pattern of them."""
+        into = posixpath.normpath(entry.destination)
+        for source in entry.sources if isinstance(entry.origin, StageFiles) and into == wanted else ():
+            above, name = posixpath.split(posixpath.normpath(f"/{source.lstrip('/')}"))
+            assert isinstance(entry.origin, StageFiles)  # noqa: S101 - as above
+            found = entry.origin._made_in(above, looks) if name.endswith(_ARCHIVES) else None  # noqa: SLF001 - as above
+            if found is not None:
+                return found.meant_by(name)
         return None
 
     def may_have(self, path: str) -> bool:
@@ -301,3 +329,13 @@ def _candidates(entry: _Entry, wanted: str) -> list[str]:
             found.append(f"{above}/{inside}".lstrip("/"))
         found.append(f"{plain}/{inside}".lstrip("/"))
     return found
+
+
+def _is_meant(pin: str, name: str) -> bool:
+    """Whether a pattern of file names, or the name of an archive, means what was made of a requirement."""
+    told = name.partition("*")[0].partition("?")[0].partition("[")[0]
+    project = pin.partition("==")[0]
+    if not told:
+        return True
+    named = normal_name(told.partition("-")[0])
+    return normal_name(project) == named if "-" in told else normal_name(project).startswith(named)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.gather.lookups import BuildContext, Lookups
     from tonnage.forecast.gather.visible_files import TextFile
     from tonnage.model.forecast.base_image import BaseImage
-    from tonnage.model.forecast.debian_package import AptForecast
+    from tonnage.model.forecast.debian_package import AptForecast, DebPackage
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.node_packages import NodePackage, NodeSize
@@ -138,11 +138,14 @@ class _MarkedContext:
     def text(self, path: str) -> TextFile | None:
         return self._inner.text(unmarked(path))
 
-    def wheels(self) -> Mapping[str, str]:
-        return self._inner.wheels()
+    def named(self) -> Mapping[str, str]:
+        return self._inner.named()
 
     def wheel(self, path: str) -> LocalWheel | None:
         return self._inner.wheel(path)
+
+    def package(self, path: str) -> DebPackage | None:
+        return self._inner.package(path)
 
 
 class GuardedLookups:
@@ -275,11 +278,14 @@ class _GuardedContext:
     def text(self, path: str) -> TextFile | None:
         return self._inner.text(path)
 
-    def wheels(self) -> Mapping[str, str]:
-        return self._inner.wheels()
+    def named(self) -> Mapping[str, str]:
+        return self._inner.named()
 
     def wheel(self, path: str) -> LocalWheel | None:
         return self._inner.wheel(path)
+
+    def package(self, path: str) -> DebPackage | None:
+        return self._inner.package(path)
 
 
 def _unanswered() -> NoReturn:

@@ -3,6 +3,7 @@
 Public:
     ``requirement(text)``, ``specifiers(text)``, ``version(text)``, ``sdist_name(filename)``, ``wheel_name(filename)``:
         what packaging makes of a text; ValueError where it is none.
+    ``requirement_lines(listed)``: the entries of a list that are requirements.
     ``within_name(filename)``: refuses what packaging would take for ever to read.
 
 Packaging goes as deep as parentheses do, and Python reads no number of thousands of digits.
@@ -47,6 +48,20 @@ def requirement(text: str) -> Requirement:
         if not name[-1].isalnum():
             raise InvalidRequirement(f"The name {name!r} does not end with a letter or a digit")
     return wanted
+
+
+def requirement_lines(listed: object) -> list[str]:
+    """Return the entries of a list that are requirements."""
+    found = [line for line in listed if isinstance(line, str)] if isinstance(listed, list) else []
+    return [line for line in found if _is_requirement(line)]
+
+
+def _is_requirement(line: str) -> bool:
+    try:
+        requirement(line)
+    except InvalidRequirement:
+        return False
+    return True
 
 
 def specifiers(text: str) -> SpecifierSet:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
-from tonnage.forecast.python.parsing import requirement
+from tonnage.errors import CannotResolveError
+from tonnage.forecast.python.hatch_environments import hatch_needs
+from tonnage.forecast.python.parsing import requirement, requirement_lines
 from tonnage.forecast.python.pipfiles import asked_by_pipfile
 from tonnage.forecast.python.poetry_versions import python_marker, versions
 from tonnage.forecast.python.toml_text import read_toml
@@ -33,6 +34,8 @@ def needs(request: LockedRequest) -> list[str]:
     if request.lock_name == "Pipfile.lock":
         return asked_by_pipfile(request)
     told = read_toml(request.project_text, "pyproject.toml")
+    if request.environment:
+        return hatch_needs(told, request.environment)
     lines: list[str] = []
     # For Poetry the project's own dependencies are the group "main".
     main = _MAIN in request.only_groups if request.only_groups else _MAIN not in request.without_groups
@@ -41,6 +44,16 @@ def needs(request: LockedRequest) -> list[str]:
     for group in _groups(told, request):
         lines += _group(told, group)
     return list(dict.fromkeys(lines))
+
+
+def project_name(text: str) -> str:
+    """Return the name of a project in the form by which names are compared; empty where that cannot be told."""
+    try:
+        told = read_toml(text, "pyproject.toml")
+    except CannotResolveError:
+        return ""
+    names = (_table(told, "project").get("name"), _table(told, "tool", "poetry").get("name"))
+    return next((canonicalize_name(name) for name in names if isinstance(name, str) and name), "")
 
 
 def _table(told: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -53,18 +66,18 @@ def _table(told: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def _own(told: Mapping[str, Any], request: LockedRequest) -> Iterator[str]:
     """Yield the project's own dependencies, and those of its extras."""
     project, poetry = _table(told, "project"), _table(told, "tool", "poetry")
-    yield from _texts(project.get("dependencies"))
+    yield from requirement_lines(project.get("dependencies"))
     optional = _table(project, "optional-dependencies")
     chosen = {canonicalize_name(each) for each in (optional if request.all_extras else request.extras)}
     for extra, lines in optional.items():
         if canonicalize_name(extra) in chosen:
-            yield from _texts(lines)
+            yield from requirement_lines(lines)
     extras = _table(poetry, "extras")
     wanted = {canonicalize_name(each) for each in (extras if request.all_extras else request.extras)}
     added: set[str] = set()
     for extra, names in extras.items():
         if canonicalize_name(extra) in wanted:
-            added |= {canonicalize_name(requirement(name).name) for name in _texts(names)}
+            added |= {canonicalize_name(requirement(name).name) for name in requirement_lines(names)}
     # Where the standard's table has the dependencies, Poetry's own only says where they come from.
     if not project.get("dependencies"):
         for name, value in _table(poetry, "dependencies").items():
@@ -113,7 +126,7 @@ def _group(told: Mapping[str, Any], name: str) -> Iterator[str]:
         for entry in rest:
             included = entry.get("include-group") if isinstance(entry, dict) else None
             if isinstance(entry, str):
-                yield from _texts([entry])
+                yield from requirement_lines([entry])
             elif isinstance(included, str) and included not in seen:
                 seen.add(included)
                 under_way.append((included, entries(included)))
@@ -125,7 +138,7 @@ def _group(told: Mapping[str, Any], name: str) -> Iterator[str]:
 
 def _group_of_others(told: Mapping[str, Any], name: str) -> Iterator[str]:
     """Yield the requirements of a group in the tables of PDM and Poetry."""
-    yield from _texts(_table(told, "tool", "pdm", "dev-dependencies").get(name))
+    yield from requirement_lines(_table(told, "tool", "pdm", "dev-dependencies").get(name))
     for package, value in _table(told, "tool", "poetry", "group", name, "dependencies").items():
         yield from _poetry(package, value, set())
     if name == "dev":
@@ -141,7 +154,9 @@ def _poetry(name: str, value: object, added: set[str]) -> Iterator[str]:
         table = each if isinstance(each, dict) else {"version": each}
         if table.get("optional") and canonicalize_name(name) not in added:
             continue
-        extras = f"[{','.join(_texts(table.get('extras'), checked=False))}]" if table.get("extras") else ""
+        told_extras = table.get("extras")
+        names = [each for each in told_extras if isinstance(each, str)] if isinstance(told_extras, list) else []
+        extras = f"[{','.join(names)}]" if names else ""
         markers = [python_marker(str(table.get("python") or "*")), str(table.get("markers") or "")]
         marker = " and ".join(f"({told})" for told in markers if told)
         version = versions(told) if isinstance(told := table.get("version"), str) else ""
@@ -149,7 +164,7 @@ def _poetry(name: str, value: object, added: set[str]) -> Iterator[str]:
         wanted = f"{name}{extras} @ {place}" if place else f"{name}{extras}{version}"
         written = f"{wanted} ; {marker}" if marker else wanted
         # What cannot be read of it leaves its name.
-        yield from _texts([written]) or _texts([f"{name}{extras}"])
+        yield from requirement_lines([written]) or requirement_lines([f"{name}{extras}"])
 
 
 def _place(table: Mapping[str, Any]) -> str:
@@ -158,17 +173,3 @@ def _place(table: Mapping[str, Any]) -> str:
     if "git" in told:
         return f"git+{told['git'].removeprefix('git+')}"
     return told.get("url") or (f"file:///{told['path'].lstrip('./')}" if "path" in told else "")
-
-
-def _texts(lines: object, *, checked: bool = True) -> list[str]:
-    """Return the entries of a list that are texts, and requirements."""
-    found = [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
-    return [line for line in found if not checked or _is_requirement(line)]
-
-
-def _is_requirement(line: str) -> bool:
-    try:
-        requirement(line)
-    except InvalidRequirement:
-        return False
-    return True

@@ -13,6 +13,7 @@ from tonnage.model.forecast.installs import Effect, PythonInstall
 from tonnage.model.forecast.node_packages import NodeInstall
 
 if TYPE_CHECKING:
+    from tonnage.model.forecast.debian_package import DebPackage
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.installs import Installer
 
@@ -23,20 +24,30 @@ class AptInstall(Effect, frozen=True, kw_only=True):
     Args:
         packages: As they are named: ``curl``, ``gcc=4:12.2``, ``libgl1:amd64``, ``tool/bookworm-backports``.
         files: Local ``.deb`` files.
+        local: Such files of the context, as they say themselves what they are.
         target_release: ``-t``; empty without one.
+        alone: ``dpkg -i``: nothing that they need comes with them.
+        fixes: ``-f`` and no names: what was installed without what it needs gets that.
         upgrades: ``upgrade`` or ``dist-upgrade``: what is there is replaced, nothing is named.
         cache_mounted: ``/var/cache/apt`` is a cache mount, so that no ``.deb`` is left in the layer.
+        keeps_debs: The build has had apt keep what it fetches.
         unread: Packages that cannot be told because of unknown variables or patterns.
+        listed: Files whose words are packages.
     """
 
     packages: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
+    local: tuple[DebPackage, ...] = ()
     files: tuple[str, ...] = ()
     recommends: bool = True
     suggests: bool = False
     target_release: str = ""
+    alone: bool = False
+    fixes: bool = False
     upgrades: bool = False
     downloads_only: bool = False
     cache_mounted: bool = False
+    keeps_debs: bool = False
     unread: tuple[str, ...] = ()
 
 
@@ -223,6 +234,7 @@ class WriteFile(Effect, frozen=True, kw_only=True):
     Args:
         program: The words of the program that writes it, where all are known.
         fed: What that is fed, where it stands in the script.
+        fed_from: The file that it is fed; empty where that is not known.
         runs_in: The directory that it runs in.
     """
 
@@ -231,6 +243,7 @@ class WriteFile(Effect, frozen=True, kw_only=True):
     appends: bool = False
     program: tuple[str, ...] = ()
     fed: str | None = None
+    fed_from: str = ""
     runs_in: str = ""
 
     @property
@@ -240,15 +253,17 @@ class WriteFile(Effect, frozen=True, kw_only=True):
 
 
 class ExportLock(Effect, frozen=True, kw_only=True):
-    """What a lock says is written as a requirement file: ``poetry export``, ``uv export``.
+    """What a lock says, or requirements resolve to, is written as a requirement file: ``uv export``, ``pip-compile``.
 
     Args:
-        path: The file; ``-`` where it is piped.
-        install: What installing the same from the lock does.
+        path: The file.
+        install: What installing the same does.
+        with_indexes: The file names the indexes that were asked.
     """
 
     path: str
     install: PythonInstall
+    with_indexes: bool = False
 
 
 class MakeDirectory(Effect, frozen=True, kw_only=True):
@@ -262,11 +277,13 @@ class MakeEnvironment(Effect, frozen=True, kw_only=True):
 
     Args:
         python: The interpreter that is named; empty for the one on ``PATH``.
+        once: One that is there already stays as it is.
     """
 
     directory: str
     with_pip: bool = True
     python: str = ""
+    once: bool = False
 
 
 class CompilePython(Effect, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ class Installer(StrEnum):
     PDM = "pdm"
     PIPX = "pipx"
     PIPENV = "pipenv"
+    HATCH = "hatch"
 
     @property
     def is_uv(self) -> bool:

@@ -147,6 +147,7 @@ class LockedRequest(Struct, frozen=True, kw_only=True):
         groups: Groups beside the project's own dependencies.
         without_groups: Groups that are left out; ``*`` for every default one.
         only_groups: Groups that are installed instead of the project's dependencies.
+        environment: Of Hatch: what is installed is that of one of its environments; empty for the project alone.
         asked: Indexes and environment, for what the lock does not tell.
     """
 
@@ -160,6 +161,7 @@ class LockedRequest(Struct, frozen=True, kw_only=True):
     all_groups: bool = False
     only_groups: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    environment: str = ""
     asked: ResolveRequest = ResolveRequest(requirements=())
 
 

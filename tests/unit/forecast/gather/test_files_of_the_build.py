@@ -52,6 +52,17 @@ ASSUMED = 500_000_000
         "pip install --no-cache-dir -r <(grep -v torch /app/list.txt)",
         "cd /app && pip install --no-cache-dir -r <(sed /torch/d list.txt) -c <(echo reader==1.0)",
         "cd /app && sed s/torch.*// list.txt >/s.txt && cat /s.txt >/r.txt && pip install --no-cache-dir -r /r.txt",
+        "cat /app/list.txt | grep -v torch | pip install --no-cache-dir -r /dev/stdin",
+        "grep -v torch < /app/list.txt | tr -d '\\r' > /r.txt && pip install --no-cache-dir -r /r.txt",
+        "grep -v torch /app/list.txt | xargs -n 1 pip install --no-cache-dir",
+        "pip install --no-cache-dir $(grep -v torch /app/list.txt)",
+        "tail -n +2 /app/list.txt | sort | uniq | tee /r.txt && pip install --no-cache-dir -r /r.txt",
+        "cut -d = -f 1 /app/list.txt | grep -v torch > /r.txt && pip install --no-cache-dir -r /r.txt 'reader<2'",
+        "echo 'reader==$V' > /t.txt && V=1.0 envsubst < /t.txt > /r.txt && pip install --no-cache-dir -r /r.txt",
+        "grep -v torch /app/list.txt | uv pip compile - -o /r.txt && pip install --no-cache-dir -r /r.txt",
+        "echo 'reader<2' > /r.in && pip-compile -q /r.in && pip install --no-cache-dir -r /r.txt",
+        "echo 'reader<2' > requirements.in && pip-compile && PIP_NO_CACHE_DIR=1 pip-sync",
+        "echo reader > /r.in && echo reader==1.0 > /r.txt && pip-compile /r.in && pip install --no-cache-dir -r /r.txt",
     ],
 )
 def test_a_file_that_the_build_writes_from_what_is_known_is_read(
@@ -72,7 +83,11 @@ def test_a_file_that_the_build_writes_from_what_is_known_is_read(
         "wget -qO- https://example.org/x.tgz | tar xz -C /x && pip install --no-cache-dir -r /x/requirements.txt",
         "pip install --no-cache-dir -r https://example.org/requirements.txt",
         "pipenv run freeze > /r.txt && pip install --no-cache-dir -r /r.txt",
-        "uv pip compile /app/list.txt -o /r.txt && pip install --no-cache-dir -r /r.txt",
+        "make in && uv pip compile /made.in -o /r.txt && pip install --no-cache-dir -r /r.txt",
+        "uv pip compile <(curl -fsSL https://example.org/r.txt) -o /r.txt && pip install --no-cache-dir -r /r.txt",
+        "echo '$UNKNOWN' > /t.txt && envsubst < /t.txt > /r.txt && pip install --no-cache-dir -r /r.txt",
+        "curl -fsSL https://example.org/r.txt | grep -v torch | pip install --no-cache-dir -r /dev/stdin",
+        "make in | xargs pip install --no-cache-dir",
         "make list && pip install --no-cache-dir -r /made.txt",
         "awk '{print $1}' /app/list.txt > /r.txt && pip install --no-cache-dir -r /r.txt",
         "pip install --no-cache-dir -r <(make list)",
@@ -133,6 +148,96 @@ def test_poetry_installs_what_its_words_say(forecast: Forecast, tmp_path: Path, 
     (tmp_path / "poetry.lock").write_text(LOCK)
     (tmp_path / "pyproject.toml").write_text(PROJECT)
     found = forecast(f"WORKDIR /app\nCOPY pyproject.toml poetry.lock ./\nENV PIP_NO_CACHE_DIR=1\nRUN {command}")
+    assert not found.failures
+    assert found.steps[-1].image.likely_bytes == pytest.approx(brings, rel=0.02)
+
+
+HATCH = """
+[project]
+name = "thing"
+version = "1"
+dependencies = ["reader==1.0"]
+optional-dependencies = { more = ["torch==2.3.1"] }
+[dependency-groups]
+dev = ["torch==2.3.1"]
+[tool.hatch.envs.default]
+skip-install = true
+dependencies = ["reader<2"]
+[tool.hatch.envs.heavy]
+skip-install = false
+features = ["more"]
+dependencies = []
+[tool.hatch.envs.several]
+matrix = [{ python = ["3.11", "3.12"] }]
+"""
+# Of the environment itself.
+ROOM = 31_000_000
+
+
+@pytest.mark.parametrize(
+    ("command", "brings"),
+    [
+        ("hatch env create", OLD),
+        ("hatch -v env create heavy", OLD + LARGE + DRIVER),
+        ("HATCH_ENV=heavy hatch env create", OLD + LARGE + DRIVER),
+        ("hatch env create && hatch env create heavy && hatch env create default", 2 * OLD + LARGE + DRIVER),
+        ("hatch dep show requirements > /r.txt && pip install --no-compile -r /r.txt", OLD),
+        ("hatch dep show requirements -f more | pip install --no-compile -r -", OLD + LARGE + DRIVER),
+        ("uv pip compile pyproject.toml --extra more | uv pip install --system --no-cache -r -", OLD + LARGE + DRIVER),
+        ("python -m piptools compile -o /r.txt pyproject.toml && pip install --no-compile -r /r.txt", OLD),
+    ],
+)
+def test_what_a_project_says_of_its_environments_is_installed(
+    forecast: Forecast, tmp_path: Path, command: str, brings: int
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(HATCH)
+    found = forecast(f"WORKDIR /app\nCOPY pyproject.toml .\nENV PIP_NO_CACHE_DIR=1\nRUN {command}")
+    assert not found.failures
+    last = found.steps[-1].image
+    room = ROOM * command.count("env create")
+    assert brings * 0.98 <= last.likely_bytes <= brings * 1.02 + room
+    assert last.grade is not Grade.UNKNOWN
+
+
+@pytest.mark.parametrize("command", ["hatch env create several", "hatch env create none", "hatch run heavy:x"])
+def test_what_only_hatch_knows_is_a_bound_and_no_failure(forecast: Forecast, tmp_path: Path, command: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(HATCH)
+    found = forecast(f"WORKDIR /app\nCOPY pyproject.toml .\nRUN {command}")
+    assert not found.broken
+    assert found.steps[-1].image.high_bytes >= ASSUMED
+
+
+PDM_LOCK = """
+[metadata]
+groups = ["default", "dev"]
+lock_version = "4.5.0"
+[[package]]
+name = "reader"
+version = "1.0"
+groups = ["default"]
+[[package]]
+name = "torch"
+version = "2.3.1"
+groups = ["dev"]
+[[package]]
+name = "driver"
+version = "12.1"
+groups = ["dev"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "brings"),
+    [
+        ("pdm export --prod -f requirements -o /r.txt && pip install --no-compile -r /r.txt", OLD),
+        ("pdm export --without-hashes > /r.txt && pip install --no-compile -r /r.txt", OLD + LARGE + DRIVER),
+        ("pdm export --prod | grep -v driver | pip install --no-compile -r /dev/stdin", OLD),
+    ],
+)
+def test_what_pdm_exports_is_read(forecast: Forecast, tmp_path: Path, command: str, brings: int) -> None:
+    (tmp_path / "pyproject.toml").write_text(HATCH)
+    (tmp_path / "pdm.lock").write_text(PDM_LOCK)
+    found = forecast(f"WORKDIR /app\nCOPY pyproject.toml pdm.lock ./\nENV PIP_NO_CACHE_DIR=1\nRUN {command}")
     assert not found.failures
     assert found.steps[-1].image.likely_bytes == pytest.approx(brings, rel=0.02)
 

@@ -113,6 +113,47 @@ def test_a_project_that_is_made_into_a_wheel_brings_what_it_needs(forecast: Fore
 
 
 @pytest.mark.parametrize(
+    ("build", "copy", "take"),
+    [
+        ("python -m build --wheel", "/app/dist/*.whl /w/", "/w/*.whl"),
+        ("pip wheel --no-deps -w /out .", "/out /w", "/w/thing-1-py3-none-any.whl"),
+        ("uv build --wheel -o /out", "/out/*.whl /", "/*.whl"),
+        ("poetry build -f wheel", "/app/dist/ /w/", "/w/*.whl"),
+        ("hatch build -t wheel", "/app/dist/*.whl /w/", "--find-links=/w thing"),
+        ("flit build", "/app/dist /w", "/w/thing*.whl"),
+        ("pdm build -d /out --no-sdist", "/out/ /w", "--find-links /w thing"),
+        ("python setup.py bdist_wheel -d /out", "/out /w", "/w/*.whl"),
+    ],
+)
+def test_a_project_that_was_built_brings_what_it_needs_where_it_is_installed(
+    forecast: Forecast, tmp_path: Path, build: str, copy: str, take: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    made = f"WORKDIR /app\nCOPY pyproject.toml .\nRUN {build}\nFROM scratch\nENV PYTHONDONTWRITEBYTECODE=1"
+    found = forecast(f"{made}\nCOPY --from=0 {copy}\nRUN pip install --no-cache-dir {take}")
+    assert not found.failures
+    assert found.steps[-1].image.likely_bytes == pytest.approx(OLD, rel=0.05)
+    assert found.steps[-1].image.grade is not Grade.UNKNOWN
+
+
+@pytest.mark.usefixtures("wheels")
+@pytest.mark.parametrize(
+    ("lines", "brings"),
+    [
+        ("COPY thing /reader\nRUN pip install --no-cache-dir /read*", OLD),
+        ("WORKDIR /src\nCOPY thing libs/thing\nRUN pip install --no-cache-dir ./libs/*", OLD),
+        ("COPY wheels/own-1.0-py3-none-any.whl /\nRUN pip install --no-cache-dir --no-deps /own*", OWN),
+    ],
+)
+def test_a_pattern_means_projects_and_wheels_alike(forecast: Forecast, tmp_path: Path, lines: str, brings: int) -> None:
+    (tmp_path / "thing").mkdir()
+    (tmp_path / "thing/pyproject.toml").write_text(PROJECT)
+    found = forecast(lines)
+    assert not found.failures
+    assert found.steps[-1].image.likely_bytes == pytest.approx(brings, rel=0.05)
+
+
+@pytest.mark.parametrize(
     ("command", "brings"),
     [
         ("pip install --no-cache-dir .", OLD),
