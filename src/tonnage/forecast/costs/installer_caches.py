@@ -80,13 +80,19 @@ def pip_needs(fetched: Estimate, cacheable: Estimate, archives: int, cache: Cach
     ), transient
 
 
-def rejected_needs(rejected: Iterable[Rejected], assumed_bytes: int) -> list[WrittenBytes]:
-    """Return what pip fetches of versions that it does not take: it waits with the rest until the end."""
+def rejected_needs(rejected: Iterable[Rejected], assumed_bytes: int, *, reads_apart: bool | None) -> list[WrittenBytes]:
+    """Return what pip fetches of versions that it does not take: it waits with the rest until the end.
+
+    Args:
+        reads_apart: Whether it reads what they need apart from them where the index offers that.
+    """
     found = []
     for each in rejected:
+        if each.metadata_apart and reads_apart:
+            continue
         size_bytes = each.size_bytes if each.size_bytes is not None else assumed_bytes
         most = each.count * size_bytes * 5 // 4
-        likely = 0 if each.metadata_apart else each.count * size_bytes
+        likely = 0 if each.metadata_apart and reads_apart is None else each.count * size_bytes
         some = Estimate(0, likely, most, Grade.DECLARED if each.size_bytes is not None else Grade.UNKNOWN)
         name = f"newer versions of {each.name} that do not fit ({each.count} up to {each.version})"
         found.append(WrittenBytes(name=name, download=some, source="fetched to see what they need"))

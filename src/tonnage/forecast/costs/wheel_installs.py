@@ -177,11 +177,13 @@ def installed(
     pages: UvPages = UvPages.SMALL,
     assumed_bytes: int = 500_000_000,
     here: Collection[str] = (),
+    reads_apart: bool | None = None,
 ) -> Installation:
     """Return what installing a lock costs.
 
     Args:
         here: Names of wheels that are files already: they are not fetched.
+        reads_apart: Whether pip reads what wheels need apart from them where it can; None where nobody knows.
     """
     minor = lock.target.minor
     pieces = _once([_piece(each, minor, uv=uv, compiles=compiles) for each in contents], contents)
@@ -202,7 +204,7 @@ def installed(
     elif poetry:
         kept, transient = poetry_needs(fetched + total(piece.download for piece in from_source), len(contents), cache)
     else:
-        rejected = rejected_needs(lock.rejected, assumed_bytes)
+        rejected = rejected_needs(lock.rejected, assumed_bytes, reads_apart=reads_apart)
         passed_over = total(piece.download for piece in rejected)
         pieces, fetched = [*pieces, *rejected], fetched + passed_over
         # One server has them all.

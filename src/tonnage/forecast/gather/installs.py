@@ -22,6 +22,7 @@ from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.gather.context import failure_of
 from tonnage.forecast.gather.install_requests import asking_file, is_project, lock_of, project_built, request_of
 from tonnage.forecast.gather.local_archives import with_projects
+from tonnage.forecast.gather.pip_versions import reads_apart
 from tonnage.forecast.gather.shared_installs import unknown_install, with_terms
 from tonnage.forecast.gather.stage_python import knowing, missing, record
 from tonnage.forecast.gather.unresolved import remember, unresolved
@@ -105,6 +106,7 @@ def install_deed(
         projects = [project for project, _ in local.built]
         projects += [project_built(each, files) for each in lines if is_project(each, files) and not each.editable]
         return _downloaded(effect, lock, request, contents, place, files, projects, assume_bytes)
+    apart_of_wheels = reads_apart(python.reads_apart, python.present.get(place, {}), effect.virtual_environment)
     replaced = record(python.present.setdefault(place, {}), lock, request, certain=not effect.conditional)
     found = installed(
         fresh,
@@ -117,6 +119,7 @@ def install_deed(
         pages=python.uv_pages(lock),
         assumed_bytes=assume_bytes,
         here=local.names,
+        reads_apart=apart_of_wheels,
     )
     brought = chains(lock, lines, "" if lines else asking_file(effect, files))
     writes = [_placed(piece, place, brought.get(piece.name.partition(" ")[0], ())) for piece in found.pieces]

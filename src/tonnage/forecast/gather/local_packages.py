@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.forecast.commands.apt_and_others import KEEPS
 from tonnage.model.forecast.effects import AptInstall
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from tonnage.forecast.gather.visible_files import StageFiles
+    from tonnage.model.forecast.base_image import BaseImage
     from tonnage.model.forecast.debian_package import DebPackage
     from tonnage.model.forecast.effects import AnyEffect
 
@@ -51,6 +53,13 @@ def with_local(effect: AptInstall, files: StageFiles, before: Sequence[AnyEffect
         local=tuple(local),
         files=tuple(rest),
     )
+
+
+def with_settings(base: BaseImage | None, remembered: Collection[str]) -> BaseImage | None:
+    """Return an image with what the build has changed of apt's settings."""
+    if base is None or base.apt is None or KEEPS not in remembered:
+        return base
+    return replace(base, apt=replace(base.apt, keeps_caches=True))
 
 
 def _needed(local: Sequence[DebPackage]) -> list[str]:

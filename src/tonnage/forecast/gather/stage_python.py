@@ -63,6 +63,7 @@ class StagePython(Struct):
         version: Its version; empty where it is not known.
         overridden: The version was chosen by the user and holds for every install.
         ran: An installer that is written in Python has its own bytecode, because it ran already or came with it.
+        reads_apart: Whether the image's pip reads what wheels need apart from them; None where nobody knows.
         environments: The version of each virtual environment that was made with another one.
         present: What is installed, by name, by the directory that it is in.
     """
@@ -72,6 +73,7 @@ class StagePython(Struct):
     distribution: Distribution | None = None
     overridden: bool = False
     ran: bool = False
+    reads_apart: bool | None = None
     environments: dict[str, str] = field(default_factory=dict)
     present: dict[str, dict[str, Installed]] = field(default_factory=dict)
 

@@ -11,7 +11,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import TonnageError
-from tonnage.forecast.commands.apt_and_others import KEEPS
 from tonnage.forecast.commands.effects import effects
 from tonnage.forecast.costs.base_layers import python_named
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, new_directory, sized_effects
@@ -20,10 +19,11 @@ from tonnage.forecast.costs.learning import lesson_of
 from tonnage.forecast.gather.build_files import follow
 from tonnage.forecast.gather.exports import put_exported
 from tonnage.forecast.gather.installs import install_deed, uninstalled, with_own_bytecode
-from tonnage.forecast.gather.local_packages import with_local
+from tonnage.forecast.gather.local_packages import with_local, with_settings
 from tonnage.forecast.gather.node_installs import node_target
 from tonnage.forecast.gather.numbers_of_stages import renumbered
 from tonnage.forecast.gather.other_installs import other_deeds
+from tonnage.forecast.gather.pip_versions import pip_reads_apart
 from tonnage.forecast.gather.shared_installs import in_its_place
 from tonnage.forecast.gather.stage_python import StagePython
 from tonnage.forecast.gather.visible_files import StageFiles
@@ -163,6 +163,7 @@ class BuildAnalysis:
                 overridden=bool(self._around.python),
                 # Official images have the bytecode removed; what a system or pip itself installs has it.
                 ran=base is not None and not base.config.environment.get("PYTHON_VERSION"),
+                reads_apart=pip_reads_apart(base, stage.base.name),
             )
             # What others than the library of official images put into theirs nobody lists.
             own = StageFiles(anything=base is not None and "/" in stage.base.name)
@@ -296,7 +297,7 @@ class BuildAnalysis:
     def _found(  # noqa: C901, PLR0912 - one branch for each kind
         self, done: list[AnyEffect], step: RecipeStep, files: StageFiles, below: Below, platform: str
     ) -> InstructionEffects:
-        bound, python, base = self._around.assume_bytes, below.python, _with_settings(below)
+        bound, python, base = self._around.assume_bytes, below.python, with_settings(below.base, below.remembered)
         target = node_target(platform, musl=below.musl)
         installs = other_deeds(done, files, self._lookups, self._said, target, assume_bytes=bound)
         sizes: dict[str, Estimate] = {}
@@ -389,11 +390,3 @@ class BuildAnalysis:
             self._numbers[key] = self._next + other.target
             self._next += 1 + max(stage.index for stage in other.stages)
         return self._numbers[key]
-
-
-def _with_settings(below: Below) -> BaseImage | None:
-    """Return the image below with what the build has changed of apt's settings."""
-    base = below.base
-    if base is None or base.apt is None or KEEPS not in below.remembered:
-        return base
-    return replace(base, apt=replace(base.apt, keeps_caches=True))

@@ -32,6 +32,8 @@ def indexes() -> Iterator[tuple[str, str]]:
             index.wheel("front", "4.0rc1", requires=("base>=2",))
             index.wheel("base", "1.0")
             index.wheel("base", "2.0")
+            index.wheel("pip", "23.0")
+            index.wheel("pip", "23.2")
         for page in made[1].projects:
             for entry in made[1].projects[page]:
                 entry["core-metadata"] = True
@@ -73,6 +75,28 @@ def test_where_metadata_lies_apart_they_are_perhaps_fetched(indexes: tuple[str, 
     step = install(indexes[1], tmp_path, "pip install --no-cache-dir front 'base<2'")
     assert step.transient.likely_bytes == pytest.approx(WHEEL, rel=0.05)
     assert step.transient.high_bytes > 4 * WHEEL
+
+
+@pytest.mark.parametrize(
+    ("base", "before", "fetched"),
+    [
+        ("python:3.12-slim", "", 1),
+        ("python:3.11", "", 1),
+        ("docker.io/library/python:3.11.4-alpine", "", 4),
+        ("python:3.10-bookworm", "", 4),
+        ("python:3.10", "RUN pip install --no-cache-dir pip==23.2\n", 1),
+        ("python:3.10", "RUN pip install --no-cache-dir -U pip\n", 1),
+        ("python:3.12", "RUN pip install --no-cache-dir pip==23.0\n", 4),
+        ("python:3.12", "RUN python -m venv /venv\nENV PATH=/venv/bin:$PATH\n", 1),
+    ],
+)
+def test_which_pip_there_is_decides_whether_they_are_fetched(
+    indexes: tuple[str, str], tmp_path: Path, base: str, before: str, fetched: int
+) -> None:
+    lines = f"FROM {base}\n{ENV}{before}RUN pip install --no-cache-dir front 'base<2'"
+    [*_, step] = forecasting(indexes[1], tmp_path)(lines).steps
+    assert step.download.likely_bytes == pytest.approx(fetched * WHEEL, rel=0.05)
+    assert (step.download.high_bytes < 1.1 * WHEEL) == (fetched == 1)
 
 
 @pytest.mark.parametrize(
