@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from tonnage.forecast.costs.usual_sizes import KINDS, of_kind, of_packages
+from tonnage.forecast.gather.conda_environments import MANAGERS, conda_deed
 from tonnage.forecast.gather.node_installs import node_deed
 from tonnage.lazily import regex
 from tonnage.model.forecast.compression import Content
@@ -77,6 +78,8 @@ def _deed(effect: OtherInstall, files: StageFiles, assume_bytes: int) -> SizedEf
     if effect.manager == "apk" and effect.action == "update":
         place, lists = _LISTS["apk"]
         return SizedEffect(writes=(WrittenBytes.of_size("package lists", place, lists, "usual size", download=lists),))
+    if effect.manager in MANAGERS:
+        return conda_deed(effect, files, assume_bytes)
     kind = _KINDS.get((effect.manager, effect.action), "")
     count = _counted(kind, effect.directory, files) if kind in KINDS else None
     if count is not None:

@@ -17,6 +17,7 @@ from tonnage.forecast.costs.effect_sizes import InstructionEffects, new_director
 from tonnage.forecast.costs.instruction_identity import Before, copy_identity, looks_at_paths, run_identity
 from tonnage.forecast.costs.learning import lesson_of
 from tonnage.forecast.gather.build_files import follow
+from tonnage.forecast.gather.conda_environments import MANAGERS, pip_part
 from tonnage.forecast.gather.exports import put_exported
 from tonnage.forecast.gather.installs import install_deed, uninstalled, with_own_bytecode
 from tonnage.forecast.gather.local_packages import with_local, with_settings
@@ -36,6 +37,7 @@ from tonnage.model.forecast.effects import (
     MakeEnvironment,
     Nothing,
     Opaque,
+    OtherInstall,
     PythonRemove,
     Remove,
     Unpack,
@@ -324,6 +326,9 @@ class BuildAnalysis:
                     put_exported(effect, python, (below.files, files), self._lookups, self._said, step)
                 case AptInstall() if effect.listed or effect.files or effect.fixes:
                     done[number] = with_local(effect, files, done[:number])
+                case OtherInstall() if effect.manager in MANAGERS:
+                    beside = pip_part(effect, files, step.surroundings.variables)
+                    done += [beside] if beside is not None else []
                 case PythonRemove() if effect.packages:
                     installs[number] = uninstalled(effect, python)
                 case Remove():
