@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.simulator.recipe import Recipe
     from tests.simulator.store import StoredImage
 
-    from tonnage.model.inventory import Layer
+    from tonnage.model.inventory import Filesystem, Layer
 
 BUSYBOX_BYTES = 1_982_411
 
@@ -52,6 +52,7 @@ class Simulator:
         self.clock = VirtualClock()
         # One act at a time changes what is there; builds and pulls let others in between whenever they write.
         self.busy = threading.Lock()
+        self.others: tuple[Filesystem, ...] = ()
         self.disk = Disk(size_bytes, reserved_bytes=reserved_bytes, other_bytes=other_bytes)
         self.faults = faults or Faults()
         self.pace_s = pace_s

@@ -31,7 +31,7 @@ class SimulatedFacts:
         return self._engine.identity
 
     def filesystems(self) -> tuple[Filesystem, ...]:
-        """Return its one disk."""
+        """Return its one disk, and those that a test adds, on which nothing is ever written."""
         disk = self._engine.disk
         return (
             Filesystem(
@@ -41,6 +41,7 @@ class SimulatedFacts:
                 available_bytes=disk.available_bytes,
                 reserved_bytes=min(disk.reserved_bytes, disk.free_bytes),
             ),
+            *self._engine.others,
         )
 
     def images(self) -> tuple[Image, ...]:

@@ -132,8 +132,7 @@ def _show_states(session: Session, states: Mapping[Path, str]) -> None:
 
 
 def _tell_of_next_runner(session: Session, flags: StackFlags, typed: RunnerFlags) -> None:
-    from tonnage.flows.ci_runner import choose_runner  # noqa: PLC0415 - help needs none of these
-    from tonnage.flows.next_runner import next_runner  # noqa: PLC0415
+    from tonnage.flows.ci_runner import choose_runner, next_runner  # noqa: PLC0415 - help needs none of these
     from tonnage.views.ci.next_runner import next_runner_form, next_runner_text  # noqa: PLC0415
 
     found = next_runner(session.ports, flags, choose_runner(typed, {}))

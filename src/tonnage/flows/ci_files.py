@@ -17,6 +17,7 @@ from tonnage.errors import StaleFilesError, UsageError
 from tonnage.escapes import visible_in_line
 from tonnage.flows.ci_runner import (
     choose_runner,
+    compared,
     directory_in,
     remembered_options,
     stack_variables,
@@ -24,7 +25,6 @@ from tonnage.flows.ci_runner import (
     writable,
 )
 from tonnage.flows.forecast import forecast_now
-from tonnage.flows.next_runner import compared
 from tonnage.flows.stack import read_wanted
 from tonnage.model.reports.ci_job import RunnerStack
 from tonnage.own_files import read_own, write_whole

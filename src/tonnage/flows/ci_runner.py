@@ -1,4 +1,7 @@
-"""For which runner workflows are written, as typed now or by an earlier call, and the words that name their stack."""
+"""For which runner workflows are written, as typed now or by an earlier call, and the words that name their stack.
+
+Also what a stack needs on the image of that runner, and would need on the one after it, which asks no engine.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,24 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.decide.reports.known_engines import runner_image
 from tonnage.errors import UsageError
 from tonnage.escapes import is_visible
+from tonnage.flows.forecast import forecast_now
 from tonnage.flows.requests import typed_value
+from tonnage.flows.stack import read_wanted
 from tonnage.lazily import regex
+from tonnage.model.reports.ci_job import NextRunner, PeakOnRunners
 from tonnage.units import parse_bytes
 from tonnage.views.ci.workflows import ANEW, DIRECTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from tonnage.flows.ports import ForecastPorts
     from tonnage.flows.requests import StackFlags
+    from tonnage.flows.stack import DesiredState
+    from tonnage.model.forecast.estimate import Estimate, StackForecast
     from tonnage.model.stack import Stack
 
 _DEFAULTS = {"--runner": "ubuntu-24.04", "--runner-disk": "14GB", "--branch": "main"}
@@ -192,3 +202,50 @@ def _within(file: str, stack: Stack, root: Path) -> str:
             todo="Move it in there, with what belongs to it.",
         )
     return os.path.relpath(path, Path(stack.directory).resolve())
+
+
+def next_runner(ports: ForecastPorts, flags: StackFlags, chosen: RunnerChoice) -> NextRunner:
+    """Forecast the stack of this directory for both images.
+
+    Raises:
+        UsageError: The stack cannot be read, or it is not known which image comes after that of this runner.
+    """
+    image = runner_image(chosen.labels)
+    if image is None or not image.successor:
+        raise UsageError(
+            f"--runner: which image comes after {', '.join(chosen.labels)} is not known",
+            todo="Write the label of a hosted runner:\n  --runner ubuntu-24.04",
+        )
+    wanted = read_wanted(ports, flags)
+    return compared(ports, wanted, chosen, forecast_now(ports, wanted, target=image.engine))
+
+
+def compared(ports: ForecastPorts, wanted: DesiredState, chosen: RunnerChoice, here: StackForecast) -> NextRunner:
+    """Compare the forecast for the image of a runner with that for the one after it, which there must be.
+
+    Raises:
+        UsageError: There is none.
+    """
+    image = runner_image(chosen.labels)
+    after = runner_image([image.successor]) if image is not None else None
+    if image is None or after is None:
+        raise UsageError(f"--runner: nothing is known of {', '.join(chosen.labels)}")
+    there = forecast_now(ports, wanted, target=after.engine)
+    built = [each.name for each in wanted.stack.built]
+    return NextRunner(
+        here=image,
+        there=after,
+        whole=PeakOnRunners(name=wanted.stack.name, here=_whole(here, built), there=_whole(there, built)),
+        services=tuple(PeakOnRunners(name=name, here=_peak(here, name), there=_peak(there, name)) for name in built),
+        runner_bytes=chosen.disk_bytes,
+        left_out=there.left_out,
+    )
+
+
+def _peak(forecast: StackForecast, service: str) -> Estimate | None:
+    return next((each.peak for each in forecast.services if each.service == service), None)
+
+
+def _whole(forecast: StackForecast, built: Sequence[str]) -> Estimate | None:
+    known = {each.service for each in forecast.services}
+    return forecast.disk + forecast.transient if known.issuperset(built) else None

@@ -16,10 +16,9 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.able_engines import refuse_unable
 from tonnage.decide.deploy.expectations import claimed_bytes, claims_of
 from tonnage.decide.deploy.ownership import other_places
-from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy, services_to_get
+from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy
 from tonnage.decide.deploy.pulls import with_pulls
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
-from tonnage.decide.deploy.service_steps import is_pushed_packed
 from tonnage.decide.schedule.services import with_cache_cleaned, with_time_saved
 from tonnage.errors import (
     CannotFitError,
@@ -30,6 +29,7 @@ from tonnage.errors import (
     TonnageError,
 )
 from tonnage.flows.needed import with_contents, with_needs
+from tonnage.flows.plan_forecasts import expected_of, with_whole_refusal
 from tonnage.flows.pulls import with_offers
 from tonnage.flows.roots import images_of_stack, roots_for_plan
 from tonnage.flows.stack import read_inputs
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import Run
-    from tonnage.model.deploy.sharing import Sharing
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.stack import Stack
     from tonnage.runtime.ledger import Ledger
@@ -249,11 +248,12 @@ def _plan(
         stack = replace(stack, same_places=same_places(stack.directory, stack.origin, others))
         job = replace(job, wanted=replace(job.wanted, stack=stack))
     inventory = with_offers(ports, facts, purpose, wanted, inventory)
-    builds_for, notes, sharing = _forecasts(ports, facts, job, inventory, history)
+    expected = expected_of(ports, facts, purpose, job.wanted, inventory, history, explains_sharing=job.explains_sharing)
+    notes = expected.notes
 
     def plan_of(stack: Stack, policy: Policy) -> Plan:
         ordered = replace(job, wanted=replace(job.wanted, stack=stack, policy=policy))
-        return replace(_planned(ordered, inventory, history, builds_for(stack, policy)), sharing=sharing)
+        return replace(_planned(ordered, inventory, history, expected.builds(stack, policy)), sharing=expected.sharing)
 
     policy = job.wanted.policy
     plan = (
@@ -266,6 +266,7 @@ def _plan(
         except CannotReclaimError as error:
             why = f"nothing can be reclaimed for this: {error.what}. {error.why}".replace("\n", " ")
             notes = (*notes, why)
+    plan = with_whole_refusal(ports, facts, job.wanted, plan, inventory, history, expected)
     if purpose is Purpose.DEPLOY:
         job = _with_weights(ports, engine, job, tell, {step.service for step in plan.steps})
     plan = with_time_saved(plan, history, inventory)
@@ -291,57 +292,6 @@ def _planned(job: Job, inventory: Inventory, history: History, builds: Mapping[s
         return plan_rollback(wanted.stack, inventory, wanted.policy, history, wanted.services, job.to)
     planner = plan_deploy if purpose is Purpose.DEPLOY else plan_build
     return planner(wanted.stack, inventory, wanted.policy, history, wanted.services, builds)
-
-
-def _forecasts(
-    ports: DeployPorts, facts: EngineFacts, job: Job, inventory: Inventory, history: History
-) -> tuple[Callable[[Stack, Policy], dict[str, ExpectedBuild]], tuple[str, ...], Sharing | None]:
-    """Return what builds and pulls of a plan will do, by the order of its services and its policy, and notes.
-
-    A plan without any asks nobody. What services share comes last.
-    """
-    purpose, wanted = job.purpose, job.wanted
-    images = services_to_get(purpose, wanted.stack, inventory, wanted.services)
-    offers = {each.image: inventory.offer(each.image) for each, change in images if change.pull}
-    # Of a registry that did not say which image it has nothing more is asked.
-    services = tuple(each for each, _ in images if (offer := offers.get(each.image)) is None or offer.known)
-    pulled = frozenset(each.name for each, change in images if change.pull)
-    if not services or not wanted.policy.forecast:
-        return lambda _stack, _policy: {}, (), None
-    from tonnage.flows.forecast import PLAN_WITHIN_S, ForecastRequest, gather  # noqa: PLC0415 - only for builds
-    from tonnage.flows.sharing import shared  # noqa: PLC0415
-    from tonnage.flows.verdict import as_planned, builds_of  # noqa: PLC0415
-
-    # An image of the stack that this plan does not build is taken from the engine.
-    asked = ForecastRequest(
-        assume_bytes=wanted.policy.assume_unknown_bytes,
-        within_s=PLAN_WITHIN_S,
-        stack=wanted.stack.name,
-        directory=wanted.stack.directory,
-        builders=tuple(each for each in services if each.name not in pulled),
-        untrusted=wanted.untrusted,
-        ask_hosts=wanted.ask_hosts,
-        packed=frozenset(
-            each.name
-            for each in services
-            if purpose is Purpose.BUILD and is_pushed_packed(wanted.stack, each, inventory, wanted.policy)
-        ),
-        from_registries=tuple(each.reference for each in inventory.offers if each.known),
-    )
-    kind = ports.engines.kind(inventory.engine)
-    services = tuple(replace(each, build=None) if each.name in pulled else each for each in services)
-    found = gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)
-    notes = [f"{each.service}: not known: {failure}" for each in found for failure in each.failures]
-    notes += [f"{each.service}: {finding.place}: {finding.text}" for each in found for finding in each.findings]
-    together = shared(
-        ports, wanted, kind, found, inventory, history, explains=job.explains_sharing, packed=asked.packed
-    )
-
-    def builds_for(stack: Stack, policy: Policy) -> dict[str, ExpectedBuild]:
-        forecasts = as_planned(together.forecasts, stack)
-        return together.builds(builds_of(forecasts, inventory, policy, purpose, pulled, together.stays))
-
-    return builds_for, tuple(notes), together.sharing
 
 
 def _with_weights(

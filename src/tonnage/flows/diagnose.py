@@ -11,9 +11,10 @@ from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.decide.reports.diagnosis import Machine, explain
 from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.errors import TonnageError
-from tonnage.flows.forecast import forecast_now, room_of
+from tonnage.flows.forecast import forecast_now
 from tonnage.flows.stack import build_environment_of, read_if_there
 from tonnage.flows.state import runs_if_readable
+from tonnage.flows.verdict import room_of
 from tonnage.forecast.costs.totals import fit_into
 from tonnage.model.reports.symptom import SymptomKind
 from tonnage.runtime.deploy.observe import observe

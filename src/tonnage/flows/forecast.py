@@ -16,9 +16,9 @@ from tonnage.decide.reports.known_engines import engine_named, pushes_packed, ve
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
 from tonnage.flows.looks import look
 from tonnage.flows.requests import LookupScope
-from tonnage.flows.stack import read_wanted
+from tonnage.flows.stack import for_build, read_wanted
 from tonnage.flows.state import cache_places, read_history
-from tonnage.flows.verdict import Planned, fitted, inventory_for
+from tonnage.flows.verdict import Planned, fitted, inventory_for, room_of, rooms_of
 from tonnage.forecast.costs.done_layers import DoneLayers, done_layers
 from tonnage.forecast.costs.seen_builds import SeenBuilds, seen_builds
 from tonnage.forecast.costs.totals import (
@@ -32,9 +32,10 @@ from tonnage.forecast.gather.changed_dockerfiles import with_dockerfiles
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.lazily import regex
+from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.run import History
-from tonnage.model.forecast.estimate import EXPORTED, EngineKind
-from tonnage.model.forecast.fit import ForecastAnswer, Room, worst
+from tonnage.model.forecast.estimate import EngineKind
+from tonnage.model.forecast.fit import ForecastAnswer, worst
 from tonnage.model.inventory import CONTAINERD, Filesystem
 from tonnage.model.unknowns import unknowns
 from tonnage.runtime.signals import CancelOnSignal
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import ForecastOptions, StackFlags
     from tonnage.flows.stack import DesiredState
     from tonnage.model.forecast.estimate import ServiceForecast, StackForecast
-    from tonnage.model.forecast.fit import Remedy
+    from tonnage.model.forecast.fit import Remedy, Room
     from tonnage.model.forecast.known_engine import KnownEngine
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.stack import Service
@@ -61,7 +62,6 @@ PLAN_WITHIN_S = 12.0
 """How long a plan waits for forecasts; what is not known by then is left at what was learned."""
 _TOO_LITTLE = "too little of it is known"
 _PYTHON = regex(r"\d+\.\d+(\.\d+)?")
-_WRITTEN = frozenset({"data-root", "containerd", "temporary", EXPORTED})
 
 
 class ForecastRequest(Struct, frozen=True, kw_only=True):
@@ -158,11 +158,11 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
         whole = forecast_stack(wanted.stack.name, kind, found)
         rooms = _rooms(wanted, seen, options.disk_bytes)
         planned = Planned(
-            wanted=wanted,
+            wanted=for_build(wanted, push=True, cleanup_after=False) if options.push else wanted,
             kind=kind,
             inventory=inventory_for(seen.inventory if seen and not fresh else None, kind, rooms),
             history=history,
-            pushed=options.push,
+            purpose=Purpose.BUILD if options.push else Purpose.DEPLOY,
         )
         its_own = not options.engine and options.disk_bytes is None
         reclaimed_on = facts if its_own else None
@@ -224,20 +224,7 @@ def _rooms(wanted: DesiredState, seen: Snapshot | None, disk_bytes: int | None) 
         return [room_of(disk, reserve_bytes(disk, wanted.policy.keep_free_bytes))]
     if seen is None:
         return []
-    return [
-        room_of(disk, seen.reserves[disk.mount]) for disk in seen.inventory.filesystems if _WRITTEN & set(disk.roles)
-    ]
-
-
-def room_of(disk: Filesystem, line: int) -> Room:
-    """Return a filesystem as a room to fit into, with its line."""
-    return Room(
-        mount=disk.mount,
-        roles=disk.roles,
-        available_bytes=disk.available_bytes,
-        reserve_bytes=line,
-        size_bytes=disk.size_bytes,
-    )
+    return rooms_of(seen.inventory, wanted.policy)
 
 
 def gather(

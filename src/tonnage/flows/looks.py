@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.adapters.interface import Unwatched
-from tonnage.decide.deploy.expectations import reserve_bytes
+from tonnage.decide.deploy.expectations import reserves_of
 from tonnage.decide.deploy.health import prove_action
 from tonnage.errors import NotHealthyError
 from tonnage.flows.stack import read_if_there, read_wanted
@@ -66,14 +66,7 @@ def look(facts: EngineFacts, wanted: DesiredState) -> Snapshot:
         EngineLacksError: The disk of this engine cannot be read from here.
     """
     inventory = observe(facts)
-    keep_free_bytes = wanted.policy.keep_free_bytes
-    data_root, *others = inventory.filesystems
-    reserves = {data_root.mount: reserve_bytes(data_root, keep_free_bytes)}
-    for disk in others:
-        # A size that suits the data root may exceed another filesystem as a whole.
-        usable = keep_free_bytes is not None and keep_free_bytes < disk.size_bytes
-        reserves[disk.mount] = reserve_bytes(disk, keep_free_bytes if usable else None)
-    return Snapshot(inventory=inventory, reserves=reserves)
+    return Snapshot(inventory=inventory, reserves=reserves_of(inventory.filesystems, wanted.policy.keep_free_bytes))
 
 
 def verify(ports: EnginePorts, flags: StackFlags) -> tuple[str, list[Verdict]]:

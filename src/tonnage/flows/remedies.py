@@ -14,9 +14,11 @@ from tonnage.decide.reports.torch import found_torch
 from tonnage.errors import TonnageError
 from tonnage.flows.verdict import fitted
 from tonnage.forecast.costs.totals import fit_into, forecast_stack
+from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.policy import Cleanup
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.forecast.fit import Remedy, worst
+from tonnage.model.stack import Share
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -185,10 +187,10 @@ def _args(changes: Sequence[ProposedChange]) -> dict[str, Mapping[str, str]]:
 
 
 def _plans(planned: Planned) -> list[_OtherPlan]:
-    """Return other plans for the same stack: cleaned between, fewer versions kept, temporary files elsewhere."""
+    """Return other plans for the same stack: cleaned between, fewer versions kept, wheels shared, files elsewhere."""
     policy = planned.wanted.policy
     found = []
-    if not planned.pushed and (not policy.cleanup_after or policy.cleanup is not Cleanup.ALWAYS):
+    if planned.purpose is Purpose.DEPLOY and (not policy.cleanup_after or policy.cleanup is not Cleanup.ALWAYS):
         found.append(
             _OtherPlan(
                 kind="cleaning",
@@ -197,13 +199,22 @@ def _plans(planned: Planned) -> list[_OtherPlan]:
                 made=lambda old: _with_policy(old, cleanup_after=True, cleanup=Cleanup.ALWAYS),
             )
         )
-    if not planned.pushed and policy.keep_versions:
+    if planned.purpose is Purpose.DEPLOY and policy.keep_versions:
         found.append(
             _OtherPlan(
                 kind="keep-versions",
                 what="no earlier version kept, so that a rollback has to build",
                 todo=("x-tonnage:", "  keep-versions: 0"),
                 made=lambda old: _with_policy(old, keep_versions=0),
+            )
+        )
+    if policy.share is Share.OFF:
+        found.append(
+            _OtherPlan(
+                kind="share",
+                what="wheels that services have in common stored once",
+                todo=("x-tonnage:", "  share: auto"),
+                made=lambda old: _with_policy(old, share=Share.AUTO),
             )
         )
     if {_TEMPORARY} < set(planned.inventory.filesystems[0].roles):
@@ -291,7 +302,7 @@ def _reserve(asked: Asked, decisive: FilesystemFit) -> tuple[Remedy, ...]:
         Remedy(
             kind="reserve",
             what=f"a reserve of {size} in place of {format_bytes(decisive.room.reserve_bytes)}",
-            todo=(f"  tonnage deploy --keep-free {size.replace(' ', '')}",),
+            todo=(f"  tonnage {asked.planned.purpose} --keep-free {size.replace(' ', '')}",),
             saves_bytes=decisive.missing_bytes,
         ),
     )

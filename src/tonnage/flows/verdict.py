@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import in_order, with_recorded
+from tonnage.decide.deploy.expectations import reserves_of
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
 from tonnage.decide.deploy.service_context import cleans_cache
@@ -21,12 +22,13 @@ from tonnage.decide.schedule.services import with_cache_cleaned
 from tonnage.errors import CannotReclaimError, TonnageError
 from tonnage.flows.roots import roots_for_plan
 from tonnage.flows.sharing import shared
-from tonnage.flows.stack import for_build, read_inputs
+from tonnage.flows.stack import read_inputs
 from tonnage.flows.state import opened_journal
 from tonnage.forecast.costs.totals import cached_bytes, expected_builds
 from tonnage.model.builder import BuilderBeside
 from tonnage.model.deploy.plan import Purpose
-from tonnage.model.forecast.estimate import DATA_ROOT, EngineKind
+from tonnage.model.forecast.estimate import DATA_ROOT, EXPORTED, EngineKind
+from tonnage.model.forecast.fit import Room
 from tonnage.model.inventory import CONTAINERD, Engine, Filesystem, Inventory
 
 if TYPE_CHECKING:
@@ -40,10 +42,11 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import History
     from tonnage.model.forecast.estimate import ServiceForecast
-    from tonnage.model.forecast.fit import DeployNeed, FilesystemFit, Room
+    from tonnage.model.forecast.fit import DeployNeed, FilesystemFit
     from tonnage.model.stack import Stack
 
 _CLASSIC = "classic"
+_WRITTEN = frozenset({"data-root", "containerd", "temporary", EXPORTED})
 _BOUNDLESS_BYTES = 10**15
 """Of a disk that is not known: nothing is judged by it."""
 
@@ -53,14 +56,14 @@ class Planned(Struct, frozen=True, kw_only=True):
 
     Args:
         kind: What builds, and keeps images.
-        pushed: The images are built and pushed, and nothing is deployed.
+        purpose: What is planned: a deploy, or a build, after which nothing is deployed.
     """
 
     wanted: DesiredState
     kind: EngineKind
     inventory: Inventory
     history: History
-    pushed: bool = False
+    purpose: Purpose = Purpose.DEPLOY
 
 
 def inventory_for(seen: Inventory | None, kind: EngineKind, rooms: Sequence[Room]) -> Inventory:
@@ -87,6 +90,23 @@ def inventory_for(seen: Inventory | None, kind: EngineKind, rooms: Sequence[Room
     if kind.is_beside != (engine.builder is not None):
         engine = replace(engine, builder=_BESIDE if kind.is_beside else None)
     return seen if engine is seen.engine else replace(seen, engine=engine)
+
+
+def room_of(disk: Filesystem, reserve: int) -> Room:
+    """Return a filesystem as a room to fit into, with its reserve in bytes."""
+    return Room(
+        mount=disk.mount,
+        roles=disk.roles,
+        available_bytes=disk.available_bytes,
+        reserve_bytes=reserve,
+        size_bytes=disk.size_bytes,
+    )
+
+
+def rooms_of(inventory: Inventory, policy: Policy) -> list[Room]:
+    """Return the filesystems that builds write to, each with its reserve."""
+    reserves = reserves_of(inventory.filesystems, policy.keep_free_bytes)
+    return [room_of(disk, reserves[disk.mount]) for disk in inventory.filesystems if _WRITTEN & set(disk.roles)]
 
 
 def fitted(
@@ -167,11 +187,9 @@ def _plan(
         # Only an image that is there may be what a build would make.
         inventory = replace(inventory, inputs=read_inputs(ports, stack))
         inventory = with_recorded(stack, inventory, (*history.versions, *records_on(inventory, stack)))
-    if planned.pushed:
-        wanted = for_build(wanted, push=True, cleanup_after=False)
-    planner = plan_build if planned.pushed else plan_deploy
+    purpose = planned.purpose
+    planner = plan_build if purpose is Purpose.BUILD else plan_deploy
     pulled = frozenset(service.name for service in stack.services if service.build is None)
-    purpose = Purpose.BUILD if planned.pushed else Purpose.DEPLOY
 
     together = shared(ports, wanted, planned.kind, forecasts, inventory, history)
     # What nobody found out counts with what is assumed for it.

@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.adapters.file_server import Index, serving
 from tests.unit.cli.simulated_ports import GOOD, make_world
 
@@ -12,6 +13,7 @@ from tonnage.errors import CannotFetchError
 from tonnage.model.forecast.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
 from tonnage.model.forecast.estimate import exactly
 from tonnage.model.forecast.recipe import BaseConfig
+from tonnage.model.inventory import Filesystem
 from tonnage.units import format_bytes
 from tonnage.wiring.forecast_lookups import RealLookups
 
@@ -355,3 +357,42 @@ def test_a_change_that_cannot_be_forecast_again_is_told_as_such(
     assert "does not fit: " in shown
     assert "what would make it fit" in shown
     assert "could not be forecast again" in shown
+
+
+@pytest.mark.parametrize("command", [("plan",), ("plan", "--build"), ("deploy",), ("build",)])
+def test_a_refusal_says_what_would_make_it_fit_each_planned_again(
+    world: World, index: Index, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    index.wheel("nvidia-cudnn-cu12", "8.9", files={"nvidia/lib.so": bytes(90_000_000)})
+    index.wheel("torch", "2.3.1", files={"torch/lib.so": bytes(20_000_000)}, requires=("nvidia-cudnn-cu12",))
+    without = Index(index.server, path="/cpu")
+    without.wheel("torch", "2.3.1+cpu", files={"torch/lib.so": bytes(5_000_000)})
+    (world.directory / "web" / "requirements.txt").write_text("torch==2.3.1\n")
+    world.ports.environment = {**world.ports.environment, "TORCH_INDEX_URL": without.url}
+    assert world.run("plan", "--json", "web") == 0
+    reserve_bytes = told(capsys)["available_bytes"] - 200_000_000
+    images = world.simulator.facts.images()
+
+    assert world.run(*command, "--keep-free", f"{reserve_bytes}B", "web") == 3
+
+    said = capsys.readouterr().err
+    assert "step web.build cannot fit" in said
+    assert "What would make it fit, each planned again:" in said
+    assert "PyTorch without CUDA in web, where no device is asked for: fits" in said
+    assert f"ARG TORCH_INDEX_URL={without.url}" in said
+    verb = "build" if "build" in " ".join(command) else "deploy"
+    assert f"tonnage {verb} --keep-free" in said
+    assert world.simulator.facts.images() == images
+
+
+def test_a_plan_is_refused_for_what_another_filesystem_lacks(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.simulator.identity = replace(world.simulator.identity, image_store="containerd")
+    world.simulator.others = (
+        Filesystem(mount="/images", roles=("containerd",), size_bytes=9_000_000_007, available_bytes=1_100_000_003),
+    )
+
+    assert world.run("plan", "--build", "web") == 3
+
+    said = capsys.readouterr().err
+    assert "step web.build cannot fit on /images (containerd)" in said
+    assert "100 MB are available above the reserve of 1.00 GB" in said

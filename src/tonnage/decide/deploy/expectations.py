@@ -220,6 +220,21 @@ MOST_DEFAULT_BYTES = 10 * 10**9
 DEFAULT_DIVISOR = 20
 
 
+def reserves_of(filesystems: Sequence[Filesystem], keep_free_bytes: int | None) -> dict[str, int]:
+    """Return the reserve of each filesystem by its mount; the first one is that of the engine.
+
+    Raises:
+        UsageError: The user's line is negative, or so high that no byte of the first one could be used.
+    """
+    data_root, *others = filesystems
+    found = {data_root.mount: reserve_bytes(data_root, keep_free_bytes)}
+    for disk in others:
+        # A size that suits the data root may exceed another filesystem as a whole.
+        usable = keep_free_bytes is not None and keep_free_bytes < disk.size_bytes
+        found[disk.mount] = reserve_bytes(disk, keep_free_bytes if usable else None)
+    return found
+
+
 def reserve_bytes(filesystem: Filesystem, keep_free_bytes: int | None) -> int:
     """Return the reserve of a filesystem.
 

@@ -5,8 +5,6 @@ Every figure here was forecast; its grade stands beside it.
 
 from __future__ import annotations
 
-import sys
-import textwrap
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -15,7 +13,8 @@ from tonnage.escapes import visible_in_line
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.forecast.fit import FitVerdict, worst
 from tonnage.units import format_bytes
-from tonnage.views.text.layout import GAP, columns, joined
+from tonnage.views.text.layout import GAP, columns, folded, joined
+from tonnage.views.text.remedies import remedy_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,29 +74,10 @@ def forecast_text(
     lines.append("")
     for line in fit_lines(forecast, fittings, disk_known=disk_known, deploy=deploy):
         text = line.lstrip()
-        lines += _folded((text,), width, indent=line[: len(line) - len(text)])
-    return joined([*lines, *_remedy_lines(remedies, width)])
-
-
-def _remedy_lines(remedies: Sequence[Remedy], width: int) -> list[str]:
-    """Return what would make it fit, each with what it saves, what comes of it, and how it is done."""
-    if not remedies:
-        return []
-    sizes = [f"-{format_bytes(each.saves_bytes)}" for each in remedies]
-    most = max(map(len, sizes))
-    lines = ["", "what would make it fit, each forecast again:"]
-    for each, size in zip(remedies, sizes, strict=True):
-        ends = f"{format_bytes(each.missing_bytes)} are missing still" if each.missing_bytes else "fits"
-        how = ends if each.checked else f"{ends}, as far as the forecast above tells: it could not be forecast again"
-        head = f"  {size.rjust(most)}  "
-        folded = _folded((f"{each.what}: {how}",), width and width - len(head))
-        lines += [f"{head if not number else ' ' * len(head)}{line}" for number, line in enumerate(folded)]
-        for line in each.todo:
-            text = line.lstrip()
-            inner = " " * (len(head) + 2 + len(line) - len(text))
-            # What is to be copied is never folded.
-            lines += [f"{inner}{text}"] if line.startswith(" ") else _folded((text,), width, indent=inner)
-    return lines
+        lines += folded((text,), width, indent=line[: len(line) - len(text)])
+    if remedies:
+        lines += ["", "what would make it fit, each forecast again:", *remedy_lines(remedies, width)]
+    return joined(lines)
 
 
 def _figures(image: Estimate, disk: Estimate, transient: Estimate, download: Estimate) -> tuple[str, ...]:
@@ -249,7 +229,7 @@ def explain_text(service: ServiceForecast, *, width: int = 80) -> str:
     said: list[tuple[str, ...]] = [(f"not known: {failure}",) for failure in service.failures]
     said += [_finding_lines(finding) for finding in service.findings]
     said += [(f"note: {note}",) for note in service.notes]
-    lines += [line for each in said for line in _folded(each, width, indent="  ")]
+    lines += [line for each in said for line in folded(each, width, indent="  ")]
     return joined(lines)
 
 
@@ -333,9 +313,9 @@ def _remarks(forecast: StackForecast, width: int) -> list[str]:
     # What holds for several services is said once.
     for (first, *copied), services in said.items():
         line = f"{', '.join(services)}: {first}"
-        lines += [_cut(line, width)] if first.startswith("assumed ") else _folded((line, *copied), width)
+        lines += [_cut(line, width)] if first.startswith("assumed ") else folded((line, *copied), width)
     if any(service.disk.grade is Grade.UNKNOWN for service in forecast.services):
-        lines += _folded(("another bound for what nobody knows: --assume SIZE, or assume-unknown in x-tonnage",), width)
+        lines += folded(("another bound for what nobody knows: --assume SIZE, or assume-unknown in x-tonnage",), width)
     return ["", *lines] if lines else []
 
 
@@ -345,16 +325,6 @@ def _finding_lines(finding: Finding) -> tuple[str, ...]:
     words = " ".join(line.strip() for line in todo if not line.startswith(" "))
     copied = (line.strip() for line in todo if line.startswith(" "))
     return (f"{finding.place}: [{finding.rule}] {finding.text}. {words}".rstrip(), *copied)
-
-
-def _folded(said: Sequence[str], width: int, *, indent: str = "") -> list[str]:
-    """Return a sentence whose lines end between words, and below it the lines that are to be copied as they are."""
-    hanging = f"{indent}  "
-    lines = textwrap.wrap(
-        visible_in_line(said[0]), width or sys.maxsize, initial_indent=indent, subsequent_indent=hanging,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
-    return [*lines, *(f"{hanging}  {line}" for line in said[1:])]
 
 
 def _verdict(each: FilesystemFit, deploy: DeployNeed | None) -> str:

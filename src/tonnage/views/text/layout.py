@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
@@ -61,3 +63,13 @@ def gauge_parts(
 
 def _clamp(value: int, most: int) -> int:
     return max(0, min(value, most))
+
+
+def folded(said: Sequence[str], width: int, *, indent: str = "") -> list[str]:
+    """Return a sentence whose lines end between words, and below it the lines that are to be copied as they are."""
+    hanging = f"{indent}  "
+    lines = textwrap.wrap(
+        visible_in_line(said[0]), width or sys.maxsize, initial_indent=indent, subsequent_indent=hanging,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return [*lines, *(f"{hanging}  {line}" for line in said[1:])]
