@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -253,14 +254,33 @@ def compose_project(stack: Stack, service: Service, *, image: str = "") -> Compo
     """
     project = written_project(stack)
     if image:
-        project["services"][service.name] |= {"image": image}
+        services = project["services"]
+        services[service.name] = services[service.name] | {"image": image}
     return project
 
 
 def written_project(stack: Stack) -> ComposeMapping:
     """Return the project as it is written, for Compose to find nothing in it that it would change."""
-    services = {each.name: each.config | _image_of(each) for each in stack.services}
-    return {"name": stack.name, "services": services, **stack.shared}
+    return {"name": stack.name, "services": dict(_written(_Services(stack.services))), **stack.shared}
+
+
+class _Services:
+    """The services of a stack as one thing, so that they need not be compared with others."""
+
+    def __init__(self, services: tuple[Service, ...]) -> None:
+        self.services = services
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Services) and other.services is self.services
+
+    def __hash__(self) -> int:
+        return id(self.services)
+
+
+@lru_cache(maxsize=2)
+def _written(them: _Services) -> ComposeMapping:
+    """Return services as they are written: once for the many steps that hold all of them."""
+    return {each.name: each.config | _image_of(each) for each in them.services}
 
 
 def _image_of(service: Service) -> ComposeMapping:

@@ -17,7 +17,7 @@ from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.schedule.services import in_lowest_order, with_cache_cleaned
 from tonnage.errors import UsageError
 from tonnage.model.deploy.expected_build import ExpectedBuild
-from tonnage.model.deploy.plan import Build, CleanCache
+from tonnage.model.deploy.plan import Build, CleanCache, Switch
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.estimate import exactly
 from tonnage.model.inventory import CONTAINERD
@@ -180,3 +180,15 @@ def test_cache_that_the_next_build_needs_is_removed_where_the_plan_does_not_fit_
     assert (plan.refusal is None) is (available > 300)
     # A saved plan stays the answer to the same question.
     assert plan.fingerprint == kept.fingerprint
+
+
+def test_many_steps_hold_what_is_written_of_a_service_once(tmp_path: Path) -> None:
+    place = harbour(tmp_path)
+    written = stack(place, map(described, ("one", "two", "three")))
+
+    plan = plan_deploy(written, place.inventory(written), place.policy, place.history())
+
+    projects = [step.action.project for step in plan.steps if isinstance(step.action, Switch)]
+    assert len(projects) == 3
+    assert len({id(project["services"]["one"]) for project in projects}) == 1
+    assert len({id(project["services"]) for project in projects}) == 3
