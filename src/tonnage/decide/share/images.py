@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _STILL_PERCENT = 90
 """An image that is there is taken for a new one when it holds so much of it."""
 _UV, _LOCK, _CACHE, _PYTHON = "/dev/uv", "/tmp/lock.txt", "/.tonnage-uv", "/usr/local/bin/python"  # noqa: S108 - inside
+_PREFIX, _BEGAN = "/usr/local", "/tmp/began"  # noqa: S108
 # What pip compiles: every file of Python that the record of a wheel names.
 _SOURCES = (
     "import sys; from importlib.metadata import distribution as d;"
@@ -151,11 +152,13 @@ def _dockerfile(image: SharedImage) -> str:
     by_index: dict[str, list[SharedWheel]] = {}
     for wheel in image.wheels:
         by_index.setdefault(wheel.index, []).append(wheel)
-    commands = ["set -e"]
+    commands = ["set -e", f"touch {_BEGAN}"]
     for index, wheels in by_index.items():
         pins = (f"{wheel.name}=={wheel.version} --hash={wheel.digest}" for wheel in wheels)
         commands.append(f"printf '%s\\n' {' '.join(map(shlex.quote, pins))} >{_LOCK}")
         commands.append(shlex.join(_install(index)))
+    # uv makes directories that hold nothing, and pip does not.
+    commands.append(f"find {_PREFIX} -cnewer {_BEGAN} -type d -empty -delete")
     commands.append(f"rm -rf {_CACHE}")
     if image.compiles:
         names = " ".join(shlex.quote(wheel.name) for wheel in image.wheels)

@@ -125,7 +125,7 @@ def _why_wheel_apart(each: WheelContents, named: set[str]) -> str:
     if not each.exact:
         return "what lies in it was not read"
     if not each.alike:
-        return "its archive has modes or empty directories of which pip and uv make different things"
+        return "its archive has modes of which pip and uv make different things"
     if not wheel.digest.startswith("sha256:") or not wheel.url.startswith(("https://", "http://")):
         return "no index tells its hash"
     return ""

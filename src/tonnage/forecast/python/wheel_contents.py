@@ -52,21 +52,14 @@ def contents_of(wheel: Wheel, archive: zipfile.ZipFile) -> WheelContents:
 
 
 def _is_alike(archive: zipfile.ZipFile) -> bool:
-    """Return whether pip and uv make the same of a wheel.
+    """Return whether pip and uv make the same files of a wheel.
 
-    pip makes programs of regular files alone, and directories for files alone; uv goes by what is written. Source: pip
-    26.3, ``unpacking.py``, and uv 0.13.9; seen with protobuf 5.29 and ninja 1.11.
+    pip makes programs of regular files alone; uv goes by what is written. Source: pip 26.3, ``unpacking.py``, and uv
+    0.13.9; seen with protobuf 5.29. Directories for which there is no file (ninja 1.11, triton 2.3) are made by uv
+    alone, and removed where wheels are shared.
     """
-    held = {name.rpartition("/")[0] for name in archive.namelist() if not name.endswith("/")}
-    for info in archive.infolist():
-        mode = info.external_attr >> 16
-        if info.is_dir():
-            directory = info.filename.rstrip("/")
-            if not any(each == directory or each.startswith(f"{directory}/") for each in held):
-                return False
-        elif mode & 0o111 and not stat.S_ISREG(mode):
-            return False
-    return True
+    modes = (info.external_attr >> 16 for info in archive.infolist() if not info.is_dir())
+    return not any(mode & 0o111 and not stat.S_ISREG(mode) for mode in modes)
 
 
 def _packed(archive: zipfile.ZipFile) -> dict[str, int]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.python.index_access import IndexAccess
 
 # The number changes with the form of what is kept, so that another form is never read.
-_KIND = "wheel-5"
+_KIND = "wheel-6"
 _METADATA_KIND = "metadata-3"
 _UNNAMED_FRESH_S = 86400.0
 # What bytes that are no wheel make of the reader of zip files.

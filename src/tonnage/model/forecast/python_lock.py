@@ -317,7 +317,7 @@ class WheelContents(Struct, frozen=True, kw_only=True):
         python_path_bytes: The length of all their paths, which the record of an installation lists once more.
         console_scripts: How many commands are generated for it.
         commands: Their names, in small letters.
-        alike: Every installer unpacks it to the same files, directories and modes.
+        alike: Every installer unpacks it to the same files and modes.
         small_packed_bytes: What its files up to 64 KiB take in the archive, compressed.
         packed_bytes: The same of larger files.
         stored_bytes: Bytes of files that the archive does not compress, so that it does not tell how far they would.
