@@ -34,9 +34,9 @@ class Under(Struct, frozen=True, kw_only=True):
     kept_bytes: int = 0
     running: tuple[Step, ...] = ()
 
-    def ended(self, step: Step) -> Under:
-        """Return what is under way when one of the steps has ended."""
-        kept_bytes = step.kept.high_bytes if step.kept.known else 0
+    def ended(self, step: Step, *, undone: bool = False) -> Under:
+        """Return what is under way when one of the steps has ended, or was stopped and undone."""
+        kept_bytes = step.kept.high_bytes if step.kept.known and not undone else 0
         running = tuple(each for each in self.running if each.name != step.name)
         return Under(began_bytes=self.began_bytes, kept_bytes=self.kept_bytes + kept_bytes, running=running)
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan, Step
 
 
+class GaveWayError(TonnageError):
+    """A step that began before its turn was stopped and undone for others: it is done in its turn."""
+
+
 class BuildsAhead:
     """What of a plan has begun, is done and may begin.
 
@@ -70,6 +74,8 @@ class BuildsAhead:
                 self._end(place)
         ahead.join()
         error = self._ended.pop(place)
+        if isinstance(error, GaveWayError):
+            return self.carry_out(place, attempt)
         if isinstance(error, TonnageError) or error is None:
             return error
         raise error
@@ -83,7 +89,7 @@ class BuildsAhead:
         return [
             (self._steps[place], error)
             for place, error in sorted(self._ended.items())
-            if isinstance(error, TonnageError)
+            if isinstance(error, TonnageError) and not isinstance(error, GaveWayError)
         ]
 
     def _begin_in_turn(self, place: int) -> None:
@@ -101,10 +107,11 @@ class BuildsAhead:
             self._under = Under(began_bytes=self._room()[0])
         self._under = self._under.begun(step)
 
-    def _end(self, place: int) -> None:
+    def _end(self, place: int, *, undone: bool = False) -> None:
         with self._changed:
-            self._under = self._under.ended(self._steps[place])
-            self._done.add(place)
+            self._under = self._under.ended(self._steps[place], undone=undone)
+            if not undone:
+                self._done.add(place)
             self._changed.notify_all()
             # Between two steps of the plan nothing begins: the next one in turn comes first.
             if self._under.running:
@@ -137,5 +144,6 @@ class BuildsAhead:
             error = failure
         self._ended[place] = error
         if error is not None:
+            # After one gave way the rest is done step by step: some estimate was too low.
             self._closed = True
-        self._end(place)
+        self._end(place, undone=isinstance(error, GaveWayError))

@@ -15,14 +15,7 @@ from typing import TYPE_CHECKING
 from tonnage.decide.deploy.expectations import line_of
 from tonnage.errors import CacheUnknownError, CannotFitError, InterruptedRunError, ReserveCrossedError, TonnageError
 from tonnage.escapes import visible_in_line
-from tonnage.model.deploy.event import (
-    DiskSampled,
-    Notice,
-    RunFinished,
-    RunStarted,
-    StepFinished,
-    StepStarted,
-)
+from tonnage.model.deploy.event import DiskSampled, Notice, RunFinished, RunStarted, StepFinished, StepStarted
 from tonnage.model.deploy.plan import (
     Adopt,
     Build,
@@ -40,7 +33,7 @@ from tonnage.model.deploy.plan import (
 from tonnage.model.deploy.rolling import Connect, Drain, Retire
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
 from tonnage.runtime.deploy.beside import Beside
-from tonnage.runtime.deploy.builds_ahead import BuildsAhead
+from tonnage.runtime.deploy.builds_ahead import BuildsAhead, GaveWayError
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, MeteredProgress, with_layers
 from tonnage.runtime.deploy.perform import as_it_runs, perform
 from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler
@@ -237,7 +230,14 @@ class _Execution:
 
     def _attempt_ahead(self, step: Step, index: int) -> TonnageError | None:
         stops = EitherSet(EitherSet(self._cancel, self._at_line), self._leave)
-        return self._attempt(step, index, len(self._plan.steps), undo=False, cancel=stops, ahead=True)
+        with self._guard.gives_way() as way:
+            cancel = EitherSet(stops, way)
+            error = self._attempt(step, index, len(self._plan.steps), undo=False, cancel=cancel, ahead=True)
+            if error is None or not way.is_set() or stops.is_set():
+                return error
+            self._emit(Notice(text=f"{step.name} stopped at the reserve for what began before it; done in its turn"))
+            trouble = self._undo(step, (*step.at_reserve, *step.on_failure))
+        return _with_trouble(error, trouble) if trouble else GaveWayError(step.name)
 
     def _stop_ahead(self, error: TonnageError | None) -> None:
         """End what was begun before its turn and will have none; what is done of it is there for the next run."""
@@ -305,7 +305,7 @@ class _Execution:
             error = error or lost
         if not undo and self._guard.crossed is not None:
             error = self._crossed(step, error)
-        stopped = self._cancel.is_set() or (self._leave.is_set() and self._guard.crossed is None)
+        stopped = self._cancel.is_set() or (ahead and cancel.is_set() and self._guard.crossed is None)
         outcome = StepOutcome(
             name=step.name,
             service=step.service,

@@ -13,6 +13,7 @@ the filesystem, not of the step: they are marked as shared, and nothing is learn
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -20,10 +21,14 @@ from typing import TYPE_CHECKING
 from tonnage.model.deploy.run import Measured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Self
 
     from tonnage.adapters.interface import Gauge
+
+
+_MOST_BELOW_BYTES = 100_000_000
+"""So far below the reserve one step may give way while others go on."""
 
 
 class StepInterval:
@@ -168,7 +173,11 @@ class Sampler:
 
 
 class ReserveGuard:
-    """Watches samples against the reserve of each filesystem."""
+    """Watches samples against the reserve of each filesystem.
+
+    At the reserve the step that may give way and began last is stopped, and the others go on; without one, or well
+    below the reserve, all are.
+    """
 
     def __init__(self, reserve_bytes_by_mount: Mapping[str, int], cancel: threading.Event) -> None:
         self._reserve_bytes_by_mount = dict(reserve_bytes_by_mount)
@@ -176,6 +185,8 @@ class ReserveGuard:
         self._lock = threading.Lock()
         self._armed: set[str] = set()
         self._crossed: tuple[str, int] | None = None
+        self._yielding: list[threading.Event] = []
+        self._gives_way: threading.Event | None = None
 
     @property
     def crossed(self) -> tuple[str, int] | None:
@@ -188,6 +199,25 @@ class ReserveGuard:
         with self._lock:
             self._armed.add(step)
 
+    @contextlib.contextmanager
+    def gives_way(self) -> Iterator[threading.Event]:
+        """Let a step give way to those that began before it.
+
+        Yields:
+            What is set when it has to stop. Nothing else is stopped from then on until the context is left, when what
+            it wrote has to be undone, unless the filesystem is well below its reserve.
+        """
+        way = threading.Event()
+        with self._lock:
+            self._yielding.append(way)
+        try:
+            yield way
+        finally:
+            with self._lock:
+                self._yielding.remove(way)
+                if self._gives_way is way:
+                    self._gives_way = None
+
     def disarm(self, step: str) -> None:
         """Do nothing for this step any more; what was seen before is still told by :attr:`crossed`."""
         with self._lock:
@@ -199,7 +229,15 @@ class ReserveGuard:
             if not self._armed or self._crossed is not None:
                 return
             for mount, available_bytes in available_bytes_by_mount.items():
-                if available_bytes < self._reserve_bytes_by_mount.get(mount, 0):
-                    self._crossed = (mount, available_bytes)
-                    self._cancel.set()
-                    return
+                reserve_bytes = self._reserve_bytes_by_mount.get(mount, 0)
+                if available_bytes >= reserve_bytes:
+                    continue
+                if available_bytes >= reserve_bytes - min(reserve_bytes // 2, _MOST_BELOW_BYTES):
+                    if self._gives_way is None and self._yielding:
+                        self._gives_way = self._yielding[-1]
+                        self._gives_way.set()
+                    if self._gives_way is not None:
+                        continue
+                self._crossed = (mount, available_bytes)
+                self._cancel.set()
+                return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,12 @@ import pytest
 from msgspec.structs import replace
 from tests.simulator import Instruction, Recipe, Simulator
 from tests.simulator.deploying import Described, Harbour, stack_of
-from tests.unit.builders import Happening, raises
+from tests.unit.builders import CountedGauge, Happening, raises
 
 from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.schedule.services import in_lowest_order
 from tonnage.errors import InterruptedRunError, ReserveCrossedError, StepFailedError
-from tonnage.model.deploy.event import StepFinished, StepStarted
+from tonnage.model.deploy.event import Notice, StepFinished, StepStarted
 from tonnage.model.deploy.expected_build import ExpectedBuild
 from tonnage.model.deploy.plan import Build
 from tonnage.model.deploy.policy import Policy
@@ -65,15 +66,26 @@ def at_most(count_bytes: int) -> Estimate:
 
 
 def harbour(
-    memory: Path, services: Sequence[Described], spare: int, parallel: int, *, deploys: bool, cleans: bool = True
+    memory: Path,
+    services: Sequence[Described],
+    spare: int,
+    parallel: int,
+    *,
+    deploys: bool,
+    cleans: bool = True,
+    told: Sequence[Described] = (),
 ) -> tuple[Harbour, Plan]:
-    """Return an engine whose disk has what the plan needs and some megabytes to spare, and that plan."""
+    """Return an engine whose disk has what the plan needs and some megabytes to spare, and that plan.
+
+    Args:
+        told: What the builds are forecast by in place of what they do.
+    """
 
     def planned(size_bytes: int, name: str) -> tuple[Harbour, Plan]:
         policy = Policy(keep_free_bytes=LINE_BYTES, parallel=parallel, cleanup_after=cleans)
         place = Harbour(engine=Simulator(size_bytes, pace_s=_PACE_S), journal=memory / name, policy=policy)
         planner = plan_deploy if deploys else plan_build
-        builds = expected(services)
+        builds = expected(told or services)
         stack = stack_of(place.engine, services)
         plan = in_lowest_order(
             stack, lambda each: planner(each, place.inventory(each), policy, place.history(), (), builds)
@@ -236,18 +248,47 @@ def test_a_build_that_fails_ends_the_run_at_its_turn_and_stops_those_after_it(me
     assert again.refusal is None
 
 
-def test_below_the_line_all_that_is_built_is_stopped(memory: Path) -> None:
+def test_well_below_the_line_all_that_is_built_is_stopped(memory: Path) -> None:
     place, plan = harbour(memory, TRIO, 2_000, 3, deploys=False)
     disk = place.engine.disk
     place.engine.pace_s = 0.05
     name = next(step.action.reference for step in reversed(plan.steps) if isinstance(step.action, Build))
-    eat = lambda: disk.eaten_by_neighbour(disk.available_bytes - LINE_BYTES + 1)  # noqa: E731 - told where it happens
+    eat = lambda: disk.eaten_by_neighbour(disk.available_bytes - LINE_BYTES + 150 * MB)  # noqa: E731 - told where it happens
     place.engine.faults = Happening(on={f"build {name}": eat})
     run = place.carry_out(plan)
     assert isinstance(run.error, ReserveCrossedError)
     assert [each.outcome for each in run.steps if each.kind == "build"] == [Outcome.FAILED] * 3
     assert not disk.owners("writing")
     assert not still_building()
+
+
+def test_at_the_line_the_newest_build_alone_is_stopped_and_undone_and_built_in_its_turn(memory: Path) -> None:
+    services = (described("one", 5, 45), described("two", 5, 45), described("three", 5, 85))
+    told = (*services[:2], described("three", 5, 5))
+    place, plan = harbour(memory, services, 65, 3, deploys=False, told=told)
+    disk = place.engine.disk
+    place.engine.pace_s = 0.1
+    place.engine.gauge = gauge = CountedGauge(disk)
+    writes = disk.write
+
+    def write(writer: str, count_bytes: int) -> None:
+        """Write, and wait until somebody has seen it, where that was too much."""
+        writes(writer, count_bytes)
+        seen, until_s = gauge.reads, time.monotonic() + 60
+        while disk.available_bytes < LINE_BYTES and gauge.reads < seen + 2 and time.monotonic() < until_s:
+            time.sleep(0.005)
+
+    disk.write = write  # type: ignore[method-assign]
+    run = place.carry_out(plan)
+    assert run.outcome is Outcome.DONE, run.message
+    builds = [(each.service, each.outcome) for each in run.steps if each.kind == "build"]
+    assert sorted(builds) == [
+        ("one", Outcome.DONE), ("three", Outcome.DONE), ("three", Outcome.INTERRUPTED), ("two", Outcome.DONE),
+    ]  # fmt: skip
+    assert builds[-1][0] == "three"
+    assert at_once(place.events) == 3
+    assert any("three.build stopped at the reserve" in each.text for each in place.events if isinstance(each, Notice))
+    assert not disk.owners("writing")
 
 
 def test_what_ends_a_build_from_outside_ends_the_run(memory: Path) -> None:
