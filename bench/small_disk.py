@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -46,13 +47,14 @@ from tonnage.adapters.private_engine import PrivateEngine
 from tonnage.units import format_bytes, format_seconds, parse_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import docker
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TONNAGE = str(Path(sys.executable).with_name("tonnage"))
 BLOCK_BYTES = 4096
+PIECE_BYTES = 1 << 20
 HEALTHY_WITHIN_S = 180.0
 RECORDS = (".dist-info/RECORD", ".dist-info/INSTALLER", ".dist-info/REQUESTED", ".pyc")
 
@@ -147,10 +149,8 @@ def limit_bytes(machine: Machine) -> int:
     for image in machine.images.values():
         made = machine.client.containers.create(image)
         try:
-            with (
-                contextlib.closing(_Pieces(made.export())) as pieces,
-                tarfile.open(fileobj=pieces, mode="r|") as archive,
-            ):
+            pieces = io.BufferedReader(_Pieces(made.export()), PIECE_BYTES)
+            with tarfile.open(fileobj=pieces, mode="r|", bufsize=PIECE_BYTES) as archive:
                 for each in archive:
                     size = -(-each.size // BLOCK_BYTES) * BLOCK_BYTES if each.isfile() else BLOCK_BYTES * each.isdir()
                     found[each.name, _content(archive, each)] = size
@@ -165,26 +165,24 @@ def _content(archive: tarfile.TarFile, each: tarfile.TarInfo) -> str:
     return hashlib.file_digest(cast("IO[bytes]", archive.extractfile(each)), "sha1").hexdigest()
 
 
-class _Pieces:
+class _Pieces(io.RawIOBase):
     """Pieces of bytes as a file that is read once."""
 
-    def __init__(self, pieces: Any) -> None:  # noqa: ANN401 - a generator without types
-        self._pieces, self._held = pieces, b""
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._held = pieces, memoryview(b"")
 
-    def read(self, size: int) -> bytes:
-        """Return as many bytes, or fewer at the end."""
-        held = [self._held]
-        length = len(self._held)
-        while length < size and (piece := next(self._pieces, b"")):
-            held.append(piece)
-            length += len(piece)
-        whole = b"".join(held)
-        self._held = whole[size:]
-        return whole[:size]
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
 
-    def close(self) -> None:
-        """Take no more."""
-        self._pieces.close()
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - as that of the class above
+        """Fill a buffer, or as much of it as one piece holds; nothing at the end."""
+        if not self._held:
+            self._held = memoryview(next(self._pieces, b""))
+        count = min(len(buffer), len(self._held))
+        buffer[:count] = self._held[:count]
+        self._held = self._held[count:]
+        return count
 
 
 @dataclass
@@ -229,6 +227,7 @@ class Bench:
             subprocess.run(["sync", "-f", private.mount], check=True)
             kept_bytes, peak_bytes = empty_bytes - lowest.now(), empty_bytes - lowest.bytes
             built, healthy = machine.built(), machine.healthy() & set(self.services)
+            print(f"{strategy}: peak {peak_bytes} B, kept {kept_bytes} B, {wall_s:.1f} s", file=sys.stderr, flush=True)
             if not self.limit_bytes and len(built) == len(self.services):
                 self.limit_bytes = limit_bytes(machine)
         each = format_bytes(kept_bytes // len(built)) if built else ""
