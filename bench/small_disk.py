@@ -111,7 +111,7 @@ class Machine:
     def healthy(self) -> set[str]:
         """Return the services that are healthy."""
         found = self.client.containers.list(filters={"health": "healthy"})
-        return {cast("str", each.labels.get("com.docker.compose.service", "")) for each in found}
+        return {each.labels.get("com.docker.compose.service", "") for each in found}
 
     def built(self) -> set[str]:
         """Return the services whose images are there."""
@@ -149,7 +149,7 @@ def limit_bytes(machine: Machine) -> int:
     for image in machine.images.values():
         made = machine.client.containers.create(image)
         try:
-            pieces = io.BufferedReader(_Pieces(made.export()), PIECE_BYTES)
+            pieces = io.BufferedReader(_Pieces(cast("Iterator[bytes]", made.export())), PIECE_BYTES)
             with tarfile.open(fileobj=pieces, mode="r|", bufsize=PIECE_BYTES) as archive:
                 for each in archive:
                     size = -(-each.size // BLOCK_BYTES) * BLOCK_BYTES if each.isfile() else BLOCK_BYTES * each.isdir()
@@ -162,7 +162,7 @@ def limit_bytes(machine: Machine) -> int:
 def _content(archive: tarfile.TarFile, each: tarfile.TarInfo) -> str:
     if not each.isfile() or each.name.endswith(RECORDS):
         return ""
-    return hashlib.file_digest(cast("IO[bytes]", archive.extractfile(each)), "sha1").hexdigest()
+    return hashlib.file_digest(cast("Any", archive.extractfile(each)), "sha1").hexdigest()
 
 
 class _Pieces(io.RawIOBase):

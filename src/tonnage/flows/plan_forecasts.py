@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.decide.deploy.expectations import WAIT, claimed_bytes
 from tonnage.decide.deploy.planning import services_to_get
 from tonnage.decide.deploy.service_steps import is_pushed_packed
 from tonnage.decide.deploy.verdict import judged
@@ -168,12 +169,28 @@ def with_whole_refusal(
     plan = replace(plan, refusal=refusal)
     known = [each for each in expected.forecasts if each.found_out]
     fits = fit_into(forecast_stack(plan.stack, expected.kind, known), rooms)
-    why = "\n".join((refusal.why, *_others(fits, plan.filesystem)))
+    never = _why_never(plan, rooms)
+    why = "\n".join((refusal.why, *never, *_others(fits, plan.filesystem)))
+    todo = refusal.todo
     # What is not forecast now follows from earlier runs: nothing else would be planned of it again.
-    todo = (
-        _todo(ports, facts, wanted, plan, inventory, history, expected, fits) if known == [*expected.forecasts] else ""
+    if known == [*expected.forecasts]:
+        helps = _todo(ports, facts, wanted, plan, inventory, history, expected, fits)
+        waits = WAIT if claimed_bytes(inventory.others) else ""
+        todo = "\n".join(line for line in (waits, helps, _RECLAIM if helps and not never else "") if line) or todo
+    return replace(plan, refusal=replace(refusal, why=why, todo=todo))
+
+
+def _why_never(plan: Plan, rooms: Sequence[Room]) -> tuple[str, ...]:
+    """Say that a plan would not fit either with nothing else on the engine's filesystem; nothing where it might."""
+    room = next((each for each in rooms if each.mount == plan.filesystem), None)
+    if room is None or plan.need is None or plan.need.peak.low_bytes <= room.size_bytes - room.reserve_bytes:
+        return ()
+    return (
+        (
+            f"All of {room.mount} is {format_bytes(room.size_bytes)}: with nothing else on it this would not fit either, so"
+            " nothing that is removed makes room for it."
+        ),
     )
-    return replace(plan, refusal=replace(refusal, why=why, todo=todo or refusal.todo))
 
 
 def _refused_elsewhere(plan: Plan, rooms: Sequence[Room], expected: Expected) -> Refusal | None:
@@ -260,4 +277,4 @@ def _todo(
     )
     if not helping:
         return ""
-    return "\n".join(("What would make it fit, each planned again:", *remedy_lines(helping, _WIDTH), _RECLAIM))
+    return "\n".join(("What would make it fit, each planned again:", *remedy_lines(helping, _WIDTH)))

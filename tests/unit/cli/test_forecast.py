@@ -385,6 +385,23 @@ def test_a_refusal_says_what_would_make_it_fit_each_planned_again(
     assert world.simulator.facts.images() == images
 
 
+def test_what_never_fits_is_told_apart_from_what_would_after_a_reclaim(
+    world: World, index: Index, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index.wheel("torch", "2.3.1", files={"torch/lib.so": bytes(110_000_000)})
+    (world.directory / "web" / "requirements.txt").write_text("torch==2.3.1\n")
+    assert world.run("plan", "--json", "web") == 0
+    size_bytes = world.simulator.disk.size_bytes
+    told(capsys)
+
+    assert world.run("plan", "--keep-free", f"{size_bytes - 200_000_000}B", "web") == 3
+
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"is {format_bytes(size_bytes)}: with nothing else on it this would not fit either" in said
+    assert "tonnage reclaim" not in said
+    assert "a reserve of" in said
+
+
 def test_a_plan_is_refused_for_what_another_filesystem_lacks(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.simulator.identity = replace(world.simulator.identity, image_store="containerd")
     world.simulator.others = (

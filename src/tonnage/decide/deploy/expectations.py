@@ -64,6 +64,9 @@ def with_expectations(
     return tuple(done)
 
 
+WAIT = "Wait until that one has ended, and try again."
+
+
 def why_not_fit(
     steps: Iterable[Step],
     *,
@@ -109,7 +112,7 @@ def why_not_fit(
     if taken_bytes:
         runs = "; ".join(other.shown for other in others if other.claimed_bytes)
         claimed = f" and the {format_bytes(taken_bytes)} that may still be written by {runs}"
-        todo = f"Wait until that one has ended, and try again.\n{todo}"
+        todo = f"{WAIT}\n{todo}"
     return Refusal(
         what=f"step {crossing.name} cannot fit on {filesystem}",
         why=f"At its worst moment the plan needs {format_bytes(available_bytes - worst.likely_bytes)} ({worst.grade}),"
