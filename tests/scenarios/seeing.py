@@ -92,10 +92,15 @@ class Engine:
         ]
         return [image for _, image in sorted(found)]
 
-    def cache(self) -> dict[str, int]:
-        """Return the records of the build cache that hold bytes which no image has."""
+    def cache(self, *, sent: bool = True) -> dict[str, int]:
+        """Return the records of the build cache that hold bytes which no image has.
+
+        Args:
+            sent: Also what was sent to builds, which newer builders keep anew for each of them.
+        """
         records = self.client.api.df()["BuildCache"] or ()
-        return {str(each["ID"]): int(each["Size"]) for each in records if each["Size"] and not each["Shared"]}
+        mine = [each for each in records if each["Size"] and not each["Shared"]]
+        return {str(each["ID"]): int(each["Size"]) for each in mine if sent or each["Type"] != "source.local"}
 
     def everything(self) -> dict[str, Any]:
         """Return the containers, images, volumes and networks of every project, in a form that can be compared."""

@@ -107,7 +107,9 @@ def _path_without(name: str, folder: Path) -> str:
 
 def test_without_a_docker_program_nothing_is_begun(project: Project, tmp_path: Path) -> None:
     project.web("web", "web 1")
-    ended = _refused(project, "deploy", environment={"PATH": _path_without("docker", tmp_path / "bin")})
+    ended = _refused(
+        project, "deploy", environment={"PATH": _path_without("docker", tmp_path / "bin"), "TONNAGE_DOCKER": ""}
+    )
     assert ended.exit_code == 7
     assert "no docker program that can build was found" in ended.stderr
     assert "\n  apt-get install -y docker.io\n" in ended.stderr

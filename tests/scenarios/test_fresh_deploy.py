@@ -62,6 +62,7 @@ def test_a_fresh_deploy_brings_up_every_service_and_a_second_one_changes_nothing
     assert again.seconds < 10
 
 
+@pytest.mark.only_on("in containerd a layer lies there up to three times", store="classic")
 def test_the_journal_has_every_step_measured_and_the_next_forecast_is_learned(project: Project) -> None:
     run = (
         f"head -c {WEIGHTS_BYTES} /dev/urandom > /weights; head -c 23000009 /dev/urandom > /tmp/t; sleep 1.1; rm /tmp/t"

@@ -41,7 +41,7 @@ def project(engine_factory: Callable[[int], RealEngine], project_on: Callable[[R
 
 def test_a_build_is_stopped_at_the_line_and_gives_back_what_it_wrote(project: Project) -> None:
     engine, mount = project.engine, project.real.mount
-    before, cache, before_bytes = engine.everything(), engine.cache(), available_bytes(mount)
+    before, cache, before_bytes = engine.everything(), engine.cache(sent=False), available_bytes(mount)
     reserve_bytes = before_bytes - 150_000_007
     project.web("web", "web 2", run=STEADILY)
     with watching(lambda: available_bytes(mount)) as available:
@@ -53,7 +53,7 @@ def test_a_build_is_stopped_at_the_line_and_gives_back_what_it_wrote(project: Pr
     assert min(available.seen) > reserve_bytes - OVERSHOOT_BYTES
     assert bytes_come_back(mount, before_bytes)
     assert engine.everything() == before
-    assert engine.cache() == cache
+    assert engine.cache(sent=False) == cache
     assert page(project.real.address, 18093) == "web 1"
     step = project.step("web.build")
     assert step.outcome is Outcome.FAILED
@@ -62,19 +62,19 @@ def test_a_build_is_stopped_at_the_line_and_gives_back_what_it_wrote(project: Pr
 
 def test_from_below_the_line_nothing_is_begun(project: Project) -> None:
     engine, mount = project.engine, project.real.mount
-    before, cache, before_bytes = engine.everything(), engine.cache(), available_bytes(mount)
+    before, cache, before_bytes = engine.everything(), engine.cache(sent=False), available_bytes(mount)
     project.web("web", "web 2")
     ended = project.tonnage("deploy", "--keep-free", f"{before_bytes + SLACK_BYTES}B")
     assert ended.exit_code == 3
     assert format_bytes(before_bytes + SLACK_BYTES) in ended.stderr
     assert engine.everything() == before
-    assert engine.cache() == cache
+    assert engine.cache(sent=False) == cache
     assert len(project.runs()) == 1
 
 
 def test_without_a_line_a_full_disk_is_told_and_survived(project: Project) -> None:
     engine, mount = project.engine, project.real.mount
-    before, cache, before_bytes = engine.everything(), engine.cache(), available_bytes(mount)
+    before, cache, before_bytes = engine.everything(), engine.cache(sent=False), available_bytes(mount)
     project.web("web", "web 2", run=AT_ONCE)
     with watching(lambda: available_bytes(mount)) as available:
         ended = project.tonnage("deploy", "--keep-free", "0B")
@@ -84,7 +84,7 @@ def test_without_a_line_a_full_disk_is_told_and_survived(project: Project) -> No
     assert min(available.seen) < SLACK_BYTES
     assert bytes_come_back(mount, before_bytes)
     assert engine.everything() == before
-    assert engine.cache() == cache
+    assert engine.cache(sent=False) == cache
     assert page(project.real.address, 18093) == "web 1"
     project.web("web", "web 3")
     project.deploy("--keep-free", "0B")

@@ -117,6 +117,7 @@ def test_the_services_share_all_layers_but_their_own_code(stack: VisionStack) ->
     assert not shared[-1]
 
 
+@pytest.mark.only_on("in containerd an image is told with its blobs", store="classic")
 def test_the_readme_tells_how_big_the_images_are(stack: VisionStack) -> None:
     rows = re.findall(r"^\| `(\S+[:/]\S+)`.*?\| ([\d,]+) \|", (stack.directory / "README.md").read_text(), re.MULTILINE)
     told = {name: int(figure.replace(",", "")) for name, figure in rows}

@@ -373,7 +373,7 @@ def open_lookups(
     return RealLookups(
         environment,
         cache,
-        engine=EngineImages(facts.connection, images),
+        engine=EngineImages(facts.connection, images, containerd=facts.images_root()),
         offline=scope.offline,
         probe=EngineProbe(facts.connection) if scope.probe else None,
         mirrors=registries.mirrors,

@@ -1,7 +1,7 @@
 """Base images that an engine has: chain, bytes, configuration, and what lies in them, without starting anything.
 
 Public:
-    ``EngineImages(connection, images).base_image(reference, platform) -> BaseImage | None``
+    ``EngineImages(connection, images, containerd=root).base_image(reference, platform) -> BaseImage | None``
     ``EngineImages.files(reference) -> MergedRoot | None``: its files, where the engine's directories can be read here.
 """
 
@@ -31,10 +31,16 @@ if TYPE_CHECKING:
 
 
 class EngineImages:
-    """The images of one engine as bases."""
+    """The images of one engine as bases.
 
-    def __init__(self, connection: DockerConnection, images: Sequence[Image]) -> None:
+    Args:
+        containerd: Where its containerd keeps files on this machine; empty where images do not lie there, or that is
+            not known.
+    """
+
+    def __init__(self, connection: DockerConnection, images: Sequence[Image], *, containerd: str = "") -> None:
         self._connection = connection
+        self._containerd = containerd
         self._images = tuple(images)
         self._told: dict[str, Mapping[str, object]] = {}
 
@@ -70,7 +76,7 @@ class EngineImages:
             history=self._history(image.image_id),
             told=exactly(image.size_bytes),
         )
-        root = self._root(told)
+        root = self._root(image, told)
         return _read(found, root) if root else _traced(found)
 
     def files(self, reference: str) -> MergedRoot | None:
@@ -81,10 +87,15 @@ class EngineImages:
         """
         image = find_image(self._images, reference)
         told = self._inspected(image.image_id) if image else None
-        return self._root(told) if told else None
+        return self._root(image, told) if image and told else None
 
-    def _root(self, told: Mapping[str, object]) -> MergedRoot | None:
-        """Return the files of an image of the overlay2 driver on this machine."""
+    def _root(self, image: Image, told: Mapping[str, object]) -> MergedRoot | None:
+        """Return the files of an image of the overlay2 driver, or of containerd's, on this machine."""
+        if self._connection.local and self._containerd:
+            from tonnage.adapters.images.snapshots import layer_directories  # noqa: PLC0415 - not for the classic store
+
+            root = MergedRoot(layer_directories(self._containerd, [each.chain_id for each in image.layers]))
+            return root if root.readable else None
         driver = told.get("GraphDriver")
         data = driver.get("Data") if isinstance(driver, dict) else None
         if not self._connection.local or not isinstance(data, dict) or not data.get("UpperDir"):

@@ -107,7 +107,7 @@ class DockerFacts:
         remote = endpoint.startswith("ssh://")
         if not remote:
             _refuse_elsewhere(told, endpoint)
-        containerd = self._images_root()
+        containerd = self.images_root()
         places = [("data-root", told.data_root)]
         places += [(CONTAINERD, containerd)] if containerd else []
         if remote:
@@ -115,7 +115,7 @@ class DockerFacts:
         more = (("temporary", temporary_directory(os.environ)), *self._places)
         return _images_first(filesystem.local_filesystems([*places, *more]))
 
-    def _images_root(self) -> str:
+    def images_root(self) -> str:
         """Return where containerd keeps its files; empty where images do not lie there, or it is not known."""
         if self._containerd is None:
             told = self._told or self._info()
@@ -284,7 +284,7 @@ class DockerFacts:
         """Return what images in containerd consist of, as far as this user may look at an engine of this machine."""
         from tonnage.adapters.images.content_store import content_of  # noqa: PLC0415 - not for the classic store
 
-        root = self._images_root() if self._connection.local else ""
+        root = self.images_root() if self._connection.local else ""
         found = {image.image_id: content_of(root, image.image_id) for image in images} if root else {}
         return {image_id: content for image_id, content in found.items() if content is not None}
 

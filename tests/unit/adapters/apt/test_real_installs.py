@@ -49,7 +49,8 @@ def whole(forecast: AptForecast) -> tuple[int, int, int]:
 def test_what_apt_brings_is_forecast_by_lists_and_by_the_image_itself(engine: RealEngine, tmp_path: Path) -> None:
     made = subprocess.run(["bash", str(SCRIPT)], check=True, capture_output=True, text=True).stdout.strip()
     ImageStore(engine.connection).take_file(BASE, Path(made))
-    images = EngineImages(engine.connection, DockerFacts(engine.connection).images())
+    facts = DockerFacts(engine.connection)
+    images = EngineImages(engine.connection, facts.images(), containerd=facts.images_root())
     base = images.base_image(BASE, "linux/amd64")
     assert base is not None
     assert base.python == "3.11"

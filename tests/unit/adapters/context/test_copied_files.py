@@ -163,6 +163,7 @@ def test_a_remote_context_cannot_be_seen(meter: CopyMeter) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.only_on("in containerd a layer lies there up to three times", store="classic")
 def test_a_real_engine_keeps_what_was_measured(meter: CopyMeter, root: Path, engine: RealEngine) -> None:
     archive(root / "models.tgz")
     (root / ".dockerignore").write_text("data/note.txt\nDockerfile\n.dockerignore\n")

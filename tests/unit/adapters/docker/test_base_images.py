@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.real_engine import RealEngine
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.each_engine]
 
 DOCKERFILE = """\
 FROM busybox
@@ -35,8 +35,9 @@ def test_an_image_of_the_engine_is_looked_into(engine: RealEngine, tmp_path: Pat
     api: Any = engine.client.api
     said = list(api.build(path=str(tmp_path), tag="example/base:3.12", rm=True, decode=True))
     assert not [line for line in said if "error" in line], said
-    observed = DockerFacts(engine.connection).images()
-    images = EngineImages(engine.connection, observed)
+    facts = DockerFacts(engine.connection)
+    observed = facts.images()
+    images = EngineImages(engine.connection, observed, containerd=facts.images_root())
     found = images.base_image("example/base:3.12", "linux/amd64")
     assert found is not None
     assert found.local
@@ -60,14 +61,16 @@ def test_the_files_of_an_image_can_be_weighed(engine: RealEngine, tmp_path: Path
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     api: Any = engine.client.api
     list(api.build(path=str(tmp_path), tag="example/base:3.12", rm=True, decode=True))
-    images = EngineImages(engine.connection, DockerFacts(engine.connection).images())
+    facts = DockerFacts(engine.connection)
+    images = EngineImages(engine.connection, facts.images(), containerd=facts.images_root())
     root = images.files("example/base:3.12")
     assert root is not None
     assert tree_of(root.entries("/srv")).image.likely_bytes == 7_000
 
 
 def test_an_image_that_is_not_there_or_not_for_the_platform_is_none(engine: RealEngine) -> None:
-    images = EngineImages(engine.connection, DockerFacts(engine.connection).images())
+    facts = DockerFacts(engine.connection)
+    images = EngineImages(engine.connection, facts.images(), containerd=facts.images_root())
     assert images.base_image("example/none", "linux/amd64") is None
     assert images.base_image("busybox", "linux/s390x") is None
     assert images.files("example/none") is None

@@ -40,7 +40,8 @@ def test_what_an_engine_pushed_is_read_back_without_pulling(engine: RealEngine, 
     with registry(tmp_path, ADDRESS, engine.netns):
         pushed = list(api.push(REFERENCE, stream=True, decode=True))
     assert not [line for line in pushed if "error" in line]
-    image = next(image for image in DockerFacts(engine.connection).images() if REFERENCE in image.references)
+    facts = DockerFacts(engine.connection)
+    image = next(image for image in facts.images() if REFERENCE in image.references)
 
     kept = DiskCache(tmp_path / "kept")
     with registry(tmp_path, ADDRESS, ""), Web(os.environ) as web:
@@ -50,7 +51,8 @@ def test_what_an_engine_pushed_is_read_back_without_pulling(engine: RealEngine, 
         assert web.fetched_bytes < 20_000
 
     assert found.chain == image.chain
-    assert found.image_id == image.image_id
+    # In containerd an image is its index, and a registry is asked for one platform.
+    assert found.image_id == image.image_id or facts.engine().image_store == "containerd"
     assert found.image.low_bytes <= image.size_bytes <= found.image.high_bytes
     assert found.layers[1].image.low_bytes <= 3_001_000 <= found.layers[1].image.high_bytes
     assert found.layers[1].source == "the end of its gzip stream"
