@@ -128,8 +128,8 @@ def test_the_engine_has_what_the_file_says(project: Project) -> None:
         "PidsLimit": 97,
         "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3},
         "ShmSize": 68_157_440,
-        "CapAdd": ["NET_ADMIN"],
-        "CapDrop": ["MKNOD"],
+        "CapAdd": ["CAP_NET_ADMIN"],
+        "CapDrop": ["CAP_MKNOD"],
         "Init": True,
         "ReadonlyRootfs": True,
         "Dns": ["192.0.2.53"],
@@ -138,6 +138,9 @@ def test_the_engine_has_what_the_file_says(project: Project) -> None:
         "Sysctls": {"net.ipv4.ip_unprivileged_port_start": "0"},
         "Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/mine", "CgroupPermissions": "r"}],
     }
+    # Older engines tell capabilities as they are written.
+    for key in ("CapAdd", "CapDrop"):
+        host[key] = [f"CAP_{name.removeprefix('CAP_')}" for name in host[key]]
     assert {key: host[key] for key in expected} == expected
     assert sorted(host["ExtraHosts"]) == ["db:192.0.2.17", "six:::1"]
     assert {limit["Name"]: (limit["Soft"], limit["Hard"]) for limit in host["Ulimits"]} == {
