@@ -15,7 +15,7 @@ from tonnage.decide.deploy.ownership import adopt_steps
 from tonnage.decide.deploy.planning import asked_for, contexts_of, finish_plan
 from tonnage.decide.deploy.restore import switch_to, switch_to_image, way_back
 from tonnage.decide.deploy.rolling import roll_to, rolls_to
-from tonnage.decide.deploy.switching import keep_step, new_version
+from tonnage.decide.deploy.switching import in_its_place, keep_step, new_version
 from tonnage.decide.deploy.versions import next_number
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
@@ -243,13 +243,7 @@ def _steps(context: ServiceContext, target: KnownVersion) -> list[Step]:
             changes=f"{'replaces' if running else 'starts'} the containers of {service.name}",
             on_failure=undo,
         ),
-        context.step(
-            "prove",
-            version.prove,
-            cause="a version is good only when it is healthy in its place",
-            changes="nothing: asks whether it is healthy",
-            on_failure=undo,
-        ),
+        in_its_place(context, version.prove, undo),
         *good,
     ]
 

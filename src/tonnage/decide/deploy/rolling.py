@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import compose_project
 from tonnage.decide.deploy.health import prove_action
-from tonnage.decide.deploy.switching import fixed_identity, names_back, undo_switch
+from tonnage.decide.deploy.switching import fixed_identity, in_its_place, names_back, undo_switch
 from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import RemoveService, Switch
 from tonnage.model.deploy.rolling import Attachment, Connect, Drain, Retire, StartRolling
@@ -134,13 +134,7 @@ def roll_to(
             kept=NOTHING,
             on_failure=undo,
         ),
-        context.step(
-            "prove",
-            proof,
-            cause="a version is good only when it is healthy in its place",
-            changes="nothing: asks whether it is healthy",
-            on_failure=undo,
-        ),
+        in_its_place(context, proof, undo),
         context.step(
             "drain",
             Drain(seconds=drain_s),

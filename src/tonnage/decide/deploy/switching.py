@@ -28,7 +28,7 @@ from tonnage.model.stack import SwitchOrder
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.deploy.image_names import VersionName
-    from tonnage.model.deploy.plan import Step
+    from tonnage.model.deploy.plan import Prove, Step
     from tonnage.model.stack import ComposeMapping, Service
 
 
@@ -114,14 +114,19 @@ def switch_steps(context: ServiceContext) -> list[Step]:
             changes=f"{'replaces' if change.running else 'starts'} the containers of {service.name}",
             on_failure=undo,
         ),
-        context.step(
-            "prove",
-            proof,
-            cause="a version is good only when it is healthy in its place",
-            changes="nothing: asks whether it is healthy",
-            on_failure=undo,
-        ),
+        in_its_place(context, proof, undo),
     ]
+
+
+def in_its_place(context: ServiceContext, proof: Prove, undo: tuple[Step, ...]) -> Step:
+    """Return the proof of a version where it serves from now on."""
+    return context.step(
+        "prove",
+        proof,
+        cause="a version is good only when it is healthy in its place",
+        changes="nothing: asks whether it is healthy",
+        on_failure=undo,
+    )
 
 
 def good_steps(context: ServiceContext) -> list[Step]:
