@@ -115,8 +115,10 @@ def test_a_tag_is_asked_for_again_when_it_is_older_than_the_policy_lets_it_be(pr
     move(project, "latest", "one")
     an_image(project, "latest", pull_policy="every_0s")
     ended = project.tonnage("deploy")
-    if "must be one of the following" in ended.stderr:
-        pytest.skip("this Compose knows no policy with a span of time")
+    if ended.exit_code == 2:
+        # This Compose knows no policy with a span of time.
+        assert "services.app.pull_policy needs Docker Compose 2.34.0" in ended.stderr
+        return
     assert ended.exit_code == 0, ended.stderr
     move(project, "latest", "two")
     an_image(project, "latest", pull_policy="daily")

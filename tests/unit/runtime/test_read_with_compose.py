@@ -228,6 +228,7 @@ class Older(Compose):
         ("    models: [m]\nmodels: {m: {model: x}}", "models", "2.38.0", 5),
         ("    build: {context: ., sbom: true}", "services.web.build.sbom", "2.39.0", 4),
         ("    pull_policy: daily", "services.web.pull_policy", "2.34.0", 4),
+        ("    pull_policy: every_12h", "services.web.pull_policy", "2.34.0", 4),
         ("    env_file: [{path: e, format: raw}]", "services.web.env_file.0.format", "2.30.0", 4),
     ],
 )

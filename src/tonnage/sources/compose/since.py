@@ -8,6 +8,7 @@ Source: the release notes of Compose 2.15 to 2.40 and the Compose file reference
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from tonnage.lazily import regex
@@ -51,6 +52,7 @@ _READ: dict[Path, str] = {
     ("services", _ANY, "models"): "2.38.0",
     ("services", _ANY, "provider"): "2.36.0",
     ("services", _ANY, "pull_policy=daily"): "2.34.0",
+    ("services", _ANY, "pull_policy=every_*"): "2.34.0",
     ("services", _ANY, "pull_policy=weekly"): "2.34.0",
 }
 NOT_DONE = {
@@ -90,7 +92,8 @@ def _found(value: object, pattern: Path) -> Iterator[Path]:
     key, _, equal = wanted.partition("=")
     entries = value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
     for name, entry in entries.items():
-        if wanted == _ANY or (name == key and entry is not None and equal in ("", entry)):
+        said = fnmatchcase(str(entry), equal) if equal else entry is not None
+        if wanted == _ANY or (name == key and said):
             yield from ((str(name), *below) for below in _found(entry, tuple(rest)))
 
 
