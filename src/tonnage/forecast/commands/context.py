@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 from msgspec import Struct, field
 
 from tonnage.addresses import redacted
+from tonnage.forecast.commands.pipes import shown_pipe
 from tonnage.model.forecast.effects import Opaque
 from tonnage.model.forecast.shell_script import Word
 
@@ -70,7 +71,7 @@ class Context(Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """The command in one line, variables put in; without names and passwords in addresses."""
-        return redacted(" ".join(word.text for word in self.command.words))
+        return redacted(" ".join(shown_pipe(word.text) for word in self.command.words))
 
     def opaque(self, reason: str) -> Opaque:
         """Return the effect of a command of which nobody can tell what it writes."""
@@ -97,6 +98,11 @@ class Context(Struct, frozen=True, kw_only=True):
         """Return the mount that a path lies on; None when it is of the image."""
         found = [mount for mount in self.mounts if mount.target and _within(path, mount.target)]
         return max(found, key=lambda mount: len(mount.target), default=None)
+
+    def secrets(self, name: str, variable: str) -> tuple[str, ...]:
+        """Return secrets that are mounted as a file of settings: of this name, or the one that a variable names."""
+        mounted = (mount.target for mount in self.mounts if mount.kind == "secret" and mount.target)
+        return tuple(each for each in mounted if each.endswith(f"/{name}") or each == self.setting(variable))
 
     def output(self) -> str:
         """Return the file that standard output is written to; empty without one."""

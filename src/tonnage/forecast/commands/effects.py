@@ -25,6 +25,7 @@ from tonnage.forecast.commands.text_programs import FOLLOWED, printed_text
 from tonnage.forecast.shell.script import is_shell, read_script
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import AptInstall, Download, GitClone, Nothing, Opaque, Remove, Source, WriteFile
+from tonnage.model.forecast.estimate import KILOBYTES
 from tonnage.model.forecast.installs import PythonInstall
 from tonnage.model.forecast.recipe import CopyInstruction, RunInstruction
 from tonnage.model.forecast.shell_script import Word
@@ -99,6 +100,9 @@ def _context(script: Script, index: int, step: RecipeStep, run: RunInstruction, 
     piped = None
     if command.pipe_from is not None:
         piped = printed(_context(script, command.pipe_from, step, run, kept))
+        if pipe_of(script, command.pipe_from) and piped == Source(known=False, least_percent=0):
+            # Whatever writes a requirement file for another command prints a page.
+            piped = Source(text=KILOBYTES)
         fetching = script.commands[command.pipe_from].program in FETCHING
         piped = Source(address=address) if fetching and address else piped
     return Context(

@@ -175,13 +175,13 @@ def hatch(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     at = 0
     while at < len(words) and words[at].text.startswith("-"):
         at += 2 if _HATCH.read(words[at : at + 1]).has("--env", "--project") and "=" not in words[at].text else 1
-    leading, (action, *rest) = _HATCH.read(words[:at]), (words[at:] or [None])
-    texts = [word.text for word in rest if word is not None]
+    leading, rest = _HATCH.read(words[:at]), words[at + 1 :]
+    texts = [word.text for word in rest]
     project = context.absolute(leading.last("--project") or ".")
     chosen = leading.last("--env") or context.setting("HATCH_ENV") or "default"
-    verb = "" if action is None else action.text
+    verb = words[at].text if at < len(words) else ""
     if verb == "build":
-        return (built_project(context, "hatch", [word for word in rest if word is not None]),)
+        return (built_project(context, "hatch", rest),)
     if verb in {"run", "shell"}:
         named, colon, _ = (texts[0] if texts else "").partition(":")
         made = _hatch_environment(context, project, named if colon else chosen)

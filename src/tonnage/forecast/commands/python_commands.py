@@ -39,7 +39,7 @@ from tonnage.model.forecast.effects import CompilePython, MakeEnvironment, Nothi
 from tonnage.model.forecast.installs import Installer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tonnage.forecast.commands.context import Context
     from tonnage.model.forecast.effects import AnyEffect
@@ -279,7 +279,7 @@ def _after(texts: Sequence[str], *names: str) -> str:
     return ""
 
 
-_READERS = {
+_READERS: dict[str, Callable[[Context, Sequence[Word]], tuple[AnyEffect, ...]]] = {
     "uv": _uv, "uvx": _uvx, "virtualenv": _virtualenv, "poetry": _poetry, "pdm": _pdm, "pipx": _pipx, "hatch": hatch,
     "flit": flit, "pip-compile": pip_compile, "pip-sync": lambda context, words: (pip_sync(context, words),),
     "pyproject-build": lambda context, words: (built_project(context, "build", words),),

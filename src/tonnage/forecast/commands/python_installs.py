@@ -131,6 +131,7 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
         compiles=not keeps_files and _pip_compiles(context, options),
         temporary_mounted=context.mount_over(temporary) is not None,
         downloads_only=keeps_files,
+        secret_settings=context.secrets("pip.conf", "PIP_CONFIG_FILE"),
         runs_in=context.command.working_directory,
         unread=(*unread, *options.unknown),
     )
@@ -289,6 +290,7 @@ def _uv(context: Context, options: Options, installer: Installer) -> PythonInsta
         index_strategy=options.last("--index-strategy") or context.setting("UV_INDEX_STRATEGY"),
         exclude_newer=options.last("--exclude-newer") or context.setting("UV_EXCLUDE_NEWER"),
         resolution=options.last("--resolution") or context.setting("UV_RESOLUTION"),
+        secret_settings=context.secrets("uv.toml", "UV_CONFIG_FILE"),
     )
 
 
@@ -312,10 +314,13 @@ def _cache(context: Context, options: Options, variable: str, name: str) -> str:
     return context.absolute(given) if given else _usual_cache(context, name)
 
 
+def _path(context: Context, path: str) -> str:
+    return context.absolute(path) if path else ""
+
+
 def pip_cache(context: Context) -> str:
     """Return the directory of pip's cache where no option names one."""
-    given = context.setting("PIP_CACHE_DIR")
-    return context.absolute(given) if given else _usual_cache(context, "pip")
+    return _path(context, context.setting("PIP_CACHE_DIR")) or _usual_cache(context, "pip")
 
 
 def _usual_cache(context: Context, name: str) -> str:
@@ -350,10 +355,6 @@ def listed_paths(context: Context, files: Sequence[str]) -> tuple[str, ...]:
         fed if file in _STANDARD_INPUT else file if re.match(r"https?:", file) else context.absolute(file)
         for file in files
     )
-
-
-def _path(context: Context, path: str) -> str:
-    return context.absolute(path) if path else ""
 
 
 def listed_in(context: Context, variable: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _MOST_BYTES, _LONGEST_LINE, _MOST_REPETITIONS = 65_536, 500, 2
+_CLASSES = frozenset("sSwWb")
 _SPECIAL = frozenset("()|+?{}")
 _GREP_FLAGS, _GREP_VALUES = frozenset("vEFihwx"), frozenset("e")
 _SUBSTITUTION = regex(
@@ -213,6 +214,9 @@ def _pattern(text: str, *, extended: bool, plain: bool = False) -> str:  # noqa:
         special = extended and sign in _SPECIAL
         if sign == "\\" and at < len(text):
             sign, at = text[at], at + 1
+            if sign in _CLASSES:
+                found.append(f"\\{sign}")
+                continue
             if sign.isalnum() or sign in "<>":
                 raise ValueError("not followed")
             special = not extended and sign in _SPECIAL
@@ -226,7 +230,12 @@ def _pattern(text: str, *, extended: bool, plain: bool = False) -> str:  # noqa:
             found.append(f"[{text[at:end]}]")
             at = end + 1
         elif sign == "*" or (special and sign in "+?"):
-            if not found or found[-1] in {"(?:", "|", "^", ")"} or (found[-1][-1:] in "*+?" and len(found[-1]) == 1):
+            if (
+                not found
+                or found[-1] in {"(?:", "|", "^", ")"}
+                or found[-1] == "\\b"
+                or (found[-1][-1:] in "*+?" and len(found[-1]) == 1)
+            ):
                 raise ValueError("not followed")
             repetitions += sign != "?"
             found.append(sign)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
+from tonnage.model.forecast.base_image import Distribution
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly
 from tonnage.model.forecast.python_lock import Target
 from tonnage.model.forecast.sized_effects import BaseLayerBytes, BaseLayers
@@ -12,7 +13,7 @@ from tonnage.model.forecast.sized_effects import BaseLayerBytes, BaseLayers
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tonnage.model.forecast.base_image import BaseImage, Distribution
+    from tonnage.model.forecast.base_image import BaseImage
 
 # The C library of each system: it decides which wheels fit. Source: package lists of the distributions.
 _GLIBC = {
@@ -28,6 +29,18 @@ _SYSTEM_PYTHON = {
 _USUAL_GLIBC = 36
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686", "riscv64": "riscv64"}
 _TAGGED = regex(r"(?:^|/)python:([0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?)")
+_IN_TAG = regex(r":(?:[^/@]*[-_.])?py(?:thon)?-?([0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?)")
+# What tags call systems, and images that have the Python of their system and no other one.
+_SUITES = {
+    "buster": ("debian", "10"), "bullseye": ("debian", "11"), "bookworm": ("debian", "12"), "trixie": ("debian", "13"),
+    "bionic": ("ubuntu", "18.04"), "focal": ("ubuntu", "20.04"), "jammy": ("ubuntu", "22.04"),
+    "noble": ("ubuntu", "24.04"),
+}  # fmt: skip
+_SYSTEM = regex(r"(?P<name>ubuntu|debian|alpine)-?(?P<version>[0-9]{1,2}(?:\.[0-9]{1,2})?)?")
+_PLAIN = frozenset({
+    "alpine", "buildpack-deps", "cuda", "debian", "eclipse-temurin", "golang", "nginx", "node", "php", "python", "ruby",
+    "rust", "ubuntu",
+})  # fmt: skip
 _VERSION = regex(r"(?P<major>[0-9])(?:(?P<joined>[0-9]{1,2})|\.(?P<minor>[0-9]{1,3})(?:\.(?P<rest>[0-9]{1,3}))?)?")
 _PLATFORM = regex(r"[A-Za-z0-9_.-]{1,80}")
 _NUMBERED = regex(r"(?<![0-9])([0-9]{1,3}\.[0-9]{1,3}(?:\.[0-9]{1,3})?)")
@@ -93,11 +106,25 @@ def target_of(
 
 def python_named(text: str) -> str:
     """Return the version in the name of an interpreter or image; empty where there is none."""
-    tagged = _TAGGED.search(text)
+    tagged = _TAGGED.search(text) or _IN_TAG.search(text)
     if tagged:
         return tagged[1]
     found = _NUMBERED.search(text.rpartition("/")[2])
     return found[1] if found and ":" not in text else ""
+
+
+def distribution_named(reference: str) -> Distribution | None:
+    """Return the system that the name of an image tells, where its Python is the system's or told by its tag."""
+    path, _, tag = reference.partition("@")[0].rpartition("/")[2].partition(":")
+    if path not in _PLAIN:
+        return None
+    if path in {"debian", "ubuntu", "alpine"}:
+        tag = f"{path}{tag}" if tag[:1].isdigit() else f"{tag}-{path}"
+    suite = next((_SUITES[part] for part in tag.split("-") if part in _SUITES), None)
+    if suite is not None:
+        return Distribution(name=suite[0], version=suite[1])
+    found = _SYSTEM.search(tag)
+    return None if found is None else Distribution(name=found["name"], version=found["version"] or "")
 
 
 def site_packages(python: str, environment: str, *, user_home: str = "") -> str:

@@ -127,6 +127,8 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             if effect.moves:
                 return SizedEffect(moves=pairs)
             return SizedEffect(copies=pairs) if effect.recursive else SizedEffect(file_copies=pairs)
+        case WriteFile() if effect.path.startswith("/proc/"):
+            return SizedEffect()
         case WriteFile():
             return written_file(effect, found.sizes, unknown)
         case MakeEnvironment():

@@ -127,7 +127,7 @@ def bytecode(name: str, python_file_bytes: Sequence[int], minor: tuple[int, int]
     if minor != version:
         part += _UNSEEN_VERSION_SPREAD
     content_bytes = sum(sizes)
-    grade = Grade.EXACT if name in RATIOS or content_bytes * part < _MOST_EXACT_BYTES else Grade.LEARNED
+    grade = Grade.EXACT if name in RATIOS or content_bytes * part < _MOST_EXACT_BYTES else Grade.DECLARED
     return Bytecode(_spread_by(content_bytes, part, grade), _spread_by(sum(map(in_blocks, sizes)), part, grade))
 
 

@@ -20,6 +20,7 @@ from tonnage.forecast.costs.source_builds import built_projects
 from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.gather.context import failure_of
+from tonnage.forecast.gather.hidden_settings import perhaps_of_another_index
 from tonnage.forecast.gather.install_requests import asking_file, is_project, lock_of, project_built, request_of
 from tonnage.forecast.gather.local_archives import with_projects
 from tonnage.forecast.gather.pip_versions import reads_apart
@@ -127,6 +128,7 @@ def install_deed(
     writes += [_small_project(effect, place)] * local.projects
     writes += built_projects(effect, _built(effect, lines, files), place)
     writes += _unread(effect, place, assume_bytes)
+    writes = perhaps_of_another_index(writes, effect, files, said)
     done = _with_cache(replace(found, pieces=tuple(writes)), effect, fresh)
     gone = tuple((place, piece) for piece in replaced)
     done = replace(done, uninstalls=gone, sets_aside=effect.installer is Installer.PIP)

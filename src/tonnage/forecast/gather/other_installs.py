@@ -32,6 +32,7 @@ _LISTS = {
     **dict.fromkeys(("dnf", "yum", "microdnf"), ("/var/cache/dnf", Estimate(0, 90 * _MB, 500 * _MB, Grade.DECLARED))),
     "zypper": ("/var/cache/zypp", Estimate(0, 40 * _MB, 250 * _MB, Grade.DECLARED)),
 }
+_BROWSER_BYTES, _EVERY_BROWSER, _OF_THE_SYSTEM_BYTES = 700 * _MB, 3, 900 * _MB
 _INSTALLS = frozenset({"add", "install", "in", "localinstall"})
 # The database of rpm is written anew by each of its commands.
 _RPM_DATABASE = Estimate(0, 12 * _MB, 90 * _MB, Grade.DECLARED)
@@ -84,9 +85,15 @@ def _deed(effect: OtherInstall, files: StageFiles, assume_bytes: int) -> SizedEf
     count = _counted(kind, effect.directory, files) if kind in KINDS else None
     if count is not None:
         return of_kind(kind, count, effect.command[:80], "" if KINDS[kind].place else effect.directory)
-    bound = assumed(assume_bytes)
+    bound = assumed(max(assume_bytes, _browsers(effect) if effect.manager == "playwright" else 0))
     name = f"{effect.manager} {' '.join(effect.packages)}".strip()
     return SizedEffect(writes=(WrittenBytes.of_size(name, "", bound, "assumed", download=bound),))
+
+
+def _browsers(effect: OtherInstall) -> int:
+    """Return what browsers take at most, each with what runs it without a window, and what they need of the system."""
+    number = len(effect.packages) or _EVERY_BROWSER
+    return number * _BROWSER_BYTES + (_OF_THE_SYSTEM_BYTES if "--with-deps" in effect.command else 0)
 
 
 def _of_system(effect: OtherInstall, assume_bytes: int) -> SizedEffect:

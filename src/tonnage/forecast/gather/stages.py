@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tonnage.errors import TonnageError
 from tonnage.forecast.commands.effects import effects
-from tonnage.forecast.costs.base_layers import python_named
+from tonnage.forecast.costs.base_layers import distribution_named, python_named
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, new_directory, sized_effects
 from tonnage.forecast.costs.instruction_identity import Before, copy_identity, looks_at_paths, run_identity
 from tonnage.forecast.costs.learning import lesson_of
@@ -161,7 +161,7 @@ class BuildAnalysis:
             python = StagePython(
                 version=self._around.python or (base.python if base else "") or python_named(stage.base.name),
                 platform=stage.platform,
-                distribution=base.distribution if base else None,
+                distribution=base.distribution if base else distribution_named(stage.base.name),
                 overridden=bool(self._around.python),
                 # Official images have the bytecode removed; what a system or pip itself installs has it.
                 ran=base is not None and not base.config.environment.get("PYTHON_VERSION"),

@@ -106,6 +106,7 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         exclude_newer: Of uv; empty for no limit.
         resolution: Of uv: ``lowest``, ``lowest-direct``; empty for the highest.
         downloads_only: ``pip download`` or ``pip wheel``: wheels are kept as files in ``target`` and not installed.
+        secret_settings: Files of settings that are mounted for it alone, such as secrets.
         runs_in: The directory that it runs in; empty where that is not known.
         unread: Options that this does not know; with any the result may differ.
     """
@@ -146,5 +147,6 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     exclude_newer: str = ""
     resolution: str = ""
     downloads_only: bool = False
+    secret_settings: tuple[str, ...] = ()
     runs_in: str = ""
     unread: tuple[str, ...] = ()

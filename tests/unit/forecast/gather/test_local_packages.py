@@ -29,7 +29,8 @@ def deb(control: str, suffix: str = ".xz") -> bytes:
         entry = tarfile.TarInfo("./control")
         entry.size = len(control)
         archive.addfile(entry, io.BytesIO(control.encode()))
-    packed = {".xz": lzma.compress, ".gz": gzip.compress}.get(suffix, bytes)(file.getvalue())
+    content = file.getvalue()
+    packed = lzma.compress(content) if suffix == ".xz" else gzip.compress(content) if suffix == ".gz" else content
     members = (("debian-binary", b"2.0\n"), (f"control.tar{suffix}", packed), ("data.tar.xz", b"x" * 5_003))
     parts = (
         f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode()
