@@ -19,6 +19,7 @@ from tonnage.flows.ci_runner import (
     choose_runner,
     compared,
     directory_in,
+    one_runner,
     remembered_options,
     stack_variables,
     stack_words,
@@ -31,7 +32,7 @@ from tonnage.own_files import read_own, write_whole
 from tonnage.small_files import WRITTEN_FOR_CI, as_text
 from tonnage.units import format_bytes
 from tonnage.views.ci.next_runner import next_runner_sentence
-from tonnage.views.ci.workflows import WORKFLOWS, WRITTEN, workflows
+from tonnage.views.ci.workflows import DOCKER_DEPLOY, WORKFLOWS, WRITTEN, workflows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,6 +109,7 @@ def github_files(
         branch=chosen.branch,
         successor=image.successor if image else "",
         written_by=f"{command} --write",
+        together=one_runner(wanted, whole, chosen, was_together=_is_together(_existing(paths[DOCKER_DEPLOY], root))),
     )
     for note in wanted.stack.notes if forecast else ():
         tell(f"note: {visible_in_line(note)}")
@@ -116,12 +118,19 @@ def github_files(
             f"{each.name} needs {format_bytes(each.peak_bytes or 0)} at its worst moment ({each.grade}), more than the"
             f" {format_bytes(stack.runner_bytes)} of a runner: it fits only after disk was freed"
         )
+    if whole and len(stack.built) > 1:
+        tell(stack.together or f"{DOCKER_DEPLOY} builds each service on a runner of its own: one may not hold all")
     if whole and stack.successor:
         tell(next_runner_sentence(compared(ports, wanted, chosen, whole)))
     unknown = [each.name for each in stack.built if each.peak_bytes is None]
     if forecast and unknown:
         tell(f"whether a runner can hold {', '.join(unknown)} is not known; to see why:\n  tonnage forecast")
     return [_written(paths[name], root, text, command) for name, text in workflows(stack).items()]
+
+
+def _is_together(text: str) -> bool:
+    """Return whether one job of a workflow that was written before builds all services."""
+    return bool(text) and "      matrix:\n" not in text
 
 
 def _how_to_install(ports: CiPorts, command: str) -> str:

@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.decide.deploy.expectations import reserve_bytes
 from tonnage.decide.reports.known_engines import runner_image
 from tonnage.errors import UsageError
 from tonnage.escapes import is_visible
 from tonnage.flows.forecast import forecast_now
 from tonnage.flows.requests import typed_value
 from tonnage.flows.stack import read_wanted
+from tonnage.flows.verdict import room_of
+from tonnage.forecast.costs.totals import fit_into
 from tonnage.lazily import regex
+from tonnage.model.forecast.estimate import DATA_ROOT
+from tonnage.model.inventory import Filesystem
 from tonnage.model.reports.ci_job import NextRunner, PeakOnRunners
-from tonnage.units import parse_bytes
+from tonnage.units import format_bytes, parse_bytes
 from tonnage.views.ci.workflows import ANEW, DIRECTORY
 
 if TYPE_CHECKING:
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 
 _DEFAULTS = {"--runner": "ubuntu-24.04", "--runner-disk": "14GB", "--branch": "main"}
 _REMEMBERED = (*_DEFAULTS, "--install")
+_TOGETHER = "one job builds all services, one after the other:"
 _LABEL = regex(r"[\w.@:/-]+")
 
 
@@ -202,6 +208,33 @@ def _within(file: str, stack: Stack, root: Path) -> str:
             todo="Move it in there, with what belongs to it.",
         )
     return os.path.relpath(path, Path(stack.directory).resolve())
+
+
+def one_runner(wanted: DesiredState, whole: StackForecast | None, chosen: RunnerChoice, *, was_together: bool) -> str:
+    """Say that one runner holds all services of a stack when it builds them one after the other; empty where not.
+
+    Args:
+        whole: What they need there; None where nothing was forecast, and workflows stay as they were written.
+        was_together: Whether they are built so by what was written before: a little more changes nothing then.
+    """
+    built = [each.name for each in wanted.stack.built]
+    if len(built) < 2:  # noqa: PLR2004 - one alone is built alone
+        return ""
+    if whole is None:
+        return _TOGETHER if was_together else ""
+    if {*built} - {each.service for each in whole.services}:
+        return ""
+    size_bytes, keep_free_bytes = chosen.disk_bytes, wanted.policy.keep_free_bytes
+    disk = Filesystem(mount="a runner", roles=(DATA_ROOT,), size_bytes=size_bytes, available_bytes=size_bytes)
+    reserve = reserve_bytes(disk, keep_free_bytes if (keep_free_bytes or size_bytes) < size_bytes else None)
+    fits = fit_into(whole, [room_of(disk, reserve)])
+    for each in fits:
+        needed = each.one_after_the_other
+        most_bytes = needed.likely_bytes if was_together else needed.high_bytes
+        if not needed.known or most_bytes > each.room.headroom_bytes:
+            return ""
+    needs = format_bytes(max((each.one_after_the_other.likely_bytes for each in fits), default=0))
+    return f"{_TOGETHER} they need {needs}, and a runner has {format_bytes(size_bytes)}"
 
 
 def next_runner(ports: ForecastPorts, flags: StackFlags, chosen: RunnerChoice) -> NextRunner:

@@ -185,11 +185,9 @@ def _why_never(plan: Plan, rooms: Sequence[Room]) -> tuple[str, ...]:
     room = next((each for each in rooms if each.mount == plan.filesystem), None)
     if room is None or plan.need is None or plan.need.peak.low_bytes <= room.size_bytes - room.reserve_bytes:
         return ()
+    size = format_bytes(room.size_bytes)
     return (
-        (
-            f"All of {room.mount} is {format_bytes(room.size_bytes)}: with nothing else on it this would not fit either, so"
-            " nothing that is removed makes room for it."
-        ),
+        f"All of {room.mount} is {size}: with nothing else on it this would not fit either. Removing makes no room.",
     )
 
 

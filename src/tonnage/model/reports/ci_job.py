@@ -242,6 +242,7 @@ class RunnerStack(Struct, frozen=True, kw_only=True):
         install: The command that installs Tonnage there.
         successor: Label of the hosted image after the runner's; empty where none is known.
         written_by: The command that writes the workflows anew.
+        together: Why one runner builds all services on every push; empty where each has one of its own.
     """
 
     name: str
@@ -254,6 +255,7 @@ class RunnerStack(Struct, frozen=True, kw_only=True):
     branch: str = "main"
     successor: str = ""
     written_by: str = "tonnage ci github --write"
+    together: str = ""
 
     @property
     def built(self) -> tuple[RunnerService, ...]:

@@ -7,12 +7,12 @@ as an environment variable. Permissions are the least that the steps need. Text 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
 from tonnage.units import format_bytes
+from tonnage.views.ci.steps import credentials, in_order, login, step
 
 if TYPE_CHECKING:
     from tonnage.model.reports.ci_job import RunnerService, RunnerStack
@@ -41,9 +41,27 @@ def workflows(stack: RunnerStack) -> dict[str, str]:
 
 
 def docker_deploy(stack: RunnerStack) -> str:
-    """Write the workflow that builds on every push: one job for each service, each on a runner of its own."""
+    """Write the workflow that builds on every push: each service on a runner of its own, or all of them on one."""
     triggers = f"on:\n  push:\n    branches: [{json.dumps(stack.branch)}]\n"
     push = " ${PUSH:+--push}" * bool(stack.registries)
+    build = _build_together(stack, push) if stack.together else _build_each(stack, push)
+    deploy = (
+        _head(stack, "deploy", "Deploy to the VM", needs="build", secrets=True, alone=_ONE_DEPLOY)
+        + _VM_ENVIRONMENT
+        + in_order(
+            [
+                # All of them: the user's own first steps stand on what was checked out.
+                *_first_steps(stack),
+                *(login(stack, condition=_DEPLOYS) if stack.is_pulled else ()),
+                _ssh(),
+                step("Deploy", f"{_deploy(stack)} --to {_VM}", condition=_DEPLOYS),
+            ]
+        )
+    )
+    return _workflow(stack, "docker-deploy", triggers, build + "\n" + deploy)
+
+
+def _build_each(stack: RunnerStack, push: str) -> str:
     rows = "".join(
         f"          - service: {json.dumps(service.name)}\n"
         + (f"            push: {json.dumps('yes' * service.pushed)}\n" if push else "")
@@ -51,32 +69,35 @@ def docker_deploy(stack: RunnerStack) -> str:
     )
     steps = [
         *_first_steps(stack),
-        *_login(stack),
+        *login(stack),
         _free(stack, "", "--build "),
-        _step(f"Build{' and push' * bool(push)}", f'{_tonnage(stack, "build")}{push} --cleanup-after "$SERVICE"'),
+        step(f"Build{' and push' * bool(push)}", f'{_tonnage(stack, "build")}{push} --cleanup-after "$SERVICE"'),
         *_closing(stack),
     ]
-    build = (
+    return (
         _head(stack, "build", "Build ${{ matrix.service }}", secrets=bool(stack.registries))
         + f"    strategy:\n      fail-fast: false\n      matrix:\n        include:\n{rows}"
         + "    env:\n      SERVICE: ${{ matrix.service }}\n"
         + f"      PUSH: ${{{{ {_TRUSTED} && matrix.push || '' }}}}\n" * bool(push)
-        + _steps(steps)
+        + in_order(steps)
     )
-    deploy = (
-        _head(stack, "deploy", "Deploy to the VM", needs="build", secrets=True, alone=_ONE_DEPLOY)
-        + _VM_ENVIRONMENT
-        + _steps(
-            [
-                # All of them: the user's own first steps stand on what was checked out.
-                *_first_steps(stack),
-                *(_login(stack, condition=_DEPLOYS) if stack.is_pulled else ()),
-                _ssh(),
-                _step("Deploy", f"{_deploy(stack)} --to {_VM}", condition=_DEPLOYS),
-            ]
-        )
+
+
+def _build_together(stack: RunnerStack, push: str) -> str:
+    """Write one job for all services: layers that they have in common are made once, and pushed once."""
+    pushed = [each.name for each in stack.built if push and each.pushed]
+    others = [each.name for each in stack.built if each.name not in pushed]
+    steps = [*_first_steps(stack), *login(stack), _free(stack, "", "--build ", names="")]
+    if pushed:
+        names = shlex.join(pushed)
+        steps.append(step("Build and push", f"{_tonnage(stack, 'build')}{push} --cleanup-after {names}"))
+    if others:
+        steps.append(step("Build", f"{_tonnage(stack, 'build')} --cleanup-after {shlex.join(others)}"))
+    return (
+        _head(stack, "build", "Build", secrets=bool(stack.registries))
+        + f"    env:\n      PUSH: ${{{{ {_TRUSTED} && 'yes' || '' }}}}\n" * bool(pushed)
+        + in_order([*steps, *_closing(stack)])
     )
-    return _workflow(stack, "docker-deploy", triggers, build + "\n" + deploy)
 
 
 def sequential_deploy(stack: RunnerStack) -> str:
@@ -99,12 +120,12 @@ def sequential_deploy(stack: RunnerStack) -> str:
             runner="${{ matrix.runner }}",
         )
         + f"    strategy:\n      max-parallel: 1\n      matrix:\n        runner: [{_runs_on(stack)}]\n"
-        + _steps([*_first_steps(stack), *_login(stack), *turns, _all_healthy(stack), *_closing(stack)])
+        + in_order([*_first_steps(stack), *login(stack), *turns, _all_healthy(stack), *_closing(stack)])
     )
     verify = (
         _head(stack, "verify", "Verify all services", needs="sequential", secrets=True, alone=_ONE_DEPLOY)
         + _VM_ENVIRONMENT
-        + _steps([*_first_steps(stack), *_login(stack), *_verify(stack)])
+        + in_order([*_first_steps(stack), *login(stack), *_verify(stack)])
     )
     return _workflow(stack, "sequential-deploy", triggers, sequence + "\n" + verify)
 
@@ -146,7 +167,7 @@ def _secrets(stack: RunnerStack) -> str:
     lines = ["#", "# Settings of the repository that it uses:"]
     for registry in stack.registries:
         where = registry or "the registry of Docker"
-        lines.append(f"#   secrets {' and '.join(_credentials(stack, registry))}: who may push to {where}")
+        lines.append(f"#   secrets {' and '.join(credentials(stack, registry))}: who may push to {where}")
     lines += [
         "#   variables VM_HOST and VM_USER: the machine to deploy to; without VM_HOST nothing is deployed",
         "#   variable VM_PATH: the directory there that files of the stack go to, such as /srv/shop; may be missing",
@@ -163,6 +184,8 @@ def _too_large(stack: RunnerStack) -> str:
         f" runner has {format_bytes(stack.runner_bytes)}: it fits only after disk was freed."
         for each in stack.too_large
     ]
+    if stack.together:
+        lines.append(f"# Forecast: {stack.together}")
     return "\n".join(lines) + "\n\n" if lines else ""
 
 
@@ -195,54 +218,12 @@ def _runs_on(stack: RunnerStack) -> str:
     return json.dumps(stack.runner[0] if len(stack.runner) == 1 else stack.runner)
 
 
-def _steps(steps: list[str]) -> str:
-    return f"    steps:\n{''.join(steps)}"
-
-
-def _step(name: str, run: str, *, condition: str = "", environment: dict[str, str] | None = None) -> str:
-    lines = [f"      - name: {json.dumps(name)}"]
-    if condition:
-        lines.append(f"        if: ${{{{ {condition} }}}}")
-    if environment:
-        lines += ["        env:", *(f"          {key}: {value}" for key, value in environment.items())]
-    lines += ["        run: |", *(f"          {line}" for line in run.splitlines())]
-    return "\n".join(lines) + "\n"
-
-
 def _first_steps(stack: RunnerStack) -> list[str]:
     return [
         f"      - uses: {CHECKOUT}\n        with:\n          persist-credentials: false\n",
-        _step("Install Tonnage", stack.install),
+        step("Install Tonnage", stack.install),
         "      # keep: first-steps\n      # end: first-steps\n",
     ]
-
-
-def _credentials(stack: RunnerStack, registry: str) -> tuple[str, str]:
-    """Return the names of the secrets for one registry: with several, none is given what belongs to another."""
-    host = re.sub(r"[^A-Z0-9]", "_", registry.upper()) or "DOCKER"
-    suffix = f"_{host}" * (len(stack.registries) > 1)
-    return f"REGISTRY_USERNAME{suffix}", f"REGISTRY_PASSWORD{suffix}"
-
-
-def _login(stack: RunnerStack, *, condition: str = "") -> list[str]:
-    steps = []
-    for registry in stack.registries:
-        host = f' "{registry}"' if registry else ""
-        username, password = _credentials(stack, registry)
-        steps.append(
-            _step(
-                f"Log in to {registry or 'the registry'}",
-                'test -z "$REGISTRY_USERNAME" ||\n'
-                f"  printf '%s' \"$REGISTRY_PASSWORD\" |\n"
-                f'  docker login{host} --username "$REGISTRY_USERNAME" --password-stdin',
-                condition=condition,
-                environment={
-                    "REGISTRY_USERNAME": f"${{{{ secrets.{username} }}}}",
-                    "REGISTRY_PASSWORD": f"${{{{ secrets.{password} }}}}",
-                },
-            )
-        )
-    return steps
 
 
 def _tonnage(stack: RunnerStack, verb: str) -> str:
@@ -254,12 +235,19 @@ def _deploy(stack: RunnerStack) -> str:
     return f"{_tonnage(stack, 'deploy')}{' --no-build' * stack.is_pulled}"
 
 
-def _free(stack: RunnerStack, condition: str, flags: str, environment: dict[str, str] | None = None) -> str:
+def _free(
+    stack: RunnerStack,
+    condition: str,
+    flags: str,
+    environment: dict[str, str] | None = None,
+    *,
+    names: str = ' "$SERVICE"',
+) -> str:
     # A plan that does not fit ends with 3, and is saved all the same: it says how much is missing.
     # SDKs and tools of a hosted runner belong to root; what is the user's has to stay reachable, so HOME goes along.
-    return _step(
+    return step(
         "Free disk, only as much as the plan needs",
-        f'{_tonnage(stack, "plan")} {flags}--out {_PLAN} "$SERVICE" ||\n'
+        f"{_tonnage(stack, 'plan')} {flags}--out {_PLAN}{names} ||\n"
         '  { code=$?; test "$code" -eq 3 || exit "$code"; }\n'
         "root=()\n"
         'if [ "$(id -u)" -ne 0 ] && sudo --non-interactive true; then\n'
@@ -280,7 +268,7 @@ def _turn(stack: RunnerStack, service: RunnerService) -> list[str]:
     alone = " ".join((service.name, *service.needs))
     steps = [
         _free(stack, mine, "", this),
-        _step(
+        step(
             f"Build and verify {service.name}",
             f'{_tonnage(stack, "deploy")} "$SERVICE"',
             condition=mine,
@@ -289,9 +277,9 @@ def _turn(stack: RunnerStack, service: RunnerService) -> list[str]:
     ]
     if service.pushed:
         push = f'{_tonnage(stack, "build")} --push "$SERVICE"'
-        steps.append(_step(f"Push {service.name}", push, condition=mine, environment=this))
+        steps.append(step(f"Push {service.name}", push, condition=mine, environment=this))
     steps.append(
-        _step(
+        step(
             f"Clean up after {service.name}",
             f"{_STATUS.format(_tonnage(stack, 'status'))}"
             'stack=$(jq --raw-output .stack "$RUNNER_TEMP/status.json")\n'
@@ -312,7 +300,7 @@ def _turn(stack: RunnerStack, service: RunnerService) -> list[str]:
 
 def _all_healthy(stack: RunnerStack) -> str:
     together = " ".join(service.name for service in stack.built)
-    return _step(
+    return step(
         "Verify what runs here",
         f'read -r -a names <<< "$SERVICES"\n{_tonnage(stack, "verify")} "${{names[@]}}"',
         condition="!inputs.cleanup_after",
@@ -321,7 +309,7 @@ def _all_healthy(stack: RunnerStack) -> str:
 
 
 def _ssh() -> str:
-    return _step(
+    return step(
         "Prepare ssh",
         "install --directory --mode 700 ~/.ssh\n"
         "(umask 077 && printf '%s\\n' \"$VM_SSH_KEY\" > ~/.ssh/id_ed25519)\n"
@@ -335,13 +323,13 @@ def _verify(stack: RunnerStack) -> list[str]:
     """Return the steps that ask every service: on the machine where it runs, else its image in its registry."""
     steps = [
         _ssh(),
-        _step(
+        step(
             "Deploy to the VM",
             f'{_deploy(stack)} --to {_VM} ${{SERVICE:+"$SERVICE"}}',
             condition=_IS_DEPLOYED,
             environment={"SERVICE": "${{ inputs.service != 'all' && inputs.service || '' }}"},
         ),
-        _step("Verify on the VM", f"{_tonnage(stack, 'verify')} --to {_VM}", condition=_IS_DEPLOYED),
+        step("Verify on the VM", f"{_tonnage(stack, 'verify')} --to {_VM}", condition=_IS_DEPLOYED),
     ]
     pushed = [service for service in stack.built if service.pushed]
     if pushed:
@@ -356,10 +344,10 @@ def _verify(stack: RunnerStack) -> list[str]:
             f'  docker manifest inspect {"--insecure " * insecure}"$image" > /dev/null\n'
             'done < "$RUNNER_TEMP/images"'
         )
-        steps.append(_step("Verify that every image was pushed", script, condition="inputs.service == 'all'"))
+        steps.append(step("Verify that every image was pushed", script, condition="inputs.service == 'all'"))
     else:
         told = "::notice::no image is pushed and VM_HOST is not set: each service was verified where it was built"
-        steps.append(_step("Say what is left to verify", f"echo {shlex.quote(told)}", condition="vars.VM_HOST == ''"))
+        steps.append(step("Say what is left to verify", f"echo {shlex.quote(told)}", condition="vars.VM_HOST == ''"))
     return steps
 
 
@@ -370,7 +358,7 @@ def _closing(stack: RunnerStack) -> list[str]:
 
 def _next_runner(stack: RunnerStack) -> str:
     runner = shlex.quote(",".join(stack.runner))
-    return _step(
+    return step(
         f"Say what {stack.successor} would need",
         f"{_tonnage(stack, 'ci next-runner')} --runner {runner} --runner-disk {stack.runner_bytes}B \\\n"
         '  >> "$GITHUB_STEP_SUMMARY" ||\n'
@@ -380,7 +368,7 @@ def _next_runner(stack: RunnerStack) -> str:
 
 
 def _report(stack: RunnerStack) -> str:
-    return _step(
+    return step(
         "Report",
         # Indented lines are code whatever stands in them, and GitHub shows nothing of a summary above 1 MiB.
         f"{_tonnage(stack, 'report')} --last 20 2>&1 | sed 's/^/    /' > {_REPORT}\n"
