@@ -119,6 +119,13 @@ class ReserveCrossedError(StepFailedError):
     title = "stopped below the reserve"
 
 
+class LimitPassedError(TonnageError):
+    """A limit that the user set is passed, or changes are pending. Nothing went wrong."""
+
+    exit_code = 11
+    title = "a limit is passed, or changes are pending"
+
+
 class CacheUnknownError(StepFailedError):
     """The engine cannot tell how its disk is used, its build cache among it: what needs neither goes on."""
 

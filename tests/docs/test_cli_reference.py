@@ -15,7 +15,7 @@ from tonnage.cli.group import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = {"-f", "-p", "--project-directory", "--env-file", "--profile", "-H", "--json"}
-NOT_ABOUT_SERVICES = {"ci", "explain"}
+NOT_ABOUT_SERVICES = {"ci", "explain", "lint"}
 MOST_MODULES_OF_HELP = 20
 
 
@@ -78,6 +78,7 @@ def test_exit_codes_are_the_ones_that_were_promised() -> None:
         8: "the plan is stale",
         9: "another run holds the lock",
         10: "a step failed",
+        11: "a limit is passed, or changes are pending",
     }
 
 

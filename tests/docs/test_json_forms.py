@@ -16,11 +16,14 @@ from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import Action
 from tonnage.model.deploy.policy import Setting
 from tonnage.model.deploy.run import Outcome
-from tonnage.model.forecast.estimate import Estimate, Grade
+from tonnage.model.forecast.estimate import Estimate, Grade, exactly
+from tonnage.model.forecast.finding import Edit, Finding, Fix
 from tonnage.model.inventory import Filesystem
 from tonnage.model.reclaim.candidate import Findings
 from tonnage.model.reclaim.garbage_collection import CollectionLoss, CollectionReport, CollectionSettings
 from tonnage.model.reclaim.outcome import ReclaimChoice
+from tonnage.model.reports.lint import LintedFile, LintedKind, LintReport
+from tonnage.model.stack import Place
 from tonnage.views.json.forms import (
     EVENT_NAMES,
     estimate_form,
@@ -31,6 +34,7 @@ from tonnage.views.json.forms import (
     run_form,
     step_form,
 )
+from tonnage.views.json.lint import lint_form
 from tonnage.views.text.checks import Check, Verdict, checks_form, explanations_form, settings_form, verification_form
 from tonnage.views.text.error import failure_form
 from tonnage.views.text.garbage_collection import block_form, collection_form
@@ -91,6 +95,16 @@ def test_a_forecast_has_the_documented_fields(tmp_path: Path) -> None:
     assert set(service["findings"][0]) == documented("finding")
     assert set(service["image_bytes"]) == documented("figures of `forecast`")
     assert set(fit) == documented("fit ")
+
+
+def test_what_lint_finds_has_the_documented_fields() -> None:
+    fix = Fix(edits=(Edit(0, 0, "x"),), what="write x")
+    found = Finding(rule="pip-cache", place=Place("Dockerfile", 3), text="it is wrong", fix=fix, price=exactly(7))
+    file = LintedFile(path="/a/Dockerfile", shown="Dockerfile", kind=LintedKind.DOCKERFILE)
+    form: Any = lint_form(LintReport(files=(file,), findings=(found,), removable=exactly(7)))
+
+    assert set(form) == documented("lint`")
+    assert set(form["findings"][0]) | {"what", "safety"} == documented("lint finding")
 
 
 def test_accuracy_has_the_documented_fields() -> None:

@@ -142,6 +142,14 @@ class Session:
 
         self._print(visible(text))
 
+    def print_commands(self, text: str) -> None:
+        """Write workflow commands of GitHub, whose values are escaped already, to standard output.
+
+        Raises:
+            TonnageError: Standard output cannot be written.
+        """
+        self._print(text)
+
     def _print(self, text: str) -> None:
         try:
             self.stdout.write(text.removesuffix("\n") + "\n")

@@ -42,7 +42,7 @@ from tonnage.runtime.signals import CancelOnSignal
 from tonnage.sources.outside import project_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.interface import Cancel, EngineFacts
     from tonnage.flows.looks import Snapshot
@@ -54,6 +54,11 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.known_engine import KnownEngine
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.stack import Service
+
+    Gathering = Callable[
+        [Sequence[Service], Mapping[tuple[str, str], str], Mapping[str, str], Cancel | None],
+        tuple[ServiceForecast, ...],
+    ]
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "i686": "386"}
 REMEDY_WITHIN_S = 6.0
@@ -125,7 +130,7 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
     wanted = read_wanted(ports, flags)
     chosen = asked_for(wanted.stack, (*wanted.services, *((options.explain,) if options.explain else ())))
     places = () if wanted.untrusted else cache_places(wanted.stack, ports.working_directory)
-    with _engine(ports, flags.host, places) as facts, CancelOnSignal(lambda: None) as signals:
+    with engine_if_there(ports, flags.host, places) as facts, CancelOnSignal(lambda: None) as signals:
         seen = look(facts, wanted) if facts is not None else None
         engine = seen.inventory.engine if seen else None
         kind = named.kind if named is not None else ports.engines.kind(engine)
@@ -204,7 +209,7 @@ def _packed(wanted: DesiredState, kind: EngineKind, named: KnownEngine | None, e
 
 
 @contextlib.contextmanager
-def _engine(ports: EnginePorts, host: str, places: Sequence[tuple[str, str]]) -> Iterator[EngineFacts | None]:
+def engine_if_there(ports: EnginePorts, host: str, places: Sequence[tuple[str, str]]) -> Iterator[EngineFacts | None]:
     """Reach the engine; None when there is none, unless one was named."""
     with contextlib.ExitStack() as opened:
         facts: EngineFacts | None = None
@@ -249,6 +254,30 @@ def gather(
     Raises:
         UsageError: Services are built on each other in a circle, and that was to be refused.
     """
+    with gathering(ports, services, kind, asked, facts=facts, inventory=inventory, history=history) as found:
+        return found(services, asked.dockerfiles, {}, cancel) if found is not None else ()
+
+
+@contextlib.contextmanager
+def gathering(
+    ports: ForecastPorts,
+    services: Sequence[Service],
+    kind: EngineKind,
+    asked: ForecastRequest,
+    *,
+    facts: EngineFacts | None = None,
+    inventory: Inventory | None = None,
+    history: History | None = None,
+) -> Iterator[Gathering | None]:
+    """Open what forecasts several times, with different files, and looks everything else up once; as ``gather``.
+
+    Returns:
+        What forecasts services, with Dockerfiles (by context and name) and text files (by path) in place of what is
+        written; None where nothing can be forecast from here.
+
+    Raises:
+        UsageError: As for ``gather``.
+    """
     images = inventory.images if inventory else ()
     scope = LookupScope(
         offline=asked.offline,
@@ -259,7 +288,8 @@ def gather(
     )
     opened = ports.lookups(facts, images, scope)
     if opened is None:
-        return ()
+        yield None
+        return
     history = history or History()
     around = ForecastContext(
         engine=kind,
@@ -278,11 +308,20 @@ def gather(
     )
     done = done_layers(history.built, inventory) if inventory and not asked.fresh else DoneLayers()
     with opened as looked:
-        lookups = with_dockerfiles(looked, asked.dockerfiles)
         if asked.refuses_circles:
-            refuse_circles(around, lookups)
-        found = forecast_services(services, around, lookups, done=done, cancel=cancel, within_s=asked.within_s)
-    return tuple(without_unpacking(each) if each.service in asked.packed else each for each in found)
+            refuse_circles(around, with_dockerfiles(looked, asked.dockerfiles))
+
+        def found(
+            some: Sequence[Service],
+            dockerfiles: Mapping[tuple[str, str], str],
+            files: Mapping[str, str],
+            cancel: Cancel | None,
+        ) -> tuple[ServiceForecast, ...]:
+            lookups = with_dockerfiles(looked, dockerfiles, files)
+            made = forecast_services(some, around, lookups, done=done, cancel=cancel, within_s=asked.within_s)
+            return tuple(without_unpacking(each) if each.service in asked.packed else each for each in made)
+
+        yield found
 
 
 def forecast_now(

@@ -67,30 +67,39 @@ def effects(
     step: RecipeStep, *, platform: str = "linux/amd64", remembered: dict[str, str] | None = None
 ) -> tuple[AnyEffect, ...]:
     """Return what an instruction does."""
+    done = effects_by_command(step, platform=platform, remembered=remembered)
+    return tuple(each for _, found in done for each in found)
+
+
+def effects_by_command(
+    step: RecipeStep, *, platform: str = "linux/amd64", remembered: dict[str, str] | None = None
+) -> tuple[tuple[ShellCommand | None, tuple[AnyEffect, ...]], ...]:
+    """Return what an instruction does, command by command; None stands for what no command of a script does."""
     kept = {} if remembered is None else remembered
     if isinstance(step.action, CopyInstruction):
-        return _added(step, step.action)
+        return ((None, _added(step, step.action)),)
     if not isinstance(step.action, RunInstruction):
         return ()
     run = step.action
     shell = step.surroundings.shell
     if run.words is None and not is_shell(shell):
         key = " ".join((*shell, run.script))
-        return (Opaque(command=key, place=step.place, key=key, reason=f"{shell[0]} is no shell that is read here"),)
+        reason = f"{shell[0]} is no shell that is read here"
+        return ((None, (Opaque(command=key, place=step.place, key=key, reason=reason),)),)
     script = _with_cut_pipelines(_script(run, step, _answers(platform)))
-    found: list[AnyEffect] = []
+    found: list[tuple[ShellCommand | None, tuple[AnyEffect, ...]]] = []
     for index in range(len(script.commands)):
         inner, script = with_substitutions(script, index)
         for each in inner:
-            for at in range(len(each.commands)):
-                found += without_bytes(_effects(_context(each, at, step, run, kept), each, at))
-        found += _effects(_context(script, index, step, run, kept), script, index)
-    found += [
+            for at, command in enumerate(each.commands):
+                found.append((command, without_bytes(_effects(_context(each, at, step, run, kept), each, at))))
+        found.append((script.commands[index], _effects(_context(script, index, step, run, kept), script, index)))
+    broken = tuple(
         Opaque(command=text, place=step.place, key=text, reason="it cannot be read as a shell script")
         for text in script.broken
         if text.strip()
-    ]
-    return tuple(found)
+    )
+    return (*found, (None, broken)) if broken else tuple(found)
 
 
 def _context(script: Script, index: int, step: RecipeStep, run: RunInstruction, kept: dict[str, str]) -> Context:

@@ -1,13 +1,43 @@
-"""Something in what the user wrote that does not do what it says, or costs bytes for nothing."""
+"""Something in what the user wrote that does not do what it says, or costs bytes for nothing, and how it is mended."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.stack import Place
+
+
+class Safety(StrEnum):
+    """Whether a fix may be made without being asked for by the name of its rule."""
+
+    SAFE = "safe"
+    DECISION = "needs a decision"
+
+
+class Edit(Struct, frozen=True, order=True):
+    """Characters of a file that are replaced: from a place on, up to another, counted from 0."""
+
+    begin: int
+    end: int
+    text: str = ""
+
+
+class Fix(Struct, frozen=True, kw_only=True):
+    """What mends a finding.
+
+    Args:
+        edits: In any order; they do not overlap.
+        what: What is done, in a few words.
+    """
+
+    edits: tuple[Edit, ...]
+    what: str
+    safety: Safety = Safety.SAFE
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -17,9 +47,21 @@ class Finding(Struct, frozen=True, kw_only=True):
         rule: The name of the rule, such as ``index-on-requirement``.
         text: What is wrong, in one sentence.
         todo: What to write instead; empty where nothing better is known.
+        why: Why that costs bytes, in one sentence; empty where the text says so.
+        column: Where on the line it begins, counted from 1; 0 where that is not known.
+        end_line: The last line that it is about; 0 for that of the place.
+        fix: What mends it; None where only a person can.
+        price: What mending it saves on the disk; None where nobody knows.
+        services: The services of a stack whose image it is about.
     """
 
     rule: str
     place: Place
     text: str
     todo: str = ""
+    why: str = ""
+    column: int = 0
+    end_line: int = 0
+    fix: Fix | None = None
+    price: Estimate | None = None
+    services: tuple[str, ...] = ()

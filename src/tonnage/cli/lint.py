@@ -1,0 +1,135 @@
+"""``tonnage lint``: every waste of disk in Dockerfiles and requirement files, with its price in bytes, and its fix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tonnage import __version__
+from tonnage.cli.group import verb
+from tonnage.cli.options import ask_hosts_option, untrusted_option, which_stack_options
+from tonnage.errors import LimitPassedError, UsageError
+
+if TYPE_CHECKING:
+    from tonnage.cli.session import Session
+    from tonnage.flows.requests import StackFlags
+    from tonnage.model.reports.lint import LintReport
+
+
+@verb(
+    "lint",
+    examples=(
+        ("tonnage lint", "The stack of this directory, and every Dockerfile below it"),
+        ("tonnage lint --fix", "Mend what is safe, and show the difference"),
+        ("tonnage lint --fix=apt-recommends --dry-run", "Show what a fix that needs a decision would change"),
+        ("tonnage lint --fail-over 500MB", "End with 11 where more than that could be saved"),
+        ("tonnage lint --no-prices Dockerfile", "One file, without a forecast"),
+        ("tonnage lint --output sarif > lint.sarif", "For code scanning of GitHub"),
+    ),
+    failures=(LimitPassedError,),
+    about="Prices are forecasts of the stack without and with each fix, which is made in memory; a file that no service"
+    " is built from has none. A comment '# tonnage: ignore=RULE' or '# hadolint ignore=DL3042' above an instruction"
+    " leaves it out. docs/lint.md has every rule.",
+)
+@click.argument("named", nargs=-1, metavar="[PATH|SERVICE]...")
+@which_stack_options
+@click.option(
+    "--fix",
+    is_flag=False,
+    flag_value="safe",
+    multiple=True,
+    metavar="[=RULE]",
+    help="Mend what is safe, or what a rule finds although it needs a decision. Write paths before it.",
+)
+@click.option("--dry-run", is_flag=True, help="With --fix: only show the difference.")
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    help="How findings are told: for people, as JSON, as SARIF, or as annotations of a GitHub job.",
+)
+@click.option("--no-prices", is_flag=True, help="Forecast nothing.")
+@click.option("--offline", is_flag=True, help="Ask no server for prices: use what is known from earlier.")
+@click.option("--fail-over", metavar="SIZE", help="End with 11 where all that can be mended is more than this.")
+@click.option("--fail-on-findings", is_flag=True, help="End with 11 where anything is found that is not mended.")
+@untrusted_option
+@ask_hosts_option
+def command(
+    session: Session,
+    /,
+    *,
+    flags: StackFlags,
+    named: tuple[str, ...],
+    fix: tuple[str, ...],
+    dry_run: bool,
+    output: str,
+    no_prices: bool,
+    offline: bool,
+    fail_over: str | None,
+    fail_on_findings: bool,
+) -> None:
+    """Lint.
+
+    Raises:
+        UsageError: A file could not be read; the others were looked at.
+        LimitPassedError: More than allowed could be saved.
+    """
+    from tonnage.flows.lint.looking import LintRequest, lint  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.requests import typed_value  # noqa: PLC0415
+    from tonnage.units import parse_bytes  # noqa: PLC0415
+    from tonnage.views.text.lint import change_text, changed_text  # noqa: PLC0415
+
+    limit_bytes = None if fail_over is None else typed_value("--fail-over", fail_over, parse_bytes)
+    if limit_bytes is not None and no_prices:
+        raise UsageError("--fail-over compares prices, and --no-prices makes none", todo="Leave one of them out.")
+    if dry_run and not fix:
+        raise UsageError("--dry-run is about --fix", todo="Write what is to be mended:\n  tonnage lint --fix --dry-run")
+    request = LintRequest(named=named, fix=fix, writes=not dry_run, prices=not no_prices, offline=offline)
+
+    def show(report: LintReport) -> None:
+        for change in report.changes:
+            session.say(change_text(change))
+
+    report = lint(session.ports, flags, request, show=show)
+    _print(session, report, output)
+    if fix:
+        session.say(changed_text(report.changes, written=not dry_run))
+    for note in report.notes:
+        session.say(f"note: {note}")
+    _judge(report, limit_bytes)
+    left = len(report.findings) - (0 if dry_run else sum(len(each.fixed) for each in report.changes))
+    if fail_on_findings and left > 0:
+        raise LimitPassedError(f"{left} finding{'s' if left != 1 else ''} left", todo="They stand above.")
+
+
+def _print(session: Session, report: LintReport, output: str) -> None:
+    from tonnage.views.ci.annotations import annotations  # noqa: PLC0415 - as above
+    from tonnage.views.ci.sarif import sarif_form  # noqa: PLC0415
+    from tonnage.views.json.forms import json_text  # noqa: PLC0415
+    from tonnage.views.json.lint import lint_form  # noqa: PLC0415
+    from tonnage.views.text.lint import lint_text  # noqa: PLC0415
+
+    session.json = session.json or output == "json"
+    if session.json:
+        session.print_document("lint", lint_form(report))
+    elif output == "sarif":
+        session.print_text(json_text(sarif_form(report, version=__version__)))
+    else:
+        if output == "github":
+            session.print_commands(annotations(report))
+        session.say(lint_text(report, width=session.width))
+
+
+def _judge(report: LintReport, limit_bytes: int | None) -> None:
+    from tonnage.units import format_bytes  # noqa: PLC0415 - as above
+
+    removable_bytes = report.removable.likely_bytes if report.removable is not None else 0
+    if limit_bytes is not None and removable_bytes > limit_bytes:
+        raise LimitPassedError(
+            f"{format_bytes(removable_bytes)} can be saved, and {format_bytes(limit_bytes)} are allowed",
+            todo="To mend what is safe:\n  tonnage lint --fix",
+        )
+    unread = ", ".join(each.shown for each in report.files if each.failure)
+    if unread:
+        raise UsageError(f"not everything could be looked at: {unread}", todo="Correct what is named above.")

@@ -1,0 +1,1 @@
+"""Rules about Dockerfiles, one module for each."""

@@ -1,0 +1,1 @@
+"""Rules about requirement files, one module for each."""

@@ -1,0 +1,68 @@
+"""All rules, in the order of their pages, and how one is found by any of its names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.errors import UsageError
+from tonnage.lint.dockerfile_rules import (
+    apt_archives,
+    apt_lists,
+    apt_recommends,
+    apt_upgrade,
+    build_tools,
+    cache_mount,
+    changed_later,
+    copied_archive,
+    cuda_twice,
+    high_user_id,
+    installer_copied,
+    large_base,
+    other_caches,
+    pip_cache,
+    removed_later,
+    uv_cache,
+    whole_stage,
+)
+from tonnage.lint.requirement_rules import index_on_requirement, unpinned_torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.lint.rule import DockerfileRule, TextRule
+    from tonnage.model.reports.lint import RuleText
+
+DOCKERFILE_RULES: tuple[DockerfileRule, ...] = (
+    pip_cache.RULE,
+    uv_cache.RULE,
+    cache_mount.RULE,
+    installer_copied.RULE,
+    cuda_twice.RULE,
+    apt_lists.RULE,
+    apt_recommends.RULE,
+    apt_archives.RULE,
+    apt_upgrade.RULE,
+    other_caches.RULE,
+    removed_later.RULE,
+    changed_later.RULE,
+    copied_archive.RULE,
+    whole_stage.RULE,
+    build_tools.RULE,
+    large_base.RULE,
+    high_user_id.RULE,
+)
+REQUIREMENT_RULES: tuple[TextRule, ...] = (index_on_requirement.RULE, unpinned_torch.RULE)
+RULES: tuple[RuleText, ...] = (*DOCKERFILE_RULES, *REQUIREMENT_RULES)
+
+
+def rules_named(name: str, rules: Sequence[RuleText] = RULES) -> frozenset[str]:
+    """Return the rules that one of several linters' names means; those of other linters may mean several.
+
+    Raises:
+        UsageError: No rule has that name.
+    """
+    found = frozenset(rule.name for rule in rules if name.lower() in rule.names)
+    if not found:
+        known = "\n".join(f"  {rule.name}" for rule in rules)
+        raise UsageError(f"there is no rule {name}", todo=f"Name one of these:\n{known}")
+    return found

@@ -1,0 +1,108 @@
+"""What was found in files, for people: what saves most first, each with its place and what mends it."""
+
+from __future__ import annotations
+
+import difflib
+import textwrap
+from typing import TYPE_CHECKING
+
+from tonnage.escapes import visible_in_line
+from tonnage.model.forecast.finding import Safety
+from tonnage.units import format_bytes
+from tonnage.views.text.layout import joined
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.finding import Finding
+    from tonnage.model.reports.lint import LintChange, LintReport
+
+_UNPRICED = "-"
+_NARROWEST = 30
+
+
+def lint_text(report: LintReport, *, width: int = 80) -> str:
+    """Write what was found; ``width`` is that of the terminal, in characters."""
+    sizes = [price_text(each.price) for each in report.findings]
+    widest = max(map(len, sizes), default=0)
+    lines: list[str] = []
+    for finding, size in zip(report.findings, sizes, strict=True):
+        lines += _lines(finding, size.rjust(widest), width)
+    lines += [f"{each.shown}: not looked at: {each.failure}" for each in report.files if each.failure]
+    if lines:
+        lines.append("")
+    lines += _ending(report, width)
+    return joined(lines)
+
+
+def price_text(price: Estimate | None) -> str:
+    """Return a price in a few characters."""
+    if price is None or price.told_bytes is None:
+        return _UNPRICED
+    return format_bytes(price.likely_bytes)
+
+
+def change_text(change: LintChange) -> str:
+    """Write what a fix changes in a file, as a diff."""
+    before, after = (each.splitlines() for each in (change.before, change.after))
+    name = visible_in_line(change.file.shown)
+    return joined(difflib.unified_diff(before, after, f"a/{name}", f"b/{name}", lineterm=""))
+
+
+def _lines(finding: Finding, size: str, width: int) -> list[str]:
+    indent = " " * (len(size) + 2)
+    room = max(width - len(indent), _NARROWEST)
+    grade = f" ({finding.price.grade})" if finding.price is not None and finding.price.told_bytes is not None else ""
+    found = [f"{size}  {visible_in_line(str(finding.place))}  {finding.rule}{grade}"]
+    fix = finding.fix
+    done = ""
+    if fix is not None:
+        option = "--fix" if fix.safety is Safety.SAFE else f"--fix={finding.rule}"
+        done = f" Mended by {option}: {fix.what}."
+    said = f"{finding.text}. {finding.why}{done}" if finding.why else f"{finding.text}.{done}"
+    found += [
+        indent + line
+        for line in textwrap.wrap(visible_in_line(said), room, break_long_words=False, break_on_hyphens=False)
+    ]
+    if fix is None and finding.todo:
+        for line in finding.todo.splitlines():
+            copied = line.startswith("  ")
+            pieces = (
+                [line]
+                if copied
+                else textwrap.wrap(visible_in_line(line), room, break_long_words=False, break_on_hyphens=False)
+            )
+            found += [indent + piece for piece in pieces]
+    return found
+
+
+def _ending(report: LintReport, width: int) -> list[str]:
+    looked = sum(not each.failure for each in report.files)
+    files = f"{looked} file{'s' if looked != 1 else ''}"
+    if not report.findings:
+        return [f"{files}: nothing found"]
+    count = len(report.findings)
+    text = f"{count} finding{'s' if count != 1 else ''} in {files}"
+    if report.removable is not None:
+        text += (
+            f"; {price_text(report.removable)} less on the disk with all that can be mended ({report.removable.grade})"
+        )
+    if report.unpriced:
+        text += f"; without prices: {report.unpriced}"
+    safe = sum(each.fix is not None and each.fix.safety is Safety.SAFE for each in report.findings)
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    if safe and not report.changes:
+        lines.append(f"{safe} can be mended safely:")
+        lines.append("  tonnage lint --fix")
+    return lines
+
+
+def changed_text(changes: Sequence[LintChange], *, written: bool) -> str:
+    """Say what was changed, or would be."""
+    count = sum(len(each.fixed) for each in changes)
+    files = ", ".join(each.file.shown for each in changes)
+    if not changes:
+        return "nothing to mend"
+    verb = "mended" if written else "would be mended"
+    return joined([f"{count} finding{'s' if count != 1 else ''} {verb} in {files}"])

@@ -1,0 +1,80 @@
+"""Writes the page about rules from the rules themselves: ``python -m tests.docs.lint_reference``."""
+
+# ruff: noqa: E501 - the page has longer lines
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+from tonnage.lint.rules import DOCKERFILE_RULES, REQUIREMENT_RULES, RULES
+from tonnage.model.forecast.finding import Safety
+
+if TYPE_CHECKING:
+    from tonnage.model.reports.lint import RuleText
+
+HEAD = """\
+# What `tonnage lint` finds
+
+This page is written from the rules themselves: `python -m tests.docs.lint_reference > docs/lint.md` renews it.
+
+`tonnage lint` reads Dockerfiles and requirement files and names what wastes disk, what saves most first. A price is the difference of two
+forecasts: of the stack as it is, and with the fix in memory, for an engine that has nothing yet. What stands beside it says how it is known, as
+in [forecast.md](forecast.md). A file that no service of a stack is built from has no price, and with `--no-prices` nothing has.
+
+`--fix` mends what is safe: the image does the same afterwards. `--fix=RULE` also mends what a rule finds although it needs a decision. Either
+shows the difference first, and `--dry-run` nothing else. A fix changes only what it must: comments, order, line ends and the way lines are
+continued stay, and a fix that would change any other command is not made. What a fix cannot reach, such as a command inside of
+`bash -c "..."`, is told and stays.
+
+A comment above an instruction, or between its lines, leaves findings out: `# tonnage: ignore=RULE` with names of rules, or without any for all,
+and `# hadolint ignore=DL3042` as hadolint reads it. For a whole file there is `# tonnage: ignore-file=RULE` and
+`# hadolint global ignore=DL3042`.
+
+## What looks like waste and is not
+
+- **Several RUN in a row** (DL3059, DD005): a layer costs no bytes by itself. Merging saves something only where one instruction removes what
+  another one made, which is `removed-later`; otherwise it makes images share less, for one layer is shared or not as a whole.
+- **Removing in a later layer** hides files and keeps their bytes.
+- **A cache mount** (`prefer-package-cache-mounts`) keeps packages out of the image and on the disk of whoever builds: see `cache-mount`.
+
+## Differences to hadolint
+
+| its rule | here |
+|---|---|
+| DL3042 | also `uv` (`uv-cache`); a cache that the same RUN removes behind the install, on any mount, or turned off by the environment, is no finding |
+| DL3009 | lists that a later instruction installs from are told and never removed; what is cleaned before the update is a finding |
+| DL3015 | settings of apt that turn recommends off count |
+| DL3019, DL3032, DL3036, DL3040, DL3060 | one rule, `package-cache`; cache and tmpfs mounts count |
+| DL3046 | the size of the file is told |
+| DL3059 | never found: it saves nothing by itself |
+| DL3067 | not found on an empty image, where it makes one layer of many |
+
+## Rules
+
+| rule | finds | mended by |
+|---|---|---|
+"""
+MENDED = {Safety.SAFE: "`--fix`", Safety.DECISION: "`--fix=RULE`", None: "a person"}
+
+
+def page() -> str:
+    """Return the page."""
+    rows = [f"| [{each.name}](#{each.name}) | {each.title} | {MENDED[each.fixes]} |\n" for each in RULES]
+    return HEAD + "".join(rows) + "".join(_section(each) for each in RULES)
+
+
+def _section(rule: RuleText) -> str:
+    kind = "dockerfile" if rule in DOCKERFILE_RULES else "text" if rule in REQUIREMENT_RULES else "yaml"
+    names = ", ".join(f"`{each}`" for each in rule.aliases)
+    other = f"\nOther linters call it {names}.\n" if names else ""
+    text = textwrap.fill(rule.why, 140, break_long_words=False, break_on_hyphens=False)
+    return (
+        f"\n### {rule.name}\n\n{rule.title[:1].upper()}{rule.title[1:]}.\n\n{text}\n{other}"
+        f"\n```{kind}\n{rule.before}\n```\n\nbecomes\n\n```{kind}\n{rule.after}\n```\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

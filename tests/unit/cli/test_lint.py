@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.cli.simulated_ports import GOOD, make_world
+from tests.unit.cli.test_forecast import COMPOSE, index, told, world
+
+__all__ = ["index", "world"]
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.cli.simulated_ports import World
+
+WASTING = """\
+FROM python:3.11-slim
+COPY requirements.txt .
+# what it needs
+RUN pip install --no-compile -r requirements.txt
+"""
+
+HOLES = "FROM python:3.11-slim\nRUN useradd -u 1000700 app\n"
+
+
+@pytest.fixture
+def wasting(world: World) -> World:
+    """The stack, with a service that keeps the cache of pip."""
+    (world.directory / "web" / "Dockerfile").write_text(WASTING)
+    return world
+
+
+def test_a_finding_has_the_price_that_two_forecasts_differ_by(
+    wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dockerfile = wasting.directory / "web" / "Dockerfile"
+    dockerfile.write_text(HOLES)
+    assert wasting.run("forecast", "--json", "web") == 0
+    before = told(capsys)["services"][0]["disk_bytes"]["likely"]
+    assert wasting.run("lint", "--json") == 0
+    [finding] = told(capsys)["findings"]
+    dockerfile.write_text(HOLES.replace("useradd", "useradd --no-log-init"))
+    assert wasting.run("forecast", "--json", "web") == 0
+    after = told(capsys)["services"][0]["disk_bytes"]["likely"]
+
+    assert (finding["rule"], finding["file"], finding["line"]) == ("high-user-id", "web/Dockerfile", 2)
+    assert finding["services"] == ["web"]
+    assert finding["price_bytes"]["likely"] == before - after > 0
+
+
+def test_without_prices_nothing_is_asked(wasting: World, capsys: pytest.CaptureFixture[str]) -> None:
+    wasting.ports.looks_up = None
+    assert wasting.run("lint", "--json", "--no-prices") == 0
+    [finding] = told(capsys)["findings"]
+    assert finding["price_bytes"] is None
+    assert finding["fix"] == {"what": "add --no-cache-dir", "safety": "safe"}
+
+
+def test_what_is_mended_is_shown_and_written_and_nothing_is_left(
+    wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dockerfile = wasting.directory / "web" / "Dockerfile"
+    dockerfile.chmod(0o640)
+    assert wasting.run("lint", "--no-prices", "--fix", "--dry-run") == 0
+    assert "+RUN pip install --no-cache-dir --no-compile" in capsys.readouterr().err
+    assert dockerfile.read_text() == WASTING
+
+    assert wasting.run("lint", "--no-prices", "--fix") == 0
+    assert dockerfile.read_text() == WASTING.replace("pip install", "pip install --no-cache-dir")
+    assert dockerfile.stat().st_mode & 0o777 == 0o640
+    capsys.readouterr()
+    assert wasting.run("lint", "--no-prices", "--fail-on-findings") == 0
+    assert "nothing found" in capsys.readouterr().err
+
+
+def test_more_than_is_allowed_ends_with_eleven(wasting: World, capsys: pytest.CaptureFixture[str]) -> None:
+    (wasting.directory / "web" / "Dockerfile").write_text(HOLES)
+    assert wasting.run("lint", "--fail-over", "1B") == 11
+    assert "are allowed" in capsys.readouterr().err
+    assert wasting.run("lint", "--fail-over", "1GB") == 0
+    assert wasting.run("lint", "--no-prices", "--fail-on-findings") == 11
+    assert wasting.run("lint", "--no-prices", "--fail-over", "1B") == 2
+
+
+def test_a_file_that_cannot_be_read_is_told_and_the_others_are_done(
+    wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (wasting.directory / "broken.Dockerfile").write_text("this is none\n")
+    (wasting.directory / "requirements.txt").write_bytes(b"\xff\xfe\x00torch --index-url\n")
+    assert wasting.run("lint", "--json", "--no-prices") == 2
+    document = told(capsys)
+    assert [each["rule"] for each in document["findings"]] == ["pip-cache"]
+    failures = {each["file"]: each["failure"] for each in document["files"] if each["failure"]}
+    assert list(failures) == ["broken.Dockerfile"]
+    assert "there is no instruction THIS" in failures["broken.Dockerfile"]
+
+
+def test_links_are_neither_followed_nor_written_through(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project, outside = tmp_path / "project", tmp_path / "outside"
+    project.mkdir()
+    outside.mkdir()
+    (outside / "Dockerfile").write_text(WASTING)
+    (project / "linked.Dockerfile").symlink_to(outside / "Dockerfile")
+    found = make_world(project, compose="services:\n  web:\n    build:\n      context: ../outside\n")
+    found.simulator.describe(str(outside), GOOD)
+
+    assert found.run("lint", "--no-prices", "--fix") == 2
+    assert "lies outside of the project" in capsys.readouterr().err
+    assert found.run("lint", "--no-prices", "--fix=safe", "linked.Dockerfile") == 2
+    assert (outside / "Dockerfile").read_text() == WASTING
+
+
+def test_rules_are_named_as_other_linters_do(wasting: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert wasting.run("lint", "--no-prices", "--fix=DL3042", "--dry-run") == 0
+    assert "would be mended" in capsys.readouterr().err
+    assert wasting.run("lint", "--no-prices", "--fix=nothing") == 2
+    assert "there is no rule nothing" in capsys.readouterr().err
+
+
+def test_files_and_services_are_named_alike(wasting: World, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("web", "web/Dockerfile", "./web"):
+        assert wasting.run("lint", "--json", "--no-prices", name) == 0
+        assert [each["rule"] for each in told(capsys)["findings"]] == ["pip-cache"], name
+    assert wasting.run("lint", "--no-prices", "nowhere") == 2
+
+
+def test_findings_are_told_to_github_and_to_code_scanning(wasting: World, capsys: pytest.CaptureFixture[str]) -> None:
+    (wasting.directory / "web" / "Dockerfile").write_text(HOLES)
+    assert wasting.run("lint", "--output", "github") == 0
+    line = capsys.readouterr().out.strip()
+    assert line.startswith("::warning file=web/Dockerfile,line=2,endLine=2,col=5,title=high-user-id%3A ")
+    assert wasting.run("lint", "--output", "sarif") == 0
+    log: dict[str, Any] = json.loads(capsys.readouterr().out)
+    [run] = log["runs"]
+    [result] = run["results"]
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "high-user-id"
+    place = result["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("web/Dockerfile", 2)
+    assert result["properties"]["bytes"] > 0
+    assert all(len(rule["properties"]["tags"]) <= 20 for rule in run["tool"]["driver"]["rules"])
+
+
+def test_a_requirement_file_is_mended_where_an_index_has_no_effect(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert COMPOSE
+    written = world.directory / "web" / "requirements.txt"
+    written.write_text(
+        "# heavy\r\ntorch==2.3.1 --index-url https://download.pytorch.org/whl/cpu  # small\r\nflask>=3\r\n", newline=""
+    )
+    assert world.run("lint", "--no-prices", "--fix", "web") == 0
+    assert written.read_bytes().decode() == (
+        "# heavy\r\n--extra-index-url https://download.pytorch.org/whl/cpu\r\ntorch==2.3.1+cpu  # small\r\nflask>=3\r\n"
+    )
+    capsys.readouterr()
+    assert world.run("lint", "--no-prices", "web") == 0
+    assert "nothing found" in capsys.readouterr().err
