@@ -104,7 +104,7 @@ def command(
 
 
 def _print(session: Session, report: LintReport, output: str) -> None:
-    from tonnage.views.ci.annotations import annotations  # noqa: PLC0415 - as above
+    from tonnage.views.ci.annotations import annotation_lines  # noqa: PLC0415 - as above
     from tonnage.views.ci.sarif import sarif_form  # noqa: PLC0415
     from tonnage.views.json.forms import json_text  # noqa: PLC0415
     from tonnage.views.json.lint import lint_form  # noqa: PLC0415
@@ -117,7 +117,7 @@ def _print(session: Session, report: LintReport, output: str) -> None:
         session.print_text(json_text(sarif_form(report, version=__version__)))
     else:
         if output == "github":
-            session.print_commands(annotations(report))
+            session.print_commands(annotation_lines(report))
         session.say(lint_text(report, width=session.width))
 
 

@@ -10,7 +10,6 @@ from tonnage.model.forecast.finding import Edit
 if TYPE_CHECKING:
     from tonnage.lint.reading import ReadCommand, ReadStep
 
-_JOINT_BEFORE = regex(r"\s*(?:&&|;)\s*$")
 _JOINT_BEHIND = regex(r"\s*(?:&&|;)\s*")
 
 
@@ -23,9 +22,9 @@ def cut_out(step: ReadStep, command: ReadCommand) -> tuple[Edit, ...]:
     behind = step.script.behind(end)
     if behind is None:
         return ()
-    before = _JOINT_BEFORE.search(text[:begin])
-    if before is not None and "\n" not in before[0]:
-        start = step.script.behind(before.start())
+    joined_at = _joined_at(text, begin)
+    if joined_at is not None:
+        start = step.script.behind(joined_at)
         return () if start is None else (_between(step, start, behind),)
     at = step.script.at(begin)
     if at is None:
@@ -38,6 +37,14 @@ def cut_out(step: ReadStep, command: ReadCommand) -> tuple[Edit, ...]:
     if following is None or "#" in step.lines.text[behind:following]:
         return ()
     return (Edit(at, following),)
+
+
+def _joined_at(text: str, begin: int) -> int | None:
+    """Return where the command before ends, where one is joined to this one; None where none is, or on another line."""
+    before = text[:begin].rstrip()
+    joint = next((each for each in ("&&", ";") if before.endswith(each)), "")
+    end = len(before.removesuffix(joint).rstrip())
+    return end if joint and end and "\n" not in text[end:begin] else None
 
 
 def _between(step: ReadStep, start: int, end: int) -> Edit:

@@ -24,7 +24,7 @@ from tonnage.lint.dockerfile_rules import (
     uv_cache,
     whole_stage,
 )
-from tonnage.lint.requirement_rules import index_on_requirement, unpinned_torch
+from tonnage.lint.requirement_rules import index_on_requirement, torch_cuda, unpinned_torch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ DOCKERFILE_RULES: tuple[DockerfileRule, ...] = (
     large_base.RULE,
     high_user_id.RULE,
 )
-REQUIREMENT_RULES: tuple[TextRule, ...] = (index_on_requirement.RULE, unpinned_torch.RULE)
+REQUIREMENT_RULES: tuple[TextRule, ...] = (torch_cuda.RULE, index_on_requirement.RULE, unpinned_torch.RULE)
 RULES: tuple[RuleText, ...] = (*DOCKERFILE_RULES, *REQUIREMENT_RULES)
 
 

@@ -156,3 +156,21 @@ def test_a_requirement_file_is_mended_where_an_index_has_no_effect(
     capsys.readouterr()
     assert world.run("lint", "--no-prices", "web") == 0
     assert "nothing found" in capsys.readouterr().err
+
+
+def test_pytorch_with_cuda_is_found_where_no_service_asks_for_a_device(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("web", "worker"):
+        (world.directory / name / "requirements.txt").write_text("torch==2.3.1\n")
+    compose = world.directory / "compose.yaml"
+    devices = "deploy: {resources: {reservations: {devices: [{driver: nvidia, count: 1, capabilities: [gpu]}]}}}"
+    compose.write_text(COMPOSE.replace("build: ./worker", f"build: ./worker\n    {devices}"))
+
+    assert world.run("lint", "--json", "--no-prices") == 0
+    assert [(each["rule"], each["file"]) for each in told(capsys)["findings"]] == [
+        ("torch-cuda", "web/requirements.txt")
+    ]
+    assert world.run("lint", "--no-prices", "--fix=torch-cuda") == 0
+    assert (world.directory / "web" / "requirements.txt").read_text().endswith("/whl/cpu\ntorch==2.3.1+cpu\n")
+    assert (world.directory / "worker" / "requirements.txt").read_text() == "torch==2.3.1\n"

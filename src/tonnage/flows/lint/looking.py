@@ -17,6 +17,7 @@ from tonnage.flows.lint.files import files_of, written_text
 from tonnage.flows.stack import read_if_there
 from tonnage.lint.dockerfiles import dockerfile_findings
 from tonnage.lint.fixing import mended, with_edits
+from tonnage.lint.requirement_rules import torch_cuda
 from tonnage.lint.rules import REQUIREMENT_RULES, RULES, rules_named
 from tonnage.lint.same_commands import does_the_same
 from tonnage.lint.text_files import text_findings
@@ -147,10 +148,14 @@ def _look(file: LintedFile, wanted: DesiredState | None) -> _LookedAt:
     args: Mapping[str, str] = dict(build.args) if build is not None else {}
     target = build.target if build is not None else ""
 
+    # What a device is asked for by is told by services alone.
+    without_device = services and not any(each.devices for each in services)
+    requirement_rules = [each for each in REQUIREMENT_RULES if without_device or each is not torch_cuda.RULE]
+
     def find(text: str) -> tuple[Finding, ...]:
         if file.kind is LintedKind.DOCKERFILE:
             return dockerfile_findings(text, file.shown, build_args=args, target=target)
-        return text_findings(text, file.shown, REQUIREMENT_RULES) if file.kind is LintedKind.REQUIREMENTS else ()
+        return text_findings(text, file.shown, requirement_rules) if file.kind is LintedKind.REQUIREMENTS else ()
 
     def failed(why: str) -> _LookedAt:
         return _LookedAt(file=replace(file, failure=why), text="", findings=(), find=find)

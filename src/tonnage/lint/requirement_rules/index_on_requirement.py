@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.lint.requirement_rules.torch_lines import TORCH, with_cpu_pin
+from tonnage.lint.requirement_rules.torch_lines import MOST_CHARACTERS, TORCH, with_cpu_pin
 from tonnage.lint.rule import TextRule
 from tonnage.model.forecast.finding import Edit, Finding, Fix, Safety
 from tonnage.model.stack import Place
@@ -26,7 +26,7 @@ _LINE = regex(
 def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
     for number in range(1, len(lines) + 1):
         written = lines.line(number)
-        found = _LINE.fullmatch(written)
+        found = _LINE.fullmatch(written) if len(written) <= MOST_CHARACTERS else None
         if found is None or found["rest"].rstrip().endswith("\\"):
             continue
         begin = lines.begin(number)

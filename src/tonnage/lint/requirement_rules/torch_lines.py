@@ -5,6 +5,8 @@ from __future__ import annotations
 from tonnage.lazily import regex
 
 TORCH = regex(r"\s*(?P<name>torch|torchvision|torchaudio)(?![A-Za-z0-9._-])", 0)
+MOST_CHARACTERS = 2_000
+"""Of a line that is looked at; no requirement without hashes is longer."""
 _PIN = regex(r"(?P<before>.*?==\s*)(?P<version>\d+(?:\.\d+)*)(?P<local>\+[A-Za-z0-9.]+)?(?P<behind>(?:\s*;.*|\s*)?)")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.lazily import regex
-from tonnage.lint.requirement_rules.torch_lines import TORCH, has_exact_pin, with_cpu_pin
+from tonnage.lint.requirement_rules.torch_lines import MOST_CHARACTERS, TORCH, has_exact_pin, with_cpu_pin
 from tonnage.lint.rule import TextRule
 from tonnage.model.forecast.finding import Edit, Finding, Fix, Safety
 from tonnage.model.stack import Place
@@ -22,11 +22,16 @@ _END = regex(r"\s+(?:#|--).*$|\s*\\?\s*$")
 
 def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
     numbers = range(1, len(lines) + 1)
-    if not any(_INDEX.fullmatch(lines.line(number)) for number in numbers):
+    if not any(_INDEX.fullmatch(lines.line(number)[:MOST_CHARACTERS]) for number in numbers):
         return
     for number in numbers:
         written = lines.line(number)
-        if not TORCH.match(written) or "+" in written.partition("#")[0] or "@" in written.partition("#")[0]:
+        if (
+            len(written) > MOST_CHARACTERS
+            or not TORCH.match(written)
+            or "+" in written.partition("#")[0]
+            or "@" in written.partition("#")[0]
+        ):
             continue
         end = _END.search(written)
         requirement = written[: end.start()] if end else written

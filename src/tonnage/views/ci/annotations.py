@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tonnage.model.reports.lint import LintReport
 
 
-def annotations(report: LintReport) -> str:
+def annotation_lines(report: LintReport) -> str:
     """Return one line for each finding, and one for each file that could not be read."""
     lines = [_warning(each) for each in report.findings]
     lines += [f"::error file={_property(each.shown)}::{_data(each.failure)}" for each in report.files if each.failure]
