@@ -16,6 +16,7 @@ from tonnage.decide.reports.known_engines import engine_named, pushes_packed, ve
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
 from tonnage.flows.looks import look
 from tonnage.flows.requests import LookupScope
+from tonnage.flows.sharing import shared
 from tonnage.flows.stack import for_build, read_wanted
 from tonnage.flows.state import cache_places, read_history
 from tonnage.flows.verdict import Planned, fitted, inventory_for, room_of, rooms_of
@@ -30,6 +31,7 @@ from tonnage.forecast.costs.totals import (
 from tonnage.forecast.gather.build import refuse_circles
 from tonnage.forecast.gather.changed_dockerfiles import with_dockerfiles
 from tonnage.forecast.gather.context import ForecastContext
+from tonnage.forecast.gather.pinned import with_pins
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.lazily import regex
 from tonnage.model.deploy.plan import Purpose
@@ -87,6 +89,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
         packed: Services whose images are only pushed, without being unpacked.
         from_registries: Images that are asked of their registries although the engine has some of that name.
         dockerfiles: Dockerfiles as they would be with a change, by context and name.
+        pins: Versions that packages would have, by name.
         fresh: For an engine that has nothing yet: of the one that is here only base images are read.
     """
 
@@ -106,6 +109,7 @@ class ForecastRequest(Struct, frozen=True, kw_only=True):
     packed: frozenset[str] = frozenset()
     from_registries: tuple[str, ...] = ()
     dockerfiles: Mapping[tuple[str, str], str] = {}
+    pins: Mapping[str, str] = {}
 
 
 def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) -> ForecastAnswer:
@@ -160,7 +164,6 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
             )
 
         found = gathered(services, asked)
-        whole = forecast_stack(wanted.stack.name, kind, found)
         rooms = _rooms(wanted, seen, options.disk_bytes)
         planned = Planned(
             wanted=for_build(wanted, push=True, cleanup_after=False) if options.push else wanted,
@@ -169,6 +172,8 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
             history=history,
             purpose=Purpose.BUILD if options.push else Purpose.DEPLOY,
         )
+        together = shared(ports, wanted, kind, found, planned.inventory, history, packed=asked.packed)
+        whole = forecast_stack(wanted.stack.name, kind, together.of_services)
         its_own = not options.engine and options.disk_bytes is None
         reclaimed_on = facts if its_own else None
         fits, deploy, unknown = fitted(ports, reclaimed_on, planned, found, fit_into(whole, rooms))
@@ -317,7 +322,7 @@ def gathering(
             files: Mapping[str, str],
             cancel: Cancel | None,
         ) -> tuple[ServiceForecast, ...]:
-            lookups = with_dockerfiles(looked, dockerfiles, files)
+            lookups = with_pins(with_dockerfiles(looked, dockerfiles, files), asked.pins)
             made = forecast_services(some, around, lookups, done=done, cancel=cancel, within_s=asked.within_s)
             return tuple(without_unpacking(each) if each.service in asked.packed else each for each in made)
 

@@ -122,7 +122,12 @@ def expected_of(
     found = gathered(services, asked)
     notes = [f"{each.service}: not known: {failure}" for each in found for failure in each.failures]
     notes += [f"{each.service}: {finding.place}: {finding.text}" for each in found for finding in each.findings]
-    together = shared(ports, wanted, kind, found, inventory, history, explains=explains_sharing, packed=asked.packed)
+
+    def with_versions(service: Service, pins: Mapping[str, str]) -> ServiceForecast:
+        return gathered((service,), replace(asked, pins=pins))[0]
+
+    explained = with_versions if explains_sharing else None
+    together = shared(ports, wanted, kind, found, inventory, history, with_versions=explained, packed=asked.packed)
 
     def builds(stack: Stack, policy: Policy) -> dict[str, ExpectedBuild]:
         forecasts = as_planned(together.forecasts, stack)

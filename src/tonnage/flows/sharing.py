@@ -11,21 +11,23 @@ from msgspec.structs import replace
 from tonnage.decide.share.images import shared_images
 from tonnage.decide.share.offers import offer_of
 from tonnage.decide.share.works import with_shared, work_of
+from tonnage.flows.agreements import with_agreements
 from tonnage.forecast.costs.build_costs import forecast_service
 from tonnage.forecast.costs.done_layers import DoneLayers, done_layers
 from tonnage.forecast.costs.totals import without_unpacking
 from tonnage.model.deploy.sharing import Apart, WheelOffer
 from tonnage.model.forecast.estimate import MADE
 from tonnage.model.stack import Share
+from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tonnage.flows.ports import ForecastPorts
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.expected_build import ExpectedBuild
     from tonnage.model.deploy.run import History
-    from tonnage.model.deploy.sharing import Sharing
+    from tonnage.model.deploy.sharing import SharedImage, Sharing
     from tonnage.model.forecast.estimate import EngineKind, ServiceForecast
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service
@@ -44,6 +46,12 @@ class SharedForecasts(Struct, frozen=True, kw_only=True):
     forecasts: tuple[ServiceForecast, ...]
     uv_directory: str = ""
     stays: frozenset[str] = frozenset()
+
+    @property
+    def of_services(self) -> tuple[ServiceForecast, ...]:
+        """The forecasts of services alone, in each of which what it stands on is its first instruction."""
+        images = {each.reference for each in self.sharing.images} if self.sharing is not None else set()
+        return tuple(each for each in self.forecasts if each.service not in images)
 
     def builds(self, builds: Mapping[str, ExpectedBuild]) -> dict[str, ExpectedBuild]:
         """Return what builds are expected to do, with the images that they stand on."""
@@ -69,14 +77,15 @@ def shared(
     inventory: Inventory,
     history: History,
     *,
-    explains: bool = False,
+    with_versions: Callable[[Service, Mapping[str, str]], ServiceForecast] | None = None,
     packed: Collection[str] = (),
 ) -> SharedForecasts:
     """Choose what services share.
 
     Args:
         found: The forecasts of what a plan builds and pulls.
-        explains: Also look at services that share nothing because that is said.
+        with_versions: Forecasts a service with other versions of packages, by name, where all is to be explained: also
+            what is off, and what agreeing on versions would save.
         packed: Services whose images are only pushed.
 
     Returns:
@@ -84,13 +93,25 @@ def shared(
     """
     services = {each.name: each for each in wanted.stack.built}
     off = tuple(name for name, each in services.items() if (each.settings.share or wanted.policy.share) is Share.OFF)
-    looked_at = [each for each in found if each.service in services and (explains or each.service not in off)]
+    looked_at = [each for each in found if each.service in services and (with_versions or each.service not in off)]
     if wanted.untrusted or not looked_at:
         return SharedForecasts(forecasts=tuple(found))
     machine = inventory.engine.architecture
-    uv = ports.programs.uv(machine)
-    offers = [_offer(ports, services[each.service], each, kind, machine, has_uv=uv is not None) for each in looked_at]
+    offers = [_offer(ports, services[each.service], each, kind, machine) for each in looked_at]
     sharing = shared_images(offers, inventory, off=off)
+    # The program is put where builds find it, which is left out where nothing needs it.
+    uv = ports.programs.uv(machine) if sharing.images else None
+    if sharing.images:
+        offers = offers if uv is not None else [_without_uv(each) for each in offers]
+        sharing = shared_images(offers, inventory, off=off, once_bytes=uv[1] if uv is not None else 0)
+    if with_versions is not None:
+        forecast_with = with_versions
+
+        def offered(name: str, pins: Mapping[str, str]) -> tuple[ServiceForecast, WheelOffer]:
+            made = forecast_with(services[name], pins)
+            return made, _offer(ports, services[name], made, kind, machine)
+
+        sharing = with_agreements(sharing, found, inventory, offered)
     if uv is None or not sharing.images:
         return SharedForecasts(sharing=sharing, forecasts=tuple(found))
     directory, uv_bytes = posixpath.dirname(uv[0]), uv[1]
@@ -118,8 +139,17 @@ def _again(forecast: ServiceForecast, sharing: Sharing, kind: EngineKind, done: 
     below = sharing.below(forecast.service)
     if not below or forecast.work is None:
         return forecast
-    work = with_shared(forecast.work, below)
-    return replace(forecast_service(work, kind, done), work=forecast.work)
+    again = forecast_service(with_shared(forecast.work, below), kind, done)
+    return replace(again, work=forecast.work, notes=(*again.notes, *map(_told, below)))
+
+
+def _told(image: SharedImage) -> str:
+    count = len(image.wheels)
+    wheels = f"{count} wheel{'s' if count != 1 else ''} ({format_bytes(image.kept_bytes)})"
+    there = (
+        "are there already" if image.present else f"are installed once, which saves {format_bytes(image.saved_bytes)}"
+    )
+    return f"{wheels} that {' and '.join(image.services)} share {there}"
 
 
 def _offer(
@@ -128,24 +158,26 @@ def _offer(
     forecast: ServiceForecast,
     kind: EngineKind,
     architecture: str,
-    *,
-    has_uv: bool,
 ) -> WheelOffer:
     spec, work = service.build, forecast.work
     if spec is None or work is None or not forecast.found_out:
         return WheelOffer(service=service.name, apart=(Apart("everything", "what it installs is not known"),))
-    if not has_uv:
-        why = "the program uv of this machine does not run on the engine's"
-        return WheelOffer(service=service.name, apart=(Apart("everything", why),))
     try:
         text = ports.files.dockerfile(spec)
     except OSError:
         return WheelOffer(service=service.name, apart=(Apart("everything", "its Dockerfile cannot be read"),))
-    offer = offer_of(service.name, spec, text, work, kind, ignored_beside=_is_ignored_beside(ports, service))
+    layers = {(step.stage, step.line): "" if step.present else step.key for step in forecast.steps}
+    ignored_beside = _is_ignored_beside(ports, service)
+    offer = offer_of(service.name, spec, text, work, kind, layers=layers, ignored_beside=ignored_beside)
     if offer.wheels and offer.architecture != architecture:
         why = f"it is built for {offer.architecture}, and the engine's machine is {architecture}"
         return WheelOffer(service=service.name, apart=(Apart("everything", why),))
     return offer
+
+
+def _without_uv(offer: WheelOffer) -> WheelOffer:
+    why = "the program uv of this machine does not run on the engine's"
+    return WheelOffer(service=offer.service, apart=(Apart("everything", why),)) if offer.wheels else offer
 
 
 def _is_ignored_beside(ports: ForecastPorts, service: Service) -> bool:

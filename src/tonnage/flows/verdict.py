@@ -6,6 +6,7 @@ Where another engine or disk is asked for, or none answers, the plan is for what
 from __future__ import annotations
 
 import contextlib
+import platform as machine
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -77,7 +78,8 @@ def inventory_for(seen: Inventory | None, kind: EngineKind, rooms: Sequence[Room
         size_bytes = first.available_bytes if first is not None else _BOUNDLESS_BYTES
         mount = first.mount if first is not None else ""
         disk = Filesystem(mount=mount, roles=(DATA_ROOT,), size_bytes=size_bytes, available_bytes=size_bytes)
-        seen = Inventory(engine=_NONE_YET, filesystems=(disk,))
+        # One like this machine, as for the forecasts.
+        seen = Inventory(engine=replace(_NONE_YET, architecture=machine.machine()), filesystems=(disk,))
     elif first is not None and first.mount not in {each.mount for each in seen.filesystems}:
         disk = Filesystem(
             mount=first.mount, roles=first.roles, size_bytes=first.size_bytes, available_bytes=first.available_bytes

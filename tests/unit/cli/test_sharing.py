@@ -169,6 +169,30 @@ def test_the_verdict_of_a_forecast_counts_what_is_shared_once(world: World, caps
     assert peak() - shared > 700 * MB
 
 
+def test_the_table_of_a_forecast_counts_and_tells_what_is_shared_once(world: World, capsys: Captured) -> None:
+    def told(*arguments: str) -> str:
+        capsys.readouterr()
+        assert world.run("forecast", *arguments) == 0
+        found = capsys.readouterr()
+        return found.out
+
+    for name, line in (("api", "torch flask"), ("worker", "torch")):
+        write(world, name, f"RUN pip install --no-cache-dir {line}", 4 * MB)
+    text = " ".join(told().split())
+    assert "api, worker: 2 wheels (960 MB) that api and worker share are installed once, which saves 960 MB" in text
+    assert "RUN install what api, worker share" in text
+    assert "once, with api" in text
+    together = json.loads(told("--json"))
+    assert [each["service"] for each in together["services"]] == ["api", "worker"]
+    (world.directory / "compose.yaml").write_text(COMPOSE.format(share="off", more=""))
+    alone = json.loads(told("--json"))
+    saved = alone["stack"]["disk_bytes"]["likely"] - together["stack"]["disk_bytes"]["likely"]
+    assert saved == pytest.approx(960 * MB, rel=0.02)
+    # What an image weighs is the same.
+    for one, other in zip(alone["services"], together["services"], strict=True):
+        assert one["image_bytes"]["likely"] == pytest.approx(other["image_bytes"]["likely"], rel=0.01)
+
+
 def test_a_build_that_cleans_up_after_each_service_keeps_what_the_next_one_stands_on(
     world: World, capsys: Captured
 ) -> None:
@@ -177,10 +201,23 @@ def test_a_build_that_cleans_up_after_each_service_keeps_what_the_next_one_stand
     assert steps["worker.build"]["kept"]["likely_bytes"] < 20 * MB
 
 
-def test_a_shared_image_that_cannot_be_built_says_how_to_do_without(world: World, capsys: Captured) -> None:
+def test_services_are_built_as_they_are_written_where_what_they_share_cannot_be(world: World, capsys: Captured) -> None:
     world.simulator.recipes["/opt/tonnage"] = Recipe(base=BASE, instructions=(Instruction(text="RUN uv", fails=True),))
-    assert world.run("deploy") == 10
-    assert "TONNAGE_SHARE=off" in capsys.readouterr().err
+    assert world.run("deploy") == 0
+    told = capsys.readouterr().err
+    assert "TONNAGE_SHARE=off" in told
+    assert "is not there, so it is built as its Dockerfile says" in told
+    assert shared_on(world) == []
+    assert {"hull-api", "hull-worker"} <= {name.partition(":")[0] for name in world.simulator.store.names}
+    # What was measured of these builds says nothing of builds on a shared image.
+    assert plan(world, capsys)["steps"] == []
+    world.simulator.recipes["/opt/tonnage"] = Recipe(
+        base=BASE, instructions=(Instruction(text="RUN uv", kept_bytes=960 * MB),)
+    )
+    for name, line in (("api", "RUN pip install torch  flask"), ("worker", "RUN pip  install torch")):
+        write(world, name, line, 4 * MB)
+    steps = {each["name"]: each for each in plan(world, capsys)["steps"]}
+    assert any(name.startswith("share.") for name in steps)
 
 
 def test_what_is_built_for_another_machine_shares_nothing(world: World, capsys: Captured) -> None:
@@ -197,3 +234,25 @@ def test_a_saved_plan_that_shares_is_carried_out_as_it_is(world: World) -> None:
     assert world.run("plan", "--out", saved) == 0
     assert world.run("deploy", "--plan", saved) == 0
     assert len(shared_on(world)) == 1
+
+
+def test_what_agreeing_on_a_version_would_save_is_told_with_the_line_to_change(world: World, capsys: Captured) -> None:
+    (world.directory / "worker" / "wanted.txt").write_text("flask\ntorch==1.0\n")
+    write(world, "api", "RUN pip install torch==2.0", 4 * MB)
+    write(world, "worker", "COPY wanted.txt .\nRUN pip install -r wanted.txt", 4 * MB)
+    found = plan(world, capsys, "--explain-sharing")["sharing"]
+    [agreement] = found["agreements"]
+    assert (agreement["name"], agreement["version"], agreement["why"]) == ("torch", "2.0", "")
+    assert agreement["saves_bytes"] == pytest.approx(900 * MB, rel=0.01)
+    assert [(each["service"], each["old"], each["place"]) for each in agreement["changes"]] == [
+        ("worker", "1.0", "wanted.txt:2")
+    ]
+    assert world.run("plan", "--explain-sharing") == 0
+    told = capsys.readouterr()
+    assert "worker: write torch==2.0 in wanted.txt:2 (now 1.0)" in told.out + told.err
+
+    # What does not resolve together is not proposed.
+    (world.directory / "worker" / "wanted.txt").write_text("needs-old-torch\ntorch==1.0\n")
+    [agreement] = plan(world, capsys, "--explain-sharing")["sharing"]["agreements"]
+    assert agreement["saves_bytes"] == 0
+    assert "worker" in agreement["why"]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tonnage.model.deploy.sharing import SharedWheel
 
+    Wheels = Mapping[str, Mapping[SharedWheel, str]]
+
 EARNS_BYTES = 20_000_000
 """What a shared image has to save at least: building one takes seconds, and some bytes beside its layer."""
 EXACT_UP_TO = 6
@@ -33,30 +35,54 @@ class SharedSet(Struct, frozen=True):
     wheels: tuple[SharedWheel, ...]
 
 
-def most_saved_bytes(wheels: Mapping[str, Collection[SharedWheel]]) -> int:
+class Stored(Struct, frozen=True):
+    """Who has a wheel, and which of them have it in one layer, as long as they do not share it."""
+
+    services: frozenset[str]
+    layers: frozenset[frozenset[str]]
+
+    def copies_within(self, services: frozenset[str]) -> int:
+        """Return how many copies there will be no more once these services share it."""
+        return sum(each <= services for each in self.layers)
+
+
+def most_saved_bytes(wheels: Wheels) -> int:
     """Return what would be saved if every wheel were stored once, which no tree need reach."""
-    return sum(each.kept_bytes * (len(having) - 1) for each, having in _having(wheels).items())
+    return sum(each.kept_bytes * max(0, len(stored.layers) - 1) for each, stored in _stored(wheels).items())
 
 
-def shared_sets(
-    wheels: Mapping[str, Collection[SharedWheel]], *, earns_bytes: int = EARNS_BYTES
-) -> tuple[SharedSet, ...]:
+def saved_bytes_of(services: Collection[str], shared: Collection[SharedWheel], wheels: Wheels) -> int:
+    """Return what is kept less where services share wheels."""
+    stored, together = _stored(wheels), frozenset(services)
+    return sum(each.kept_bytes * max(0, stored[each].copies_within(together) - 1) for each in shared)
+
+
+def shared_sets(wheels: Wheels, *, earns_bytes: int = EARNS_BYTES) -> tuple[SharedSet, ...]:
     """Return the sets of services that share wheels.
 
     Args:
-        wheels: What may be shared, by service; all on the same ground.
+        wheels: What may be shared, by service, each with the layer that has it otherwise, empty for one that is there
+            already; all on the same ground.
         earns_bytes: What a set has to save.
     """
-    having = _having(wheels)
+    stored = _stored(wheels)
+    having = {wheel: each.services for wheel, each in stored.items()}
     bytes_of: dict[frozenset[str], int] = defaultdict(int)
-    for wheel, services in having.items():
-        bytes_of[services] += wheel.kept_bytes
+    bytes_as: dict[Stored, int] = defaultdict(int)
+    for wheel, each in stored.items():
+        bytes_of[each.services] += wheel.kept_bytes
+        bytes_as[each] += wheel.kept_bytes
     candidates = _candidates(bytes_of, exact=len(wheels) <= EXACT_UP_TO)
 
+    @cache
     def saved_bytes(services: frozenset[str], above: frozenset[str]) -> int:
         """Return what a set saves with the wheels that all of it has, and not all of the set below it."""
-        held = sum(count for every, count in bytes_of.items() if services <= every and not (above and above <= every))
-        return held * (len(services) - 1) - earns_bytes
+        saved = sum(
+            count * (each.copies_within(services) - 1)
+            for each, count in bytes_as.items()
+            if services <= each.services and not (above and above <= each.services)
+        )
+        return saved - earns_bytes
 
     @cache
     def best(rest: frozenset[str], above: frozenset[str]) -> tuple[int, tuple[frozenset[str], ...]]:
@@ -81,12 +107,18 @@ def shared_sets(
     return tuple(_filled(chosen, having))
 
 
-def _having(wheels: Mapping[str, Collection[SharedWheel]]) -> dict[SharedWheel, frozenset[str]]:
-    found: dict[SharedWheel, set[str]] = defaultdict(set)
+def _stored(wheels: Wheels) -> dict[SharedWheel, Stored]:
+    found: dict[SharedWheel, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for service, its in wheels.items():
-        for wheel in its:
-            found[wheel].add(service)
-    return {wheel: frozenset(services) for wheel, services in found.items()}
+        for wheel, layer in its.items():
+            found[wheel][layer].add(service)
+    return {
+        wheel: Stored(
+            frozenset(service for services in layers.values() for service in services),
+            frozenset(frozenset(services) for layer, services in layers.items() if layer),
+        )
+        for wheel, layers in found.items()
+    }
 
 
 def _candidates(bytes_of: Mapping[frozenset[str], int], *, exact: bool) -> list[frozenset[str]]:

@@ -12,21 +12,24 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
-from tonnage.decide.share.choice import EARNS_BYTES, SharedSet, most_saved_bytes, shared_sets
+from tonnage.decide.share.choice import EARNS_BYTES, SharedSet, most_saved_bytes, saved_bytes_of, shared_sets
 from tonnage.model.deploy.image_names import LABEL_SHARED, LABEL_WHEELS, is_shared, shared_reference
 from tonnage.model.deploy.sharing import SharedImage, Sharing
 from tonnage.model.stack import BuildSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from tonnage.model.deploy.sharing import SharedWheel, WheelOffer
     from tonnage.model.inventory import Image, Inventory
 
 _STILL_PERCENT = 90
 """An image that is there is taken for a new one when it holds so much of it."""
-_UV, _LOCK, _CACHE, _PYTHON = "/dev/uv", "/tmp/lock.txt", "/.tonnage-uv", "/usr/local/bin/python"  # noqa: S108 - inside
-_PREFIX, _BEGAN = "/usr/local", "/tmp/began"  # noqa: S108
+_PREFIX = "/usr/local"
+_UV, _LOCK, _BEGAN = "/dev/uv", "/tmp/lock.txt", "/tmp/began"  # noqa: S108 - inside
+_CACHE, _PYTHON = f"{_PREFIX}/.tonnage-uv", f"{_PREFIX}/bin/python"
+# The same wheels make the same layer: what is new gets one time; .pyc files, which hold that of their source, after it.
+_SETTLED = f"find /usr -cnewer {_BEGAN} -exec touch --no-dereference --date=@315532800 {{}} +"
 # What pip compiles: every file of Python that the record of a wheel names.
 _SOURCES = (
     "import sys; from importlib.metadata import distribution as d;"
@@ -35,30 +38,53 @@ _SOURCES = (
 
 
 def shared_images(
-    offers: Sequence[WheelOffer], inventory: Inventory, *, off: Collection[str] = (), earns_bytes: int = EARNS_BYTES
+    offers: Sequence[WheelOffer],
+    inventory: Inventory,
+    *,
+    off: Collection[str] = (),
+    earns_bytes: int = EARNS_BYTES,
+    once_bytes: int = 0,
 ) -> Sharing:
     """Choose the images that services of a stack share.
 
     Args:
         offers: What each service that is built could share.
         off: Services that share nothing because that is said.
+        earns_bytes: What each image has to save.
+        once_bytes: What all that are new have to save together: what builds them is kept as well.
     """
     by_place: dict[tuple[str, str, bool], list[WheelOffer]] = {}
     for offer in offers:
         if offer.wheels and offer.service not in off:
             by_place.setdefault(offer.place, []).append(offer)
-    found: list[SharedImage] = []
-    most_bytes = 0
-    for place, group in by_place.items():
-        wheels = {offer.service: offer.wheels for offer in group}
-        most_bytes += most_saved_bytes(wheels)
-        there = list(_there(place, inventory))
-        chosen = shared_sets(wheels, earns_bytes=earns_bytes)
-        sets = [_kept_still(each, there) if _is_lowest(each, chosen) else each for each in chosen]
-        sharing = {service for each in sets for service in each.services}
-        sets += _alone([offer for offer in group if offer.service not in sharing], there)
-        found += _named(_once(sets), group[0], inventory)
+    groups = list(by_place.values())
+    found = [each for group in groups for each in _images(group, inventory, earns_bytes=earns_bytes)]
+    new = [each for each in found if not each.present]
+    if sum(each.saved_bytes for each in new) < once_bytes:
+        found = [each for group in groups for each in _images(group, inventory, earns_bytes=None) if each.present]
+    most_bytes = sum(most_saved_bytes(_wheels(group)) for group in groups)
     return Sharing(images=tuple(found), offers=tuple(offers), off=tuple(off), most_bytes=most_bytes)
+
+
+def _images(group: Sequence[WheelOffer], inventory: Inventory, *, earns_bytes: int | None) -> list[SharedImage]:
+    """Return the images of services on the same ground; those that are there alone without what they have to save."""
+    there = list(_there(group[0].place, inventory))
+    wheels = _wheels(group)
+    chosen = shared_sets(wheels, earns_bytes=earns_bytes) if earns_bytes is not None else ()
+    sets = [_kept_still(each, there) if _is_lowest(each, chosen) else each for each in chosen]
+    sharing = {service for each in sets for service in each.services}
+    # What the engine has as it is written costs nothing.
+    others = [offer for offer in group if offer.service not in sharing and any(offer.layers or offer.wheels)]
+    sets += _alone(others, there)
+    return _named(_once(sets), group[0], inventory, wheels)
+
+
+def _wheels(group: Iterable[WheelOffer]) -> dict[str, dict[SharedWheel, str]]:
+    """Return the wheels of services, each with the layer that has it otherwise; its own where none is said."""
+    return {
+        offer.service: dict(zip(offer.wheels, offer.layers or [offer.service] * len(offer.wheels), strict=True))
+        for offer in group
+    }
 
 
 def spec_of(image: SharedImage, directory: str) -> BuildSpec:
@@ -121,7 +147,12 @@ def _bytes(wheels: Iterable[SharedWheel]) -> int:
     return sum(wheel.kept_bytes for wheel in wheels)
 
 
-def _named(sets: Iterable[SharedSet], ground: WheelOffer, inventory: Inventory) -> list[SharedImage]:
+def _named(
+    sets: Iterable[SharedSet],
+    ground: WheelOffer,
+    inventory: Inventory,
+    wheels: Mapping[str, Mapping[SharedWheel, str]],
+) -> list[SharedImage]:
     found: list[SharedImage] = []
     for each in sets:
         below = [image for image in found if set(each.services) <= set(image.services)]
@@ -135,6 +166,7 @@ def _named(sets: Iterable[SharedSet], ground: WheelOffer, inventory: Inventory) 
                 on=on or ground.base,
                 services=each.services,
                 wheels=each.wheels,
+                saved_bytes=saved_bytes_of(each.services, each.wheels, wheels),
                 place=key,
                 compiles=ground.compiles,
                 present=_stands(inventory.image(reference), ground.ground),
@@ -159,12 +191,12 @@ def _dockerfile(image: SharedImage) -> str:
         commands.append(shlex.join(_install(index)))
     # uv makes directories that hold nothing, and pip does not.
     commands.append(f"find {_PREFIX} -cnewer {_BEGAN} -type d -empty -delete")
-    commands.append(f"rm -rf {_CACHE}")
+    commands += [f"rm -rf {_CACHE}", _SETTLED]
     if image.compiles:
         names = " ".join(shlex.quote(wheel.name) for wheel in image.wheels)
         commands.append(f"{_PYTHON} -B -c {shlex.quote(_SOURCES)} {names} >{_LOCK}")
         # pip goes on where a file of a wheel cannot be compiled.
-        commands.append(f"{_PYTHON} -B -m compileall -qq -i {_LOCK} || true")
+        commands += [f"PYTHONHASHSEED=0 {_PYTHON} -B -m compileall -qq -i {_LOCK} || true", _SETTLED]
     mounts = f"--mount=type=bind,source=uv,target={_UV} --mount=type=tmpfs,target=/tmp"
     script = json.dumps(["/bin/sh", "-c", "\n".join(commands)])
     return f"FROM {image.on}\nRUN {mounts} {script}\n"

@@ -9,22 +9,18 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from tonnage.model.deploy.sharing import Apart, SharedWheel, WheelOffer
 from tonnage.model.forecast.estimate import EngineKind
+from tonnage.model.forecast.sized_effects import InstallTerms, SizedEffect  # noqa: TC001 - fields of a struct
 from tonnage.model.references import tagged
 from tonnage.sources.dockerfile.base_images import base_reference, why_base_stays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tonnage.model.forecast.sized_effects import (
-        BuildWork,
-        InstallTerms,
-        SizedEffect,
-        StageWork,
-        StepWork,
-        WrittenBytes,
-    )
+    from tonnage.model.forecast.sized_effects import BuildWork, StageWork, StepWork, WrittenBytes
     from tonnage.model.stack import BuildSpec
 
 _PYTHON = "python"
@@ -32,8 +28,23 @@ _WILD = frozenset("*?[")
 _OTHER_LIBRARY = ("alpine", "windowsservercore", "nanoserver")
 
 
+class _Install(Struct, frozen=True):
+    """An install, and the layer that its instruction makes."""
+
+    effect: SizedEffect
+    terms: InstallTerms
+    layer: str
+
+
 def offer_of(
-    service: str, spec: BuildSpec, dockerfile: str, work: BuildWork, kind: EngineKind, *, ignored_beside: bool = False
+    service: str,
+    spec: BuildSpec,
+    dockerfile: str,
+    work: BuildWork,
+    kind: EngineKind,
+    *,
+    layers: Mapping[tuple[str, int], str] | None = None,
+    ignored_beside: bool = False,
 ) -> WheelOffer:
     """Return what of a service could be shared.
 
@@ -41,6 +52,7 @@ def offer_of(
         dockerfile: The text of its Dockerfile.
         work: What its build does.
         kind: What builds it.
+        layers: The layer that each instruction makes, by stage and line; empty for one that the engine has.
         ignored_beside: What is left out of its context is said beside the Dockerfile.
     """
     chain = _chain(work)
@@ -51,30 +63,41 @@ def offer_of(
     if why or base is None:
         return WheelOffer(service=service, apart=(Apart("everything", why),))
     steps = [step for stage in chain for step in stage.steps]
-    effects = [effect for step in steps for effect in step.effects]
-    installs = [(effect, effect.terms) for effect in effects if effect.terms is not None]
+    installs = list(_installs(service, chain, layers or {}))
     if not installs:
         return WheelOffer(service=service, apart=(Apart("everything", "it installs no Python packages"),))
-    unknown = next((terms for _, terms in installs if terms.names is None), None)
+    unknown = next((each.terms for each in installs if each.terms.names is None), None)
     if unknown is not None:
         return WheelOffer(service=service, apart=(Apart(unknown.command, unknown.apart),))
-    open_ = [(effect, terms) for effect, terms in installs if not terms.apart]
-    apart = [Apart(terms.command, terms.apart) for _, terms in installs if terms.apart]
-    if not open_:
+    first = next((each.terms for each in installs if not each.terms.apart), None)
+    apart = [Apart(each.terms.command, each.terms.apart) for each in installs if each.terms.apart]
+    if first is None:
         return WheelOffer(service=service, apart=tuple(apart))
-    place = open_[0][1].place
-    if why := _why_place_is_touched(steps, place):
+    if why := _why_place_is_touched(steps, first.place):
         return WheelOffer(service=service, apart=(*apart, Apart("everything", why)))
-    wheels, others = _wheels(open_, [terms for _, terms in installs if terms.apart], kind)
+    if "manylinux" not in first.target:
+        apart.append(Apart("everything", "its base has another library than glibc"))
+        return WheelOffer(service=service, apart=tuple(apart))
+    wheels, others = _wheels(installs, first, kind)
     return WheelOffer(
         service=service,
         base=base.name,
         ground=base.layers[-1].chain_id if base.layers else base.identity,
-        target=open_[0][1].target,
-        compiles=open_[0][1].compiles,
-        wheels=wheels,
+        target=first.target,
+        compiles=first.compiles,
+        wheels=tuple(wheels),
+        layers=tuple(wheels.values()),
         apart=(*apart, *others),
     )
+
+
+def _installs(service: str, chain: Iterable[StageWork], layers: Mapping[tuple[str, int], str]) -> Iterator[_Install]:
+    for stage in chain:
+        for step in stage.steps:
+            layer = layers.get((stage.name or str(stage.index), step.line), f"{service} {stage.index} {step.line}")
+            for effect in step.effects:
+                if effect.terms is not None:
+                    yield _Install(effect, effect.terms, layer)
 
 
 def _chain(work: BuildWork) -> list[StageWork]:
@@ -103,6 +126,8 @@ def _why_nothing(spec: BuildSpec, kind: EngineKind, *, ignored_beside: bool) -> 
         return "its build has a network of its own"
     if ignored_beside and spec.dockerfile:
         return "a .dockerignore lies beside its Dockerfile"
+    if "BUILDKIT_SYNTAX" in dict(spec.args):
+        return "it is read by a frontend of its own"
     proxies = [name for name, _ in spec.args if name.lower().endswith("_proxy")]
     return f"its build is given {proxies[0]}" if proxies else ""
 
@@ -167,19 +192,19 @@ def _changes(effect: SizedEffect, place: str) -> bool:
 
 
 def _wheels(
-    installs: Iterable[tuple[SizedEffect, InstallTerms]], kept_apart: Iterable[InstallTerms], kind: EngineKind
-) -> tuple[tuple[SharedWheel, ...], tuple[Apart, ...]]:
-    installs = list(installs)
-    terms = installs[0][1]
-    others = {name: why for _, its in installs for name, why in its.others}
-    elsewhere = {name: its for its in kept_apart for name in its.names or ()}
-    pieces = [piece for effect, its in installs if (its.target, its.compiles) == (terms.target, terms.compiles)
-              for piece in effect.writes if piece.wheel is not None]  # fmt: skip
-    clashing = dict(_clashes(pieces))
-    found = []
-    for piece in pieces:
+    everything: Sequence[_Install], first: InstallTerms, kind: EngineKind
+) -> tuple[dict[SharedWheel, str], tuple[Apart, ...]]:
+    """Return the wheels that may be shared, each with the layer that has it as it is written, and what may not."""
+    installs = [each for each in everything if not each.terms.apart]
+    others = {name: why for each in installs for name, why in each.terms.others}
+    elsewhere = {name: each.terms for each in everything if each.terms.apart for name in each.terms.names or ()}
+    like = [each for each in installs if (each.terms.target, each.terms.compiles) == (first.target, first.compiles)]
+    clashing = dict(_clashes(everything, first.place))
+    found: dict[SharedWheel, str] = {}
+    for piece, layer in [(piece, each.layer) for each in like for piece in each.effect.writes]:
         wheel = piece.wheel
-        assert wheel is not None  # noqa: S101 - chosen by it
+        if wheel is None:
+            continue
         if wheel.name in elsewhere:
             others[wheel.name] = f"it is installed besides by {elsewhere[wheel.name].command}"
         elif wheel.name in clashing:
@@ -188,16 +213,21 @@ def _wheels(
             kept_bytes = piece.disk.likely_bytes
             if kind is EngineKind.CONTAINERD:
                 kept_bytes = 2 * kept_bytes + piece.compressed.likely_bytes
-            found.append(SharedWheel(wheel.name, wheel.version, wheel.digest, wheel.index, kept_bytes))
-    return tuple(found), tuple(Apart(name, why) for name, why in others.items())
+            found[SharedWheel(wheel.name, wheel.version, wheel.digest, wheel.index, kept_bytes)] = layer
+    return found, tuple(Apart(name, why) for name, why in others.items())
 
 
-def _clashes(pieces: Iterable[WrittenBytes]) -> Iterator[tuple[str, str]]:
-    """Yield the wheels that own a path which another one owns as well."""
+def _clashes(installs: Iterable[_Install], place: str) -> Iterator[tuple[str, str]]:
+    """Yield the wheels that own a path which another one owns as well, whether that one may be shared or not."""
     owners: dict[str, set[str]] = {}
-    for piece in pieces:
-        for path in piece.wheel.paths if piece.wheel is not None else ():
-            owners.setdefault(path, set()).add(piece.wheel.name if piece.wheel is not None else "")
+    for each in installs:
+        if each.terms.place != place:
+            continue
+        for path, name in each.terms.taken:
+            owners.setdefault(path, set()).add(name)
+        for wheel in (piece.wheel for piece in each.effect.writes):
+            for path in wheel.paths if wheel is not None else ():
+                owners.setdefault(path, set()).add(wheel.name if wheel is not None else "")
     for path, names in owners.items():
         if len(names) > 1:
             yield from ((name, path) for name in sorted(names))

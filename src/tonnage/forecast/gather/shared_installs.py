@@ -6,6 +6,7 @@ elsewhere, install elsewhere, or install again keeps its wheels apart. Source: m
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ from tonnage.model.forecast.sized_effects import InstallTerms, UnpackedWheel
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tonnage.forecast.gather.visible_files import StageFiles
+    from tonnage.model.forecast.base_image import BaseImage
     from tonnage.model.forecast.installs import PythonInstall
     from tonnage.model.forecast.python_lock import Lock, ResolveRequest, WheelContents
     from tonnage.model.forecast.recipe import RecipeStep
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 _INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
 _USUAL_PYTHONS = frozenset({"", "python", "python3", "3"})
 _ROOT = frozenset({"", "0", "root"})
+_SETTINGS = ("/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/usr/local/pip.conf", "/usr/pip.conf")
+_WITHOUT_ISOLATION = "--no-build-isolation"
 # Variables that change neither what pip installs nor where.
 _HARMLESS = frozenset(
     {
@@ -56,15 +61,17 @@ def with_terms(
     others = [(each.name, "it is built from source") for each in lock.sdists]
     others += [(each.name or each.requirement, each.reason) for each in lock.others]
     unpacked: dict[str, UnpackedWheel] = {}
+    taken: list[tuple[str, str]] = []
     named = {each.name for each in lines if each.kind is not RequirementKind.NAMED}
     indexes = (request.index_url, *request.extra_index_urls)
     for each in contents:
         wheel = each.wheel
         why = _why_wheel_apart(each, named)
+        paths = (*(part.path for part in each.parts if part.content_bytes), *(f"bin/{name}" for name in each.commands))
         if why:
             others.append((wheel.name, why))
+            taken += [(path, wheel.name) for path in paths]
             continue
-        paths = (*(part.path for part in each.parts if part.content_bytes), *(f"bin/{name}" for name in each.commands))
         unpacked[f"{wheel.name} {wheel.version}"] = UnpackedWheel(
             name=wheel.name,
             version=wheel.version,
@@ -76,7 +83,7 @@ def with_terms(
         command=effect.command[:80],
         target=f"Python {lock.target.python} on {lock.target.platform}",
         place=place,
-        apart=_why_apart(effect, request, lock, place),
+        apart=_why_apart(effect, request, lock, place) or _why_not_these(effect, request, lock, lines),
         names=(
             *(each.name for each in lock.wheels),
             *(each.name for each in lock.sdists),
@@ -84,23 +91,39 @@ def with_terms(
         ),
         compiles=effect.compiles,
         others=tuple(others),
+        taken=tuple(taken),
     )
     return replace(deed, writes=tuple(_with_wheel(piece, unpacked) for piece in deed.writes), terms=terms)
 
 
-def in_its_place(deed: SizedEffect, step: RecipeStep, base: Mapping[str, str] | None, before: str) -> SizedEffect:
+def in_its_place(
+    deed: SizedEffect,
+    step: RecipeStep,
+    base: BaseImage | None,
+    before: str,
+    files: StageFiles,
+    remembered: Mapping[str, str],
+) -> SizedEffect:
     """Return an install with what its surroundings say of sharing.
 
     Args:
-        base: The variables of the image below; None where they are not known.
+        base: The image below; None where it could not be read.
         before: A command before it of which nobody knows what it does; empty for none.
+        files: The files that it sees.
+        remembered: What ``pip config`` was told, as variables.
     """
     if deed.terms is None or deed.terms.apart:
         return deed
-    why = _why_not_here(step, base)
+    why = _why_not_here(step, base.config.environment if base is not None else None, remembered)
     if not why and before:
         why = f"what runs before it is not known: {before[:60]}"
+    why = why or _why_not_among(step, files, deed.terms.place)
     return replace(deed, terms=replace(deed.terms, apart=why)) if why else deed
+
+
+def without_isolation(effect: PythonInstall) -> str:
+    """Return the command of an install that runs code which sees what else is installed; empty for others."""
+    return effect.command if _WITHOUT_ISOLATION in effect.command else ""
 
 
 def unknown_install(deed: SizedEffect, effect: PythonInstall) -> SizedEffect:
@@ -148,13 +171,31 @@ def _why_apart(effect: PythonInstall, request: ResolveRequest, lock: Lock, place
         (other_python, "it is for another Python than that of the image"),
         (effect.platforms or effect.python_version, "it is for a platform or a version that it names"),
         (request.no_binary, "--no-binary builds it from source"),
-        (request.require_hashes or effect.options.require_hashes, "--require-hashes checks only what is fetched"),
         (told_where, "--find-links, --no-index or --trusted-host says where it comes from"),
         (not all(map(_is_public, urls)), "its index is private"),
+        (without_isolation(effect), f"{_WITHOUT_ISOLATION} builds with what is there already"),
+        (lock.rejected, _passed_over(lock)),
         (effect.unread, f"not understood: {' '.join(effect.unread)[:60]}"),
         (lock.origin is LockOrigin.LAST_KNOWN, "the package index could not be asked"),
     )
     return next((why for holds, why in reasons if holds), "")
+
+
+def _why_not_these(effect: PythonInstall, request: ResolveRequest, lock: Lock, lines: Sequence[Requirement]) -> str:
+    """Return which wheel has none of the hashes that are asked for: pip checks those of what it fetches alone."""
+    allowed: dict[str, set[str]] = {}
+    for each in lines:
+        allowed.setdefault(each.name, set()).update(each.hashes)
+    if not (request.require_hashes or effect.options.require_hashes or any(allowed.values())):
+        return ""
+    strange = next((wheel.name for wheel in lock.wheels if wheel.digest not in allowed.get(wheel.name, ())), "")
+    return f"--require-hashes asks for another {strange} than the index has" if strange else ""
+
+
+def _passed_over(lock: Lock) -> str:
+    """Return what pip, which takes other ways than uv through what fits together, might choose otherwise."""
+    names = ", ".join(each.name for each in lock.rejected[:3])
+    return f"newer versions of {names} do not fit with the rest: pip may choose others than uv"
 
 
 def _is_public(url: str) -> bool:
@@ -162,7 +203,22 @@ def _is_public(url: str) -> bool:
     return parts.scheme == "https" and "@" not in parts.netloc
 
 
-def _why_not_here(step: RecipeStep, base: Mapping[str, str] | None) -> str:
+def _why_not_among(step: RecipeStep, files: StageFiles, place: str) -> str:
+    """Return which file or mount may change what an install does."""
+    mounts = step.action.mounts if isinstance(step.action, RunInstruction) else ()
+    for mount in mounts:
+        if mount.target and mount.kind in {"bind", "cache", "tmpfs"} and f"{place}/".startswith(f"{mount.target}/"):
+            return f"something is mounted over {mount.target}"
+    variables = step.surroundings.variables
+    home = variables.get("HOME") or "/root"
+    settings = variables.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    for path in (*_SETTINGS, f"{home}/.pip/pip.conf", posixpath.join(settings, "pip/pip.conf")):
+        if files.file(path) is not None or files.may_have(path):
+            return f"pip may be told otherwise by {path}"
+    return ""
+
+
+def _why_not_here(step: RecipeStep, base: Mapping[str, str] | None, remembered: Mapping[str, str]) -> str:
     around, action = step.surroundings, step.action
     if base is None or not around.base_known:
         return "the image below it could not be read"
@@ -173,7 +229,7 @@ def _why_not_here(step: RecipeStep, base: Mapping[str, str] | None) -> str:
             return "it runs without a network"
         if any(mount.kind in {"secret", "ssh"} for mount in action.mounts):
             return "it is given a secret, so its index may be private"
-    said = {name for name, value in around.variables.items() if base.get(name) != value}
+    said = {name for name, value in around.variables.items() if base.get(name) != value} | {*remembered}
     said = {name for name in said if name == "PATH" or name.startswith(("PIP_", "PYTHON"))} - _HARMLESS
     if odd := sorted(name for name in said if not name.startswith("PYTHON_")):
         return f"{odd[0]} is set"

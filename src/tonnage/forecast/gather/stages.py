@@ -25,7 +25,7 @@ from tonnage.forecast.gather.node_installs import node_target
 from tonnage.forecast.gather.numbers_of_stages import renumbered
 from tonnage.forecast.gather.other_installs import other_deeds
 from tonnage.forecast.gather.pip_versions import pip_reads_apart
-from tonnage.forecast.gather.shared_installs import in_its_place
+from tonnage.forecast.gather.shared_installs import in_its_place, without_isolation
 from tonnage.forecast.gather.stage_python import StagePython
 from tonnage.forecast.gather.visible_files import StageFiles
 from tonnage.model.forecast.compression import compressed
@@ -53,6 +53,7 @@ from tonnage.model.forecast.recipe import (
     WorkdirInstruction,
 )
 from tonnage.model.forecast.sized_effects import SizedEffect, StageWork, StepWork, WrittenBytes
+from tonnage.model.references import tagged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -167,9 +168,8 @@ class BuildAnalysis:
                 ran=base is not None and not base.config.environment.get("PYTHON_VERSION"),
                 reads_apart=pip_reads_apart(base, stage.base.name),
             )
-            # What others than the library of official images put into theirs nobody lists.
-            own = StageFiles(anything=base is not None and "/" in stage.base.name)
-            # The tags of images say it where the image cannot be had.
+            # What others than official images put into theirs nobody lists; a tag says musl where nothing else does.
+            own = StageFiles(anything=base is not None and "/" in tagged(stage.base.name))
             musl = python.distribution.musl if python.distribution else "alpine" in stage.base.name
             below = Below(own, python, {}, Before([stage.base.name]), base, musl)
         self._below[stage.index] = below
@@ -317,7 +317,8 @@ class BuildAnalysis:
                         effect, python, files, self._lookups, self._said,
                         environment=step.surroundings.variables, assume_bytes=bound,
                     )  # fmt: skip
-                    sized = in_its_place(sized, step, base.config.environment if base else None, below.opaque)
+                    sized = in_its_place(sized, step, base, below.opaque, files, below.remembered)
+                    below.opaque = below.opaque or without_isolation(effect)
                     installs[number] = with_own_bytecode(sized, effect, python, step.surroundings)
                     if files is not below.files:
                         below.files.made |= files.made
@@ -337,8 +338,7 @@ class BuildAnalysis:
                     below.opaque = below.opaque or effect.command
                 case Download() | Unpack() | WriteFile() if effect.address:
                     size, why = self._lookups.address(effect.address)
-                    if size is not None:
-                        sizes[effect.address] = size
+                    sizes |= {} if size is None else {effect.address: size}
                     if why:
                         told = why if effect.address in why else f"{effect.address}: {why}"
                         self._said.notes.append(f"{effect.place}: {told}")

@@ -41,6 +41,7 @@ class WheelOffer(Struct, frozen=True, kw_only=True):
         ground: The identity of that image.
         target: The Python and the platform that its wheels were chosen for.
         compiles: The bytecode of its wheels is written when they are installed.
+        layers: For each wheel the layer that has it without sharing, by identity; empty for one that is there already.
     """
 
     service: str
@@ -49,6 +50,7 @@ class WheelOffer(Struct, frozen=True, kw_only=True):
     target: str = ""
     compiles: bool = True
     wheels: tuple[SharedWheel, ...] = ()
+    layers: tuple[str, ...] = ()
     apart: tuple[Apart, ...] = ()
 
     @property
@@ -75,6 +77,7 @@ class SharedImage(Struct, frozen=True, kw_only=True):
         on: The image that it stands on itself.
         services: Who stands on it, also by way of another one.
         place: Tells where it fits: what it stands on, the Python, and whether bytecode is written.
+        saved_bytes: What is not kept a second time.
         present: The engine has it.
     """
 
@@ -83,6 +86,7 @@ class SharedImage(Struct, frozen=True, kw_only=True):
     services: tuple[str, ...]
     wheels: tuple[SharedWheel, ...]
     place: str
+    saved_bytes: int = 0
     compiles: bool = True
     present: bool = False
 
@@ -91,10 +95,35 @@ class SharedImage(Struct, frozen=True, kw_only=True):
         """What the engine keeps of its wheels."""
         return sum(each.kept_bytes for each in self.wheels)
 
-    @property
-    def saved_bytes(self) -> int:
-        """What is not kept a second time."""
-        return self.kept_bytes * (len(self.services) - 1)
+
+class OtherVersion(Struct, frozen=True, kw_only=True):
+    """A service that would have another version of a package.
+
+    Args:
+        old: The version that it has.
+        place: The line that asks for it; empty where that is not known.
+        brought_by: The packages that it comes along with, nearest first; empty where the line names it itself.
+    """
+
+    service: str
+    old: str
+    place: str = ""
+    brought_by: tuple[str, ...] = ()
+
+
+class Agreement(Struct, frozen=True, kw_only=True):
+    """One version of a package in place of several.
+
+    Args:
+        saves_bytes: What is kept less then.
+        why: Why it does not hold; empty where it does.
+    """
+
+    name: str
+    version: str
+    changes: tuple[OtherVersion, ...]
+    saves_bytes: int = 0
+    why: str = ""
 
 
 class Sharing(Struct, frozen=True, kw_only=True):
@@ -105,12 +134,14 @@ class Sharing(Struct, frozen=True, kw_only=True):
         offers: What each service could share, and what not.
         off: Services that share nothing because that is said.
         most_bytes: What would be saved if every wheel were stored once.
+        agreements: Versions that services could agree on, where that was asked for.
     """
 
     images: tuple[SharedImage, ...] = ()
     offers: tuple[WheelOffer, ...] = ()
     off: tuple[str, ...] = ()
     most_bytes: int = 0
+    agreements: tuple[Agreement, ...] = ()
 
     def below(self, service: str) -> tuple[SharedImage, ...]:
         """Return the images that a service stands on, lowest first."""

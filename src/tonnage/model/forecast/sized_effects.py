@@ -62,6 +62,7 @@ class InstallTerms(Struct, frozen=True, kw_only=True):
         names: All that it installs, or finds there already; None where that is not known.
         compiles: Bytecode is written.
         others: What of it is no wheel, or none that may lie elsewhere, and why.
+        taken: Where files of these lie below the place, as far as that is known, each with its name.
     """
 
     command: str
@@ -71,6 +72,7 @@ class InstallTerms(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] | None = None
     compiles: bool = True
     others: tuple[tuple[str, str], ...] = ()
+    taken: tuple[tuple[str, str], ...] = ()
 
 
 class WrittenBytes(Struct, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ from tonnage.runtime.deploy.builds_ahead import BuildsAhead, GaveWayError
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, MeteredProgress, with_layers
 from tonnage.runtime.deploy.perform import as_it_runs, perform
 from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler
+from tonnage.runtime.deploy.shared_bases import forgiven, on_what_is_there, without_what_was_not_found
 from tonnage.runtime.ledger import ALONE
 from tonnage.runtime.signals import EitherSet
 from tonnage.units import format_bytes
@@ -160,8 +161,7 @@ class _Execution:
                     break
             self._stop_ahead(error)
         except BaseException:
-            seconds = clock.monotonic() - began
-            self._journal.end_run(self._run_id, Outcome.INTERRUPTED, seconds, "ended from outside")
+            self._journal.end_run(self._run_id, Outcome.INTERRUPTED, clock.monotonic() - began, "ended from outside")
             raise
         finally:
             self._leave.set()
@@ -214,12 +214,11 @@ class _Execution:
     def _do(self, step: Step, index: int, total: int) -> TonnageError | None:
         stops = EitherSet(self._cancel, self._at_line)
         error = self._ahead.carry_out(index - 1, lambda: self._attempt(step, index, total, undo=False, cancel=stops))
+        if alone := without_what_was_not_found(step, error, self._cancel, self._emit):
+            error = self._attempt(alone, index, total, undo=False, cancel=stops)
+        error = forgiven(step, error, self._cancel, self._emit)
         if error is None:
-            try:
-                self._record_version(step)
-            except TonnageError as lost:
-                return lost
-            return None
+            return self._record_version(step)
         crossed = self._guard.crossed
         # Where there is no line the disk itself is one: a step that filled it gives back just the same.
         at_reserve = step.at_reserve if isinstance(error, ReserveCrossedError) else ()
@@ -267,6 +266,7 @@ class _Execution:
         self, step: Step, index: int, total: int, *, undo: bool, cancel: Cancel, ahead: bool = False
     ) -> TonnageError | None:
         clock, began = self._clock, self._clock.monotonic()
+        step = on_what_is_there(step, self._facts, self._emit)
         step_id = self._journal.begin_step(self._run_id, step, undo=undo, started_s=clock.time())
         self._emit(StepStarted(step=step, index=index, total=total, undo=undo))
         error: TonnageError | None = None
@@ -309,7 +309,7 @@ class _Execution:
         outcome = StepOutcome(
             name=step.name,
             service=step.service,
-            kind=_kind(step),
+            kind=str(type(step.action).__struct_config__.tag),
             outcome=Outcome.INTERRUPTED if error and stopped and not undo else _outcome(error),
             seconds=clock.monotonic() - began,
             measured=measured,
@@ -345,12 +345,16 @@ class _Execution:
             seen, image_id = with_layers(step.instructions, seen, self._facts, step.action.reference)
             self._journal.record_instructions(step_id, step.instructions, seen, image_id)
 
-    def _record_version(self, step: Step) -> None:
+    def _record_version(self, step: Step) -> TonnageError | None:
         stack, engine_id = self._plan.stack, self._plan.engine_id
-        if (version := as_it_runs(step, stack, self._facts, self._clock)) is not None:
-            self._journal.record_version(stack, engine_id, version, version.proven_s)
-        for gone in step.withdraw:
-            self._journal.withdraw_version(stack, engine_id, gone, self._clock.time())
+        try:
+            if (version := as_it_runs(step, stack, self._facts, self._clock)) is not None:
+                self._journal.record_version(stack, engine_id, version, version.proven_s)
+            for gone in step.withdraw:
+                self._journal.withdraw_version(stack, engine_id, gone, self._clock.time())
+        except TonnageError as lost:
+            return lost
+        return None
 
     def _on_sample(self, available: Mapping[str, int]) -> None:
         self._guard.sample(available)
@@ -388,10 +392,6 @@ def _with_trouble(error: TonnageError, trouble: Sequence[TonnageError]) -> Tonna
         told = (part for each in trouble for part in (*map(visible_in_line, (each.what, each.why)), each.todo))
         error.todo = "\n".join(part for part in (error.todo, "This could not be undone:", *told) if part)
     return error
-
-
-def _kind(step: Step) -> str:
-    return str(type(step.action).__struct_config__.tag)
 
 
 def _outcome(error: TonnageError | None) -> Outcome:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.versions import record_labels
 from tonnage.errors import StepFailedError
 from tonnage.model.compose_labels import config_hash_of
-from tonnage.model.deploy.image_names import LABEL_STACK, image_in, is_shared, record_of, version_names
+from tonnage.model.deploy.image_names import LABEL_STACK, image_in, record_of, version_names
 from tonnage.model.deploy.plan import (
     Adopt,
     Build,
@@ -250,21 +250,16 @@ def _forget_earlier_names(image_id: str, reference: str, facts: EngineFacts, act
 
 
 def _build(action: Build, facts: EngineFacts, acts: EngineActs, progress: Progress, cancel: Cancel) -> None:
-    try:
-        acts.build(
-            action.spec,
-            action.reference,
-            dict(action.labels),
-            progress=progress,
-            cancel=cancel,
-            packed=action.packed,
-            builder=action.builder,
-            pushes=action.pushes,
-        )
-    except StepFailedError as error:
-        if is_shared(action.reference) and not cancel.is_set():
-            error.todo = error.todo or "Do without what services share:\n  export TONNAGE_SHARE=off"
-        raise
+    acts.build(
+        action.spec,
+        action.reference,
+        dict(action.labels),
+        progress=progress,
+        cancel=cancel,
+        packed=action.packed,
+        builder=action.builder,
+        pushes=action.pushes,
+    )
     if action.same_as:
         _take_over(action, facts, acts, progress)
 

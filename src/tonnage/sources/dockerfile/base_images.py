@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.dockerfile import Instruction
 
 _NAMED_IMAGE = "docker-image://"
+# Source: release notes of the frontend: named contexts since 1.4.
+_FRONTEND = regex(
+    r"(?:docker\.io/)?docker/dockerfile(?::(?:latest|1(?:\.(?P<minor>\d{1,3})(?:\.\d+)?)?(?:-labs)?))?(?:@.+)?"
+)
+_NAMED_CONTEXTS_SINCE = 4
 _FROM = regex(r"(?:^|,)\s*from=(?P<name>[^,]+)")
 
 
@@ -82,6 +87,8 @@ def why_base_stays(dockerfile: str, arguments: Mapping[str, str], reference: str
     """
     read = instructions(dockerfile)
     openings = _openings(read, arguments, reference)
+    if frontend := _strange_frontend(dockerfile):
+        return f"{frontend} reads it, which may know no other base"
     if len(openings) != 1:
         return f"{len(openings)} stages stand on {reference}" if openings else f"no stage stands on {reference}"
     if any(tagged(origin) == tagged(reference) for each in read for origin in _copied_from(each)):
@@ -91,6 +98,17 @@ def why_base_stays(dockerfile: str, arguments: Mapping[str, str], reference: str
     if opening.line != opening.end_line or words[:1] != ["FROM"] or words[1:] != opening.text.split():
         return "the line of its FROM is not read with certainty"
     return ""
+
+
+def _strange_frontend(dockerfile: str) -> str:
+    """Return what a Dockerfile asks to be read by, where that is not known to take other images for its bases."""
+    try:
+        (_, syntax), _ = read_instructions(dockerfile)
+    except UsageError:
+        return ""
+    known = not syntax or _FRONTEND.fullmatch(syntax)
+    minor = known["minor"] if isinstance(known, re.Match) else None
+    return "" if known and (minor is None or int(minor) >= _NAMED_CONTEXTS_SINCE) else syntax
 
 
 def with_base(dockerfile: str, arguments: Mapping[str, str], reference: str, other: str) -> str:

@@ -121,6 +121,10 @@ def sharing_form(sharing: Sharing) -> dict[str, object]:
             for offer in sharing.offers
         ],
         "most_saved_bytes": sharing.most_bytes,
+        "agreements": [
+            msgspec.structs.asdict(each) | {"changes": [msgspec.structs.asdict(change) for change in each.changes]}
+            for each in sharing.agreements
+        ],
     }
 
 

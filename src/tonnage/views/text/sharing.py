@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from tonnage.model.deploy.sharing import SharedImage, Sharing
+    from tonnage.model.deploy.sharing import Agreement, SharedImage, Sharing
 
 _SHOWN = 12
 
@@ -30,6 +30,19 @@ def sharing_lines(sharing: Sharing | None) -> list[str]:
         lines += [f"    apart: {each.what}: {each.why}" for each in offer.apart]
     saved_bytes = sum(image.saved_bytes for image in sharing.images)
     lines.append(f"  saved {format_bytes(saved_bytes)} of at most {format_bytes(sharing.most_bytes)}")
+    return lines + [line for each in sharing.agreements for line in _agreement_lines(each)]
+
+
+def _agreement_lines(agreement: Agreement) -> list[str]:
+    """Write what agreeing on a version would save, and what to write for it."""
+    name, version = agreement.name, agreement.version
+    if agreement.why:
+        return [f"  {name} {version} everywhere cannot be: {agreement.why}"]
+    lines = [f"  {name} {version} everywhere would save {format_bytes(agreement.saves_bytes)}; it resolves:"]
+    for each in agreement.changes:
+        place = f" in {each.place}" if each.place else ""
+        with_what = f", beside {each.brought_by[-1]}, which brings it" if each.brought_by else ""
+        lines.append(f"    {each.service}: write {name}=={version}{place}{with_what} (now {each.old})")
     return lines
 
 

@@ -12,7 +12,7 @@ from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.forecast.base_image import BaseImage, BaseLayer, Distribution, ReadFrom
 from tonnage.model.forecast.estimate import EngineKind, exactly
-from tonnage.model.forecast.python_lock import Lock, Sdist, Wheel, WheelContents, WheelPart
+from tonnage.model.forecast.python_lock import Lock, Rejected, Sdist, Wheel, WheelContents, WheelPart
 from tonnage.model.forecast.recipe import BaseConfig
 from tonnage.model.stack import BuildSpec, Service
 from tonnage.wiring.forecast_lookups import RealLookups
@@ -30,12 +30,16 @@ MB = 1_000_000
 PACKAGES: dict[str, tuple[int, tuple[str, ...], tuple[str, ...]]] = {
     "torch": (900 * MB, ("numpy",), ()),
     "numpy": (60 * MB, (), ()),
+    "needs-old-torch": (1 * MB, ("torch",), ()),
+    "odd-archive": (2 * MB, (), ("cv2/cv2.so",)),
+    "picky": (1 * MB, ("numpy",), ()),
     "flask": (3 * MB, (), ()),
     "pip": (8 * MB, (), ()),
     "opencv": (80 * MB, ("numpy",), ("cv2/cv2.so",)),
     "opencv-headless": (70 * MB, ("numpy",), ("cv2/cv2.so",)),
 }
 SOURCE = "builtfromsource"
+MUSL = Distribution(name="alpine", version="3.20")
 
 
 class TableLookups(RealLookups):
@@ -56,10 +60,12 @@ class TableLookups(RealLookups):
             config=BaseConfig(environment={"PYTHON_VERSION": "3.11.9", "PATH": "/usr/local/bin:/usr/bin:/bin"}),
             origin=ReadFrom.ENGINE,
             python="3.11.9",
-            distribution=Distribution(name="debian", version="12"),
+            distribution=MUSL if "@sha256:" in reference else Distribution(name="debian", version="12"),
         )
 
     def resolve(self, request: ResolveRequest, target: Target) -> Lock:
+        if "needs-old-torch" in request.requirements and "torch==2.0" in request.requirements:
+            raise CannotResolveError("needs-old-torch 1.0 needs torch<2", "no solution")
         wanted = [re.split(r"[ =<>]", line)[0] for line in request.requirements]
         versions = dict(line.split("==") for line in request.requirements if "==" in line)
         found: dict[str, Wheel] = {}
@@ -78,7 +84,8 @@ class TableLookups(RealLookups):
                     size_bytes=PACKAGES[name][0] // 3, hashes=(("sha256", digest),), index="https://example.org/simple",
                 )  # fmt: skip
                 wanted += PACKAGES[name][1]
-        return Lock(target=target, wheels=tuple(found.values()), sdists=tuple(sdists))
+        passed_over = (Rejected(name="picky", version="2.0", count=1, size_bytes=None),) if "picky" in found else ()
+        return Lock(target=target, wheels=tuple(found.values()), sdists=tuple(sdists), rejected=passed_over)
 
     def contents(self, lock: Lock, request: ResolveRequest) -> Sequence[WheelContents]:
         del request
@@ -88,7 +95,7 @@ class TableLookups(RealLookups):
                 files=1,
                 content_bytes=PACKAGES[each.name][0],
                 block_bytes=PACKAGES[each.name][0],
-                alike=True,
+                alike=each.name != "odd-archive",
                 commands=("cv",) if each.name in {"flask", "opencv"} else (),
                 parts=tuple(
                     WheelPart(path, PACKAGES[each.name][0], PACKAGES[each.name][0], 0, each.name)

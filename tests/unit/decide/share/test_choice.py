@@ -7,7 +7,7 @@ import time
 from itertools import chain, combinations
 from typing import TYPE_CHECKING
 
-from tonnage.decide.share.choice import most_saved_bytes, shared_sets
+from tonnage.decide.share.choice import most_saved_bytes, saved_bytes_of, shared_sets
 from tonnage.model.deploy.sharing import SharedWheel
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tonnage.decide.share.choice import SharedSet
 
-    Wheels = dict[str, list[SharedWheel]]
+    Wheels = dict[str, dict[SharedWheel, str]]
 
 EARNS = 20
 
@@ -26,13 +26,14 @@ def wheel(name: str, kept: int) -> SharedWheel:
 
 def stored_bytes(wheels: Wheels, sets: Sequence[frozenset[str]]) -> int:
     """Return what is stored with a forest, and what each of its sets has to earn."""
-    every = set(chain.from_iterable(wheels.values()))
+    every = {one: {name: its[one] for name, its in wheels.items() if one in its} for one in chain(*wheels.values())}
     total = EARNS * len(sets)
-    for one in every:
-        having = {service for service, its in wheels.items() if one in its}
+    for one, layers in every.items():
+        having = {*layers}
         inside = [each for each in sets if each <= having]
         lowest = [each for each in inside if not any(each < other for other in inside)]
-        total += one.kept_bytes * (len(lowest) + len(having - set(chain.from_iterable(lowest))))
+        alone = {layers[service] for service in having - set(chain.from_iterable(lowest))}
+        total += one.kept_bytes * (len(lowest) + len(alone - {""}))
     return total
 
 
@@ -49,14 +50,20 @@ def forests(services: Sequence[str]) -> Iterator[tuple[frozenset[str], ...]]:
     return grown(0, ())
 
 
-def random_stack(chance: random.Random, services: int, count: int) -> Wheels:
+def random_stack(chance: random.Random, services: int, count: int, *, layers: bool = False) -> Wheels:
+    """Return services with wheels; with ``layers`` some have wheels in one layer already, or on the engine."""
     names = [f"s{number}" for number in range(services)]
-    wheels: Wheels = {name: [] for name in names}
+    wheels: Wheels = {name: {} for name in names}
     for number in range(count):
         one = wheel(f"w{number}", chance.randrange(1, 100))
         for name in chance.sample(names, chance.randint(1, services)):
-            wheels[name].append(one)
+            wheels[name][one] = chance.choice([name, "", "x", "y"]) if layers else name
     return wheels
+
+
+def own(**wheels: list[SharedWheel]) -> Wheels:
+    """Return services of which each has its wheels in a layer of its own."""
+    return {name: dict.fromkeys(its, name) for name, its in wheels.items()}
 
 
 def as_sets(found: Sequence[SharedSet]) -> list[frozenset[str]]:
@@ -73,8 +80,8 @@ def test_no_forest_stores_less() -> None:
 
 
 def test_what_all_have_lies_below_what_some_have() -> None:
-    common, pair, own = wheel("torch", 5_000), wheel("vision", 700), wheel("own", 900)
-    found = shared_sets({"a": [common, pair], "b": [common, pair, own], "c": [common]}, earns_bytes=EARNS)
+    common, pair, alone = wheel("torch", 5_000), wheel("vision", 700), wheel("own", 900)
+    found = shared_sets(own(a=[common, pair], b=[common, pair, alone], c=[common]), earns_bytes=EARNS)
     assert [(each.services, each.wheels) for each in found] == [
         (("a", "b", "c"), (common,)),
         (("a", "b"), (pair,)),
@@ -82,13 +89,36 @@ def test_what_all_have_lies_below_what_some_have() -> None:
 
 
 def test_a_set_that_saves_less_than_it_has_to_is_left_out() -> None:
-    assert shared_sets({"a": [wheel("x", 20)], "b": [wheel("x", 20)]}, earns_bytes=EARNS) == ()
-    assert len(shared_sets({"a": [wheel("x", 21)], "b": [wheel("x", 21)]}, earns_bytes=EARNS)) == 1
+    assert shared_sets(own(a=[wheel("x", 20)], b=[wheel("x", 20)]), earns_bytes=EARNS) == ()
+    assert len(shared_sets(own(a=[wheel("x", 21)], b=[wheel("x", 21)]), earns_bytes=EARNS)) == 1
+
+
+def test_what_lies_in_one_layer_already_saves_nothing() -> None:
+    torch = wheel("torch", 5_000)
+    assert shared_sets({"a": {torch: "x"}, "b": {torch: "x"}}, earns_bytes=EARNS) == ()
+    assert most_saved_bytes({"a": {torch: "x"}, "b": {torch: "x"}}) == 0
+    [found] = shared_sets({"a": {torch: "x"}, "b": {torch: "x"}, "c": {torch: "c"}}, earns_bytes=EARNS)
+    assert found.services == ("a", "b", "c")
+    assert saved_bytes_of("abc", [torch], {"a": {torch: "x"}, "b": {torch: "x"}, "c": {torch: "c"}}) == 5_000
+
+
+def test_what_the_engine_has_as_it_is_written_is_not_stored_anew() -> None:
+    torch = wheel("torch", 5_000)
+    assert shared_sets({"a": {torch: ""}, "b": {torch: "b"}}, earns_bytes=EARNS) == ()
+    assert shared_sets({"a": {torch: ""}, "b": {torch: ""}}, earns_bytes=EARNS) == ()
+
+
+def test_sharing_never_stores_more_than_is_stored_without() -> None:
+    chance = random.Random(3)
+    for number in range(200):
+        wheels = random_stack(chance, 2 + number % 7, chance.randint(1, 9), layers=True)
+        found = shared_sets(wheels, earns_bytes=EARNS)
+        assert stored_bytes(wheels, as_sets(found)) <= stored_bytes(wheels, []), wheels
 
 
 def test_one_version_is_never_taken_for_another() -> None:
     old, new = wheel("torch", 5_000), SharedWheel("torch", "2.0", "sha256:new", "", 5_000)
-    assert shared_sets({"a": [old], "b": [new]}, earns_bytes=EARNS) == ()
+    assert shared_sets(own(a=[old], b=[new]), earns_bytes=EARNS) == ()
 
 
 def test_thirty_services_are_chosen_for_at_once_and_the_bound_says_how_well() -> None:

@@ -132,6 +132,29 @@ def test_an_image_that_is_there_is_kept_where_little_more_could_be_shared() -> N
     assert new.wheels == (heavy, TORCH)
 
 
+def test_what_is_new_saves_more_than_what_builds_it_takes() -> None:
+    pair = [offer("a", NUMPY), offer("b", NUMPY)]
+    assert shared_images(pair, inventory(), once_bytes=61 * MB).images == ()
+    [made] = shared_images(pair, inventory(), once_bytes=59 * MB).images
+    assert made.saved_bytes == 60 * MB
+    # One that is there costs nothing.
+    seen = inventory(images=(there(made),))
+    assert [each.reference for each in shared_images(pair, seen, once_bytes=61 * MB).images] == [made.reference]
+
+
+def test_an_image_on_a_base_that_moved_is_not_taken() -> None:
+    [made] = shared_images([offer("a", TORCH), offer("b", TORCH)], inventory()).images
+    older = replace(there(made), layers=(replace(BASE, chain_id="older"), *there(made).layers[1:]))
+    [again] = shared_images([offer("a", TORCH), offer("b", TORCH)], inventory(images=(older,))).images
+    assert not again.present
+
+
+def test_what_a_service_has_as_it_is_written_is_not_moved_to_an_image_that_is_there() -> None:
+    [made] = shared_images([offer("a", TORCH), offer("b", TORCH)], inventory()).images
+    seen = inventory(images=(there(made),))
+    assert shared_images([replace(offer("a", TORCH), layers=("",))], seen).images == ()
+
+
 def test_each_shared_image_is_built_once_before_the_first_build_on_it() -> None:
     sharing = three()
     lowest, pair = sharing.images

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.decide.share.offering import SOURCE, offered
+from tests.unit.decide.share.offering import SOURCE, forecast_of, offered
 
+from tonnage.decide.share.offers import offer_of
 from tonnage.model.forecast.estimate import EngineKind
 
 if TYPE_CHECKING:
@@ -46,6 +48,19 @@ def whys(tmp_path: Path, dockerfile: str, **changes: object) -> str:
 )
 def test_what_pip_puts_into_the_python_of_the_image_can_be_shared(tmp_path: Path, lines: str) -> None:
     assert sorted(names(tmp_path, lines)) == ["flask", "numpy", "torch"]
+
+
+@pytest.mark.parametrize(
+    "syntax", ["docker/dockerfile:1", "docker.io/docker/dockerfile:1.4", "docker/dockerfile:1.7.1-labs"]
+)
+def test_frontends_that_know_other_bases_keep_nothing_apart(tmp_path: Path, syntax: str) -> None:
+    offer = offered(tmp_path, f"# syntax={syntax}\n{FROM}RUN pip install torch")
+    assert [each.name for each in offer.wheels] == ["torch", "numpy"]
+
+
+def test_an_official_image_is_known_by_its_whole_name(tmp_path: Path) -> None:
+    offer = offered(tmp_path, "FROM docker.io/library/python:3.11-slim\nRUN pip install torch")
+    assert [each.name for each in offer.wheels] == ["torch", "numpy"]
 
 
 def test_a_file_that_is_copied_beside_keeps_nothing_apart(tmp_path: Path) -> None:
@@ -88,12 +103,24 @@ def test_a_file_that_is_copied_beside_keeps_nothing_apart(tmp_path: Path) -> Non
         ("RUN pip install torch && rm -rf /usr/local/lib/python3.11/site-packages/torch/test", "removes"),
         ("RUN pip install torch\nRUN chown -R 1000 /usr/local", "removes or changes"),
         ("COPY . /usr/local/lib/python3.11/site-packages/\nRUN pip install torch", "before it is installed"),
+        ("RUN pip install --no-build-isolation torch", "--no-build-isolation"),
+        ("RUN pip install --no-build-isolation --target /x numpy\nRUN pip install torch", "not known: pip install"),
+        ("COPY pip.conf /etc/\nRUN pip install torch", "/etc/pip.conf"),
+        ("RUN mkdir /root/.pip && echo [global] > /root/.pip/pip.conf\nRUN pip install torch", "/root/.pip/pip.conf"),
+        ("ENV HOME=/h\nCOPY pip.conf /h/.config/pip/pip.conf\nRUN pip install torch", "/h/.config/pip/pip.conf"),
+        ("RUN --mount=type=bind,source=pip.conf,target=/etc/pip.conf pip install torch", "/etc/pip.conf"),
+        ("ADD settings.tar.gz /\nRUN pip install torch", "/etc/pip.conf"),
+        ("RUN pip config set global.require-virtualenv true\nRUN pip install torch", "PIP_REQUIRE_VIRTUALENV is set"),
+        ("RUN --mount=type=cache,target=/usr/local/lib pip install torch", "mounted over /usr/local/lib"),
+        ("RUN pip install picky", "newer versions of picky do not fit"),
         ("RUN pip install nothing-of-that-name", "not known"),
         ("RUN echo nothing", "installs no Python packages"),
     ],
 )
 def test_in_doubt_nothing_is_shared_and_the_reason_is_said(tmp_path: Path, lines: str, why: str) -> None:
-    (tmp_path / "main.py").write_text("")
+    for name in ("main.py", "pip.conf"):
+        (tmp_path / name).write_text("[global]\n")
+    (tmp_path / "settings.tar.gz").write_bytes(b"\x1f\x8b")
     assert why in whys(tmp_path, FROM + lines)
 
 
@@ -103,9 +130,12 @@ def test_in_doubt_nothing_is_shared_and_the_reason_is_said(tmp_path: Path, lines
         ("FROM python:3.11-alpine\nRUN pip install torch", "only official images"),
         ("FROM example.org/team/python:3.11\nRUN pip install torch", "only official images"),
         ("FROM pytorch/pytorch:2.3\nRUN pip install torch", "only official images"),
+        (f"FROM python@sha256:{'a1' * 32}\nRUN pip install torch", "another library than glibc"),
         (BUILT_ELSEWHERE, "2 stages stand on"),
         ("FROM python:3.11\nRUN pip install torch\nCOPY --from=python:3.11 /etc/issue /x", "copied from"),
         ("FROM python:3.11 \\\n  AS one\nRUN pip install torch", "line of its FROM"),
+        ("# syntax=docker/dockerfile:1.3\nFROM python:3.11\nRUN pip install torch", "docker/dockerfile:1.3 reads it"),
+        ("# syntax=example/frontend:1\nFROM python:3.11\nRUN pip install torch", "example/frontend:1 reads it"),
     ],
 )
 def test_a_base_that_is_not_certain_is_not_replaced(tmp_path: Path, dockerfile: str, why: str) -> None:
@@ -122,6 +152,7 @@ def test_a_base_that_is_not_certain_is_not_replaced(tmp_path: Path, dockerfile: 
         ({"cache_from": ("example.org/web:cache",)}, "cache_from"),
         ({"args": (("HTTP_PROXY", "http://example.org"),)}, "HTTP_PROXY"),
         ({"additional_contexts": (("python:3.11-slim", "docker-image://python:3.11-slim"),)}, "additional_contexts"),
+        ({"args": (("BUILDKIT_SYNTAX", "example/frontend"),)}, "frontend of its own"),
         ({"kind": EngineKind.CLASSIC}, "before BuildKit"),
         ({"kind": EngineKind.CONTAINER}, "beside the engine"),
     ],
@@ -138,6 +169,21 @@ def test_what_is_no_wheel_or_may_be_in_the_image_stays_where_it_is(tmp_path: Pat
     assert {each.what for each in offer.apart} == {"pip", SOURCE}
 
 
+@pytest.mark.parametrize("option", ["", "--require-hashes\n"])
+def test_wheels_with_the_hashes_that_are_asked_for_can_be_shared_and_no_others(tmp_path: Path, option: str) -> None:
+    digests = {name: hashlib.sha256(f"{name} 1.0".encode()).hexdigest() for name in ("torch", "numpy")}
+    lines = "COPY locked.txt .\nRUN pip install -r locked.txt"
+
+    def lock(**found: str) -> None:
+        text = "".join(f"{name}==1.0 --hash=sha256:{found[name]}\n" for name in found)
+        (tmp_path / "locked.txt").write_text(option + text)
+
+    lock(**digests)
+    assert sorted(names(tmp_path, lines)) == ["numpy", "torch"]
+    lock(**{**digests, "numpy": "0" * 64})
+    assert "another numpy than the index has" in whys(tmp_path, FROM + lines)
+
+
 def test_what_is_installed_once_more_elsewhere_stays_where_it_is(tmp_path: Path) -> None:
     offer = offered(tmp_path, f"{FROM}RUN pip install torch\nRUN pip install --prefix=/other numpy")
     assert [each.name for each in offer.wheels] == ["torch"]
@@ -147,6 +193,24 @@ def test_wheels_that_own_one_path_stay_where_they_are(tmp_path: Path) -> None:
     offer = offered(tmp_path, f"{FROM}RUN pip install opencv opencv-headless")
     assert [each.name for each in offer.wheels] == ["numpy"]
     assert all("cv2/cv2.so" in each.why for each in offer.apart)
+
+
+def test_a_wheel_that_owns_a_path_of_one_that_is_not_shared_stays_where_it_is(tmp_path: Path) -> None:
+    offer = offered(tmp_path, f"{FROM}RUN pip install opencv odd-archive")
+    assert [each.name for each in offer.wheels] == ["numpy"]
+    whys = {each.what: each.why for each in offer.apart}
+    assert "cv2/cv2.so" in whys["opencv"]
+    assert "pip and uv make different things" in whys["odd-archive"]
+
+
+def test_each_wheel_is_told_with_the_layer_that_has_it_otherwise(tmp_path: Path) -> None:
+    dockerfile = f"{FROM}RUN pip install torch\nRUN pip install flask"
+    found, spec = forecast_of(tmp_path, dockerfile)
+    assert found.work is not None
+    layers = {("0", 2): "", ("0", 3): "a layer"}
+    offer = offer_of("web", spec, dockerfile, found.work, EngineKind.BUILDKIT, layers=layers)
+    told = {wheel.name: layer for wheel, layer in zip(offer.wheels, offer.layers, strict=True)}
+    assert told == {"torch": "", "numpy": "", "flask": "a layer"}
 
 
 def test_wheels_that_make_one_command_stay_where_they_are(tmp_path: Path) -> None:
