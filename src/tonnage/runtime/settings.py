@@ -96,7 +96,7 @@ _KNOWN = (
     _Known(
         "share",
         "TONNAGE_SHARE",
-        "off",
+        "auto",
         "auto: wheels that services have in common are stored once, where no image changes by it; off: not.",
     ),
     _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),

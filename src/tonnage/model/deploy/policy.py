@@ -64,7 +64,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     remove_orphans: bool = False
     adopt: bool = False
     parallel: int = 1
-    share: Share = Share.OFF
+    share: Share = Share.AUTO
 
 
 class Setting(Struct, frozen=True, kw_only=True):
