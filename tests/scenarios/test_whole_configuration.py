@@ -105,7 +105,7 @@ def test_the_engine_has_what_the_file_says(project: Project) -> None:
     project.deploy()
     details = project.engine.details("web")
     config, host = details["Config"], details["HostConfig"]
-    expected = {
+    expected: dict[str, Any] = {
         "Entrypoint": ["env", "EXTRA=a b $c"],
         "Cmd": [text.replace("$$", "$") for text in COMMAND],
         "Hostname": "fixed",

@@ -271,9 +271,9 @@ def test_at_the_line_the_newest_build_alone_is_stopped_and_undone_and_built_in_i
     place.engine.gauge = gauge = CountedGauge(disk)
     writes = disk.write
 
-    def write(writer: str, count_bytes: int) -> None:
+    def write(owner: str, count_bytes: int) -> None:
         """Write, and wait until somebody has seen it, where that was too much."""
-        writes(writer, count_bytes)
+        writes(owner, count_bytes)
         seen, until_s = gauge.reads, time.monotonic() + 60
         while disk.available_bytes < LINE_BYTES and gauge.reads < seen + 2 and time.monotonic() < until_s:
             time.sleep(0.005)
