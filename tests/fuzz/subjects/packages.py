@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tarfile
 import tomllib
 
 from packaging.requirements import Requirement
@@ -12,7 +13,10 @@ from tests.fuzz.subjects.indexes import LOCKS as PYLOCKS
 
 from tonnage.adapters.apt import texts
 from tonnage.adapters.apt.lists import reduced
+from tonnage.adapters.context.debian_files import control
 from tonnage.errors import CannotFetchError, CannotResolveError
+from tonnage.forecast.commands.text_programs import printed_text
+from tonnage.forecast.gather.conda_environments import read_environment
 from tonnage.forecast.python.index_access import index_access
 from tonnage.forecast.python.lock_checks import check_form, contradictions
 from tonnage.forecast.python.pipfiles import pinned_by_pipenv
@@ -56,7 +60,21 @@ PROJECTS = (
         '[tool.poetry.group.dev.dependencies]\ng = "*"\n[tool.poetry.extras]\nx = ["c"]\n'
         '[tool.pdm.dev-dependencies]\nh = ["i"]\n'
     ),
+    (
+        '[project]\nname = "a"\ndependencies = ["b"]\n[project.optional-dependencies]\ne = ["f"]\n[dependency-groups]\n'
+        'g = ["h"]\n[tool.hatch.envs.default]\ndependencies = ["i"]\n[tool.hatch.envs.x]\ntemplate = "y"\nfeatures = '
+        '["e"]\ndependency-groups = ["g"]\n[tool.hatch.envs.y]\ndetached = true\nextra-dependencies = ["j"]\n'
+    ),
 )
+ENVIRONMENTS = (
+    "name: a\nchannels:\n  - b\ndependencies:\n  - python=3.11\n  - c::d>=1\n  - pip\n  - pip:\n    - e==1\n    - -r f.txt\n",
+    "dependencies:\n- a=1=b\n- pip:\n  - c\nprefix: /x\n",
+)
+CONTROLS = (f"!<arch>\n{'debian-binary':<16}{0:<32}{4:<10}`\n2.0\n{'control.tar':<16}{0:<32}{512:<10}`\n" + "\0" * 512,)
+PRINTED = (
+    "grep -vE ^\\s*(a|b)\na\nb==1 # c\n", "sed -e s/a/b/g -e /c/d\na\nc\n", "tr -d ab\nabc\n", "cut -d= -f1\na==1\n",
+    "envsubst A=b\na==${A}\n$A\n", "tail -n +2\na\nb\n", "uniq\na\na\n", "sort -u\nb\na\n", "head -n 1\na\nb\n", "tr ab cd\nab\n",
+)  # fmt: skip
 LOCKS = (
     (
         '[[package]]\nname = "b"\nversion = "1.2.3"\noptional = false\nmarkers = "python_version > \'3\'"\n[package.source]\n'
@@ -123,6 +141,26 @@ def _project(text: str) -> None:
             lock_name=lock_name, lock_text="", project_text=text, all_extras=True, groups=("dev", "x"), all_groups=True
         )
         assert all(isinstance(each, str) for each in needs(request))
+    for environment in ("default", "x"):
+        with contextlib.suppress(CannotFetchError):
+            request = LockedRequest(lock_name="", lock_text="", project_text=text, environment=environment)
+            assert all(isinstance(each, str) for each in needs(request))
+
+
+def _environment(text: str) -> None:
+    found = read_environment(whole_text(text))
+    assert found is None or all(found.packages) or found.pip
+
+
+def _control(text: str) -> None:
+    with contextlib.suppress(ValueError, tarfile.TarError, OverflowError):
+        assert isinstance(control(as_bytes(text)), str)
+
+
+def _printed(text: str) -> None:
+    command, _, fed = whole_text(text).partition("\n")
+    printed = printed_text(command.split(), fed, lambda _: fed)
+    assert printed is None or len(printed) <= 100 * (len(text) + 100)
 
 
 def _project_lock(text: str) -> None:
@@ -216,6 +254,9 @@ SUBJECTS = (
             seeds=("# -*- coding: latin-1 -*-\na==1\n", "\n# vim: set fileencoding=utf-16 :\na\n", "# coding: utf-7\na\n")),
     Subject(name="address of an index", read=_access, inputs=400, reads=("/etc/uv/uv.toml", "/etc/xdg/uv/uv.toml", "//.netrc", "/.netrc"),
             seeds=("https://u:p@index.example.org:8080/simple/", "http://[::1]/x")),
+    Subject(name="environment of conda", read=_environment, seeds=ENVIRONMENTS, words=("- ", ":", "pip:", "\n", "  "), inputs=150, refuses=()),
+    Subject(name="package of Debian", read=_control, seeds=CONTROLS, inputs=150, refuses=()),
+    Subject(name="programs for text", read=_printed, seeds=PRINTED, words=("-n", "+", "-d", "${", "$A", "\\s", "*", "\n"), inputs=300, refuses=()),
     Subject(name="list of Debian packages", read=_packages, seeds=PACKAGES, inputs=300, refuses=()),
     Subject(name="sources of Debian packages", read=_sources, seeds=SOURCES, inputs=400, refuses=()),
 )  # fmt: skip

@@ -32,7 +32,7 @@ def read_package(descriptor: int) -> DebPackage | None:
         head = file.read(len(_MAGIC) + 4 * _HEAD_BYTES + _MOST_PACKED_BYTES)
         size_bytes = file.seek(0, os.SEEK_END)
     try:
-        text = _control(head)
+        text = control(head)
     except (ValueError, tarfile.TarError, OverflowError):
         return None
     fields = next(stanzas(text), {})
@@ -40,8 +40,8 @@ def read_package(descriptor: int) -> DebPackage | None:
     return found if found is not None and found.name and found.installed_bytes else None
 
 
-def _control(head: bytes) -> str:
-    """Return the text of the control file.
+def control(head: bytes) -> str:
+    """Return the text of the control file at the head of a package.
 
     Raises:
         ValueError: There is none, or it cannot be read.

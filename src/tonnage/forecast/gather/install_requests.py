@@ -261,7 +261,11 @@ def _needs(
 def lock_of(
     effect: PythonInstall, request: ResolveRequest, target: Target, files: StageFiles, lookups: Lookups
 ) -> Lock:
-    """Return what will be installed: from the lock that lies there, else by resolving."""
+    """Return what will be installed: from the lock that lies there, else by resolving.
+
+    Raises:
+        CannotFetchError: Only the build will know what a lock says.
+    """
     project = project_of(effect, files, request)
     if project is not None and project.lock_text:
         return lookups.locked(project, target)

@@ -189,7 +189,7 @@ def test_a_package_that_was_measured_has_a_narrower_margin_than_one_that_was_not
     sizes = [100_003] * 200
     known, unknown = bytecode("sympy", sizes, (3, 11)), bytecode("unmeasured", sizes, (3, 11))
     assert known.image.high_bytes / known.image.low_bytes < 1.2 < unknown.image.high_bytes / unknown.image.low_bytes
-    assert (known.image.grade, unknown.image.grade) == (Grade.EXACT, Grade.LEARNED)
+    assert (known.image.grade, unknown.image.grade) == (Grade.EXACT, Grade.DECLARED)
 
 
 def test_an_empty_file_still_has_bytecode() -> None:
