@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.base_layers import site_packages
+from tonnage.lazily import regex
 from tonnage.model.forecast.installs import Installer
 from tonnage.model.forecast.python_lock import LockOrigin
 from tonnage.model.forecast.recipe import RunInstruction
@@ -46,6 +47,22 @@ _HARMLESS = frozenset(
         "PYTHONHASHSEED",
     }
 )  # fmt: skip
+
+
+# What the text of an instruction says that its commands alone do not: in doubt it means the install.
+_SET = regex(r"\b(PIP_[A-Z_]+|PYTHON[A-Z0-9_]*|HOME|XDG_CONFIG_HOME|PATH)\+?=")
+_OTHER_USER = regex(r"(?:^RUN(?:\s+--\S+)*\s+|[;&|({]\s*|\b(?:exec|time|env|nice)\s+)"
+                    r"(su|sudo|doas|gosu|su-exec|runuser|setpriv|chroot|unshare|umask|newgrp)\s")  # fmt: skip
+_TOLD = regex(r"\bpip[0-9.]*\s[^;&\n]*?(?:\s>>?\s*(?!/dev/|&)[\w./$~\"'{]|[^|]\|(?!\|)|\s--(?:log|report)\b)")
+_NETWORK = regex(r"\s--(?:proxy|cert|client-cert|isolated)\b")
+_PLACE = regex(r"\b(?:site|dist)-packages\b")
+_READS = (
+    (_SET, "it sets {0}"),
+    (_OTHER_USER, "{0} may have another user or other modes install it"),
+    (_TOLD, "what pip says is kept: it is another thing where wheels are there"),
+    (_NETWORK, "pip is told how to reach its index"),
+    (_PLACE, "it names the place of installation"),
+)
 
 
 def with_terms(
@@ -117,7 +134,7 @@ def in_its_place(
     why = _why_not_here(step, base.config.environment if base is not None else None, remembered)
     if not why and before:
         why = f"what runs before it is not known: {before[:60]}"
-    why = why or _why_not_among(step, files, deed.terms.place)
+    why = why or _why_not_as_it_reads(step.text) or _why_not_among(step, files, deed.terms.place)
     return replace(deed, terms=replace(deed.terms, apart=why)) if why else deed
 
 
@@ -201,6 +218,15 @@ def _passed_over(lock: Lock) -> str:
 def _is_public(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme == "https" and "@" not in parts.netloc
+
+
+def _why_not_as_it_reads(text: str) -> str:
+    """Return what the text of an instruction says against it."""
+    for pattern, why in _READS:
+        found = next((each for each in pattern.finditer(text) if pattern is not _SET or each[1] not in _HARMLESS), None)
+        if found is not None:
+            return why.format(*found.groups())
+    return ""
 
 
 def _why_not_among(step: RecipeStep, files: StageFiles, place: str) -> str:
