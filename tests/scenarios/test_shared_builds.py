@@ -63,6 +63,9 @@ class Yard:
 
     def offers(self) -> tuple[dict[str, WheelOffer], dict[str, BuildSpec]]:
         """Return what of each service may be shared, and how it is built."""
+        # A plan gives up what takes long; what was asked once is at hand.
+        asked = self.project.tonnage("forecast", within_s=600.0)
+        assert asked.exit_code == 0, asked.stderr
         flags = StackFlags(files=(str(self.project.directory / "compose.yaml"),))
         wanted = read_wanted(self.ports, flags)
         with self.ports.engines.facts("") as facts:
