@@ -211,7 +211,7 @@ def _within(file: str, stack: Stack, root: Path) -> str:
 
 
 def one_runner(wanted: DesiredState, whole: StackForecast | None, chosen: RunnerChoice, *, was_together: bool) -> str:
-    """Say that one runner holds all services of a stack when it builds them one after the other; empty where not.
+    """Return what says that one runner holds all services of a stack, one after the other; empty where it does not.
 
     Args:
         whole: What they need there; None where nothing was forecast, and workflows stay as they were written.
