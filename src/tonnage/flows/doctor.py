@@ -27,16 +27,14 @@ from tonnage.flows.needed import with_needs
 from tonnage.flows.stack import build_environment_of, read_if_there, read_inputs, stack_request
 from tonnage.flows.state import journal_path, opened_journal, read_history, runs_if_readable
 from tonnage.flows.weights import check_weights
-from tonnage.forecast.commands.effects import effects
-from tonnage.model.forecast.installs import CacheKind, PythonInstall
+from tonnage.lint.dockerfile_rules import installer_cache, pip_cache, uv_cache
+from tonnage.lint.dockerfiles import dockerfile_findings
 from tonnage.model.orphans import REMOVE_ORPHANS, orphans_of
-from tonnage.model.reports.checklist import Evidence, FoundInstall
+from tonnage.model.reports.checklist import Evidence
 from tonnage.model.unknowns import unknowns
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.load_stack import differing
 from tonnage.small_files import DOCUMENT, WRITTEN_FOR_CI, read_text
-from tonnage.sources.dockerfile.parser import read_dockerfile
-from tonnage.sources.dockerfile.recipe import recipe
 from tonnage.units import format_bytes
 from tonnage.views.text.checks import FAILED, OK, WARNING, Check
 from tonnage.views.text.garbage_collection import collection_check
@@ -53,8 +51,9 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Inventory
     from tonnage.model.reclaim.garbage_collection import CollectionReport
     from tonnage.model.reports.checklist import FoundTorch, Item
-    from tonnage.model.stack import Service, Stack
+    from tonnage.model.stack import Stack
 
+_CACHE_RULES = frozenset({pip_cache.NAME, uv_cache.NAME, installer_cache.NAME})
 _RUNS = 200
 _WITHIN_S = 6.0
 _WITHOUT_ROOT = (
@@ -295,7 +294,7 @@ def _evidence(ports: RehearsalPorts, looked: _Looked) -> Evidence:
     root = repository(directory)
     return Evidence(
         workflows=tuple(_workflows(root)),
-        installs=_installs(ports, build_environment_of(ports, wanted.stack, ports.environment)),
+        caches=_caches(ports, build_environment_of(ports, wanted.stack, ports.environment)),
         torch=_torch(wanted.stack, looked.forecasts),
         runs=runs_if_readable(ports, _RUNS, wanted.stack.name),
         documents=tuple(_documents({directory, root})),
@@ -318,30 +317,25 @@ def _documents(directories: set[Path]) -> Iterator[str]:
                     yield path.name
 
 
-def _installs(ports: RehearsalPorts, stack: Stack) -> tuple[FoundInstall, ...] | None:
-    found: list[FoundInstall] = []
+def _caches(ports: RehearsalPorts, stack: Stack) -> tuple[str, ...] | None:
+    """Return where Dockerfiles leave the cache of an installer in the image; None where one cannot be read."""
+    found: list[str] = []
     for service in stack.services:
-        if service.build is None:
+        spec = service.build
+        if spec is None:
             continue
+        named = Path(spec.dockerfile or "Dockerfile")
         try:
-            found += _installs_of(ports, service)
+            findings = dockerfile_findings(
+                ports.files.dockerfile(spec),
+                f"{named.parent.name}/{named.name}",
+                build_args=dict(spec.args),
+                target=spec.target,
+            )
         except (OSError, TonnageError):
             return None
+        found += [str(each.place) for each in findings if each.rule in _CACHE_RULES]
     return tuple(dict.fromkeys(found))
-
-
-def _installs_of(ports: RehearsalPorts, service: Service) -> Iterator[FoundInstall]:
-    spec = service.build
-    assert spec is not None  # noqa: S101 - asked for services that are built only
-    parsed = read_dockerfile(ports.files.dockerfile(spec), spec.dockerfile or "Dockerfile")
-    made = recipe(parsed, build_args=dict(spec.args), target=spec.target)
-    for stage in made.stages:
-        remembered: dict[str, str] = {}
-        for step in stage.steps:
-            for effect in effects(step, platform=made.platform, remembered=remembered):
-                if isinstance(effect, PythonInstall) and not effect.downloads_only:
-                    place = f"{Path(effect.place.file).parent.name}/{Path(effect.place.file).name}:{effect.place.line}"
-                    yield FoundInstall(place=place, keeps_cache=effect.cache.kind is CacheKind.IN_LAYER)
 
 
 def _torch(stack: Stack, forecasts: Sequence[ServiceForecast] | None) -> tuple[FoundTorch, ...] | None:

@@ -16,6 +16,7 @@ from tonnage.lint.dockerfile_rules import (
     copied_archive,
     cuda_twice,
     high_user_id,
+    installer_cache,
     installer_copied,
     large_base,
     other_caches,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 DOCKERFILE_RULES: tuple[DockerfileRule, ...] = (
     pip_cache.RULE,
     uv_cache.RULE,
+    installer_cache.RULE,
     cache_mount.RULE,
     installer_copied.RULE,
     cuda_twice.RULE,

@@ -28,13 +28,6 @@ class Item(Struct, frozen=True, kw_only=True):
     todo: str = ""
 
 
-class FoundInstall(Struct, frozen=True, kw_only=True):
-    """One command of a Dockerfile that installs Python packages: where it stands, and whether its cache stays."""
-
-    place: str
-    keeps_cache: bool
-
-
 class FoundTorch(Struct, frozen=True, kw_only=True):
     """What a service would install of PyTorch.
 
@@ -61,13 +54,13 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
     Args:
         workflows: Text of each workflow of the repository, by file name.
-        installs: Every command that installs Python packages; None where Dockerfiles could not be read.
+        caches: Where Dockerfiles leave the cache of an installer; None where one could not be read.
         torch: What each service installs of PyTorch; None where that could not be resolved.
         runs: The last runs of the stack, newest first.
     """
 
     workflows: tuple[tuple[str, str], ...] = ()
-    installs: tuple[FoundInstall, ...] | None = None
+    caches: tuple[str, ...] | None = None
     torch: tuple[FoundTorch, ...] | None = None
     runs: tuple[Run, ...] = ()
     documents: tuple[str, ...] = ()
