@@ -64,6 +64,11 @@ class Lexer(Struct, frozen=True):
     keep_unset: bool = False
     growth: Growth | None = None
 
+    @property
+    def _specials(self) -> str:
+        """The characters that mean something."""
+        return f"${self.escape}" if self.skip_quotes else f"${self.escape}'\""
+
     def expand(self, word: str, values: Mapping[str, str]) -> str:
         """Return a word with its variables put in and its quotes taken away.
 
@@ -81,6 +86,8 @@ class Lexer(Struct, frozen=True):
         return tuple(self._read(text, values)[1])
 
     def _read(self, text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
+        if not any(special in text for special in self._specials):
+            return text, text.split()
         try:
             found = _Reading(self, text, values).whole()
         except RecursionError:
@@ -101,11 +108,16 @@ class _Words:
 
     def add(self, text: str) -> None:
         """Add characters of which blanks end a word."""
-        for character in text:
-            if character.isspace():
+        pieces = text.split()
+        if text[:1].isspace():
+            self.end()
+        for piece in pieces[:-1]:
+            self._word.append(piece)
+            self.end()
+        if pieces:
+            self._word.append(pieces[-1])
+            if text[-1].isspace():
                 self.end()
-            else:
-                self._word.append(character)
 
     def add_raw(self, text: str) -> None:
         """Add characters of which none ends a word."""
@@ -162,18 +174,29 @@ class _Reading:
                 found = self._single_quoted() if character == "'" else self._double_quoted(raw_escapes=raw_escapes)
                 result.append(found)
                 words.add_raw(found)
-            elif self._next() == self._lexer.escape:
+            elif character == self._lexer.escape:
+                self._at += 1
                 kept = character if raw_escapes else ""
                 kept += self._next()
                 result.append(kept)
                 words.add_raw(kept)
             else:
-                result.append(character)
-                words.add(character)
+                plain = self._plain(stop)
+                result.append(plain)
+                words.add(plain)
         if stop:
             raise SubstitutionError(f"it ends where {stop} is missing")
         words.end()
         return "".join(result), words.done
+
+    def _plain(self, stop: str) -> str:
+        """Return the characters up to the next one that means something; the first one means nothing."""
+        specials = f"{self._lexer._specials}{stop}"  # noqa: SLF001 - of this module
+        begin = self._at
+        self._at += 1
+        while self._at < len(self._text) and self._text[self._at] not in specials:
+            self._at += 1
+        return self._text[begin : self._at]
 
     def _single_quoted(self) -> str:
         end = self._text.find("'", self._at + 1)

@@ -15,6 +15,11 @@ from tonnage.forecast.commands.effects import effects
 from tonnage.forecast.costs.base_layers import python_named, target_of
 from tonnage.forecast.python.pylock import tags_of
 from tonnage.forecast.shell.script import read_script
+from tonnage.lint.dockerfiles import dockerfile_findings
+from tonnage.lint.fixing import mended
+from tonnage.lint.rules import DOCKERFILE_RULES, REQUIREMENT_RULES
+from tonnage.lint.same_commands import does_the_same
+from tonnage.lint.text_files import text_findings
 from tonnage.model.forecast.image_reference import image_name
 from tonnage.sources.dockerfile.base_images import base_reference, images_in, line_of
 from tonnage.sources.dockerfile.parser import read_dockerfile
@@ -167,6 +172,21 @@ GREW_IN_SCRIPTS = (
 )
 
 
+def _linted(text: str) -> None:
+    """Find and mend: what is mended is a Dockerfile, does the same, and has nothing left to mend."""
+    done = mended(text, lambda each: dockerfile_findings(each, "D"), lambda _: True, same=does_the_same)
+    if done.fixed:
+        assert does_the_same(text, done.text)
+        again = mended(done.text, lambda each: dockerfile_findings(each, "D"), lambda _: True, same=does_the_same)
+        assert again.text == done.text
+
+
+def _linted_requirements(text: str) -> None:
+    done = mended(text, lambda each: text_findings(each, "r", REQUIREMENT_RULES), lambda _: True)
+    again = mended(done.text, lambda each: text_findings(each, "r", REQUIREMENT_RULES), lambda _: True)
+    assert again.text == done.text
+
+
 SUBJECTS = (
     Subject(
         name="target of an install", read=_target, inputs=150,
@@ -174,6 +194,14 @@ SUBJECTS = (
         found=("python:" + "3" * 40_000, "9" * 40_000),
     ),
     Subject(name="Dockerfile", read=_dockerfile, seeds=DOCKERFILES, words=WORDS, inputs=150, found=GREW),
+    Subject(
+        name="lint of a Dockerfile", read=_linted, words=WORDS, inputs=80, found=GREW,
+        seeds=(*DOCKERFILES, *(f"FROM a AS build\nFROM a\n{rule.before}\n" for rule in DOCKERFILE_RULES)),
+    ),
+    Subject(
+        name="lint of a requirement file", read=_linted_requirements, inputs=200, refuses=(),
+        seeds=tuple(f"{rule.before}\n# tonnage: ignore=x\nflask\n" for rule in REQUIREMENT_RULES),
+    ),
     Subject(name="shell script", read=_script, seeds=SCRIPTS, words=WORDS, inputs=250, refuses=()),
     Subject(name="effects of a script", read=_effects, seeds=SCRIPTS, words=WORDS, inputs=250, found=GREW_IN_SCRIPTS),
     Subject(name="ignore file", read=_ignored, seeds=IGNORED, words=("**/", "*", "!", "[", "]", "/", "a", "\n", "..")),
