@@ -211,11 +211,14 @@ def _within(file: str, stack: Stack, root: Path) -> str:
 
 
 def one_runner(wanted: DesiredState, whole: StackForecast | None, chosen: RunnerChoice, *, was_together: bool) -> str:
-    """Return what says that one runner holds all services of a stack, one after the other; empty where it does not.
+    """Find out whether one runner holds all services of a stack, one after the other.
 
     Args:
         whole: What they need there; None where nothing was forecast, and workflows stay as they were written.
         was_together: Whether they are built so by what was written before: a little more changes nothing then.
+
+    Returns:
+        What says so in a workflow; empty where it does not.
     """
     built = [each.name for each in wanted.stack.built]
     if len(built) < 2:  # noqa: PLR2004 - one alone is built alone
