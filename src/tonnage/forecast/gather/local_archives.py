@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.python_lock import LocalWheel, ResolveRequest
     from tonnage.model.forecast.requirements import Requirement
 
-_MOST_WHEELS = 500
+_MOST_WHEELS, _MOST_PATTERNS = 500, 100
 
 
 class LocalArchives(Struct, kw_only=True):
@@ -108,16 +108,19 @@ def local_archives(wanted: Sequence[Requirement], find_links: Sequence[str], fil
 def with_projects(wanted: Sequence[Requirement], files: StageFiles) -> tuple[Requirement, ...]:
     """Return requirements in which directories of projects stand for a pattern that means them."""
     found: list[Requirement] = []
+    patterns = [each for each in wanted if _is_archive(each) and any(sign in each.location for sign in "*?[")]
+    projects = sorted(files.projects()) if patterns else []
+    wheels = files.wheels() if patterns else {}
     for each in wanted:
-        above, name = posixpath.split(each.location)
-        if not (_is_archive(each) and any(sign in name for sign in "*?[")):
+        above = posixpath.dirname(each.location)
+        if each not in patterns[:_MOST_PATTERNS]:
             found.append(each)
             continue
         # The shell's pattern goes no level deeper.
-        near = [path for path in sorted(files.projects()) if posixpath.dirname(path) == above]
+        near = [path for path in projects if posixpath.dirname(path) == above]
         meant = [path for path in near if fnmatchcase(path, each.location)]
         found += [replace(each, text=path, location=path) for path in meant]
-        archives = any(posixpath.dirname(path) == above and fnmatchcase(path, each.location) for path in files.wheels())
+        archives = any(posixpath.dirname(path) == above and fnmatchcase(path, each.location) for path in wheels)
         found += [each] if archives or not meant else []
     return tuple(found)
 

@@ -37,12 +37,14 @@ def with_local(effect: AptInstall, files: StageFiles, before: Sequence[AnyEffect
     local: list[DebPackage] = []
     rest: list[str] = []
     here = files.packages() if effect.files else {}
-    for file in effect.files:
-        paths = [path for path in here if _is_meant(path, file)][:_MOST_PACKAGES]
+    for file in effect.files[:_MOST_PACKAGES]:
+        paths = [path for path in here if _is_meant(path, file)] if len(local) < _MOST_PACKAGES else []
+        paths = paths[:_MOST_PACKAGES]
         read = [here[path]() for path in paths]
         found = [each for each in read if each is not None]
         local += found
         rest += [file] if not paths or len(found) < len(paths) else []
+    rest += effect.files[_MOST_PACKAGES:]
     if not effect.alone:
         named += _needed(local)
     return replace(
