@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.lazily import regex
 from tonnage.model.deploy.sharing import Apart, SharedWheel, WheelOffer
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.forecast.sized_effects import InstallTerms, SizedEffect  # noqa: TC001 - fields of a struct
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import BuildSpec
 
 _PYTHON = "python"
+_LISTED = regex(r"\bpip[0-9.]*\s+(?:freeze|list|inspect|show)\b[^;&\n]*[>|]")
 _WILD = frozenset("*?[")
 _OTHER_LIBRARY = ("alpine", "windowsservercore", "nanoserver")
 
@@ -148,6 +150,10 @@ def _why_not_on(base: str, spec: BuildSpec, dockerfile: str) -> str:
 def _why_place_is_touched(steps: Sequence[StepWork], place: str) -> str:
     """Return what is done to the place of installation besides installing; empty for nothing."""
     installed = False
+    last = max(number for number, step in enumerate(steps) if any(map(_is_open, step.effects)))
+    for step in steps[:last]:
+        if _LISTED.search(step.text):
+            return f"line {step.line} keeps what pip lists before all is installed"
     for step in steps:
         # What is copied over an install is over it in either case.
         if not installed and step.from_stage is not None and _meet(step.into, place):
@@ -164,6 +170,10 @@ def _why_place_is_touched(steps: Sequence[StepWork], place: str) -> str:
         if any(effect.uninstalls for effect in step.effects):
             return f"line {step.line} removes or replaces what is installed"
     return ""
+
+
+def _is_open(effect: SizedEffect) -> bool:
+    return effect.terms is not None and not effect.terms.apart
 
 
 def _meet(one: str, other: str) -> bool:

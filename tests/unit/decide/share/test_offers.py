@@ -45,6 +45,7 @@ def whys(tmp_path: Path, dockerfile: str, **changes: object) -> str:
         "RUN pip install --no-cache-dir --upgrade pip && pip install --no-cache-dir torch flask",
         'RUN PIP_NO_CACHE_DIR=1 pip install "torch>=1" "flask>0" >/dev/null 2>&1',
         "RUN apt-get update && apt-get install -y sudo && pip install torch flask 2>&1",
+        "RUN pip list\nRUN pip install torch flask\nRUN pip freeze > /installed.txt",
         "COPY --from=example/tool /tool /usr/local/bin/\nRUN pip install torch flask",
     ],
 )
@@ -122,6 +123,11 @@ def test_a_file_that_is_copied_beside_keeps_nothing_apart(tmp_path: Path) -> Non
         ("RUN umask 077 && pip install torch", "umask may have"),
         ("RUN pip install torch > /pip.log", "what pip says is kept"),
         ("RUN pip freeze > /before && pip install torch", "what pip says is kept"),
+        ("RUN pip freeze > /before\nRUN pip install torch", "line 2 keeps what pip lists"),
+        (
+            "RUN pip install torch\nRUN python -m pip list | tee /x\nRUN pip install flask",
+            "line 3 keeps what pip lists",
+        ),
         ("RUN pip install torch | tee /pip.log", "what pip says is kept"),
         ("RUN pip install --report /r.json torch", "what pip says is kept"),
         ("RUN pip install --proxy http://example.org torch", "how to reach its index"),
