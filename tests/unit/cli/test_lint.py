@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,8 +12,6 @@ from tests.unit.cli.test_forecast import COMPOSE, index, told, world
 __all__ = ["index", "world"]
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.unit.cli.simulated_ports import World
 
 WASTING = """\
@@ -174,3 +174,22 @@ def test_pytorch_with_cuda_is_found_where_no_service_asks_for_a_device(
     assert world.run("lint", "--no-prices", "--fix=torch-cuda") == 0
     assert (world.directory / "web" / "requirements.txt").read_text().endswith("/whl/cpu\ntorch==2.3.1+cpu\n")
     assert (world.directory / "worker" / "requirements.txt").read_text() == "torch==2.3.1\n"
+
+
+def test_the_hooks_of_pre_commit_find_and_mend_the_files_that_they_are_given(
+    wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hooks = (Path(__file__).resolve().parents[3] / ".pre-commit-hooks.yaml").read_text()
+    entries = re.findall(r"entry: tonnage (.+)", hooks)
+    patterns = re.findall(r"files: (.+)", hooks)
+    assert len(entries) == len(patterns) == 2
+    for name, meant in (
+        ("a/Dockerfile", True),
+        ("web.dockerfile", True),
+        ("requirements-dev.txt", True),
+        ("a.py", False),
+    ):
+        assert all((re.search(pattern, name) is not None) is meant for pattern in patterns), name
+    assert [wasting.run(*entry.split(), "web/Dockerfile") for entry in entries] == [11, 0]
+    assert "--no-cache-dir" in (wasting.directory / "web" / "Dockerfile").read_text()
+    capsys.readouterr()
