@@ -193,3 +193,21 @@ def test_the_hooks_of_pre_commit_find_and_mend_the_files_that_they_are_given(
     assert [wasting.run(*entry.split(), "web/Dockerfile") for entry in entries] == [11, 0]
     assert "--no-cache-dir" in (wasting.directory / "web" / "Dockerfile").read_text()
     capsys.readouterr()
+
+
+def test_nothing_is_quoted_of_a_file_outside_that_a_stack_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2:x:0:0\n")
+    build = f"web: {{build: ./web}}\n  worker: {{build: {{context: ./web, dockerfile: {secret}}}}}"
+    found = make_world(project, compose=f"services:\n  {build}\n")
+    (project / "web" / "Dockerfile").unlink(missing_ok=True)
+    (project / "web" / "Dockerfile").symlink_to(secret)
+
+    assert found.run("lint", "--no-prices") == 2
+    told_text = "".join(capsys.readouterr())
+    assert "lies outside of the project" in told_text
+    assert "hunter2" not in told_text.lower()

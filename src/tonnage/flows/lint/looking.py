@@ -25,7 +25,7 @@ from tonnage.model.forecast.finding import Safety
 from tonnage.model.reports.lint import LintChange, LintedKind, LintReport
 from tonnage.own_files import write_whole
 from tonnage.small_files import UnfitFileError
-from tonnage.sources.outside import is_shown, project_root
+from tonnage.sources.outside import NOT_SHOWN, is_shown, project_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -97,7 +97,7 @@ def lint(
     looked: list[_LookedAt] = []
     files: list[LintedFile] = []
     for file in files_of(request.named, stack, here):
-        found = _look(file, wanted)
+        found = _look(file, wanted, project_root(stack.directory if stack is not None else here))
         files.append(found.file)
         if not found.file.failure:
             looked.append(found)
@@ -142,7 +142,7 @@ def _stack(ports: DeployPorts, flags: StackFlags) -> tuple[DesiredState | None, 
     return (found if found.stack.name else None), ()
 
 
-def _look(file: LintedFile, wanted: DesiredState | None) -> _LookedAt:
+def _look(file: LintedFile, wanted: DesiredState | None, root: str) -> _LookedAt:
     services = _services_of(file, wanted)
     build = services[0].build if services else None
     args: Mapping[str, str] = dict(build.args) if build is not None else {}
@@ -168,6 +168,8 @@ def _look(file: LintedFile, wanted: DesiredState | None) -> _LookedAt:
     except OSError as error:
         return failed(f"it cannot be read: {error.strerror}")
     except TonnageError as error:
+        if not is_shown(file.path, root):
+            return failed(f"it is no {file.kind}. {NOT_SHOWN}")
         return failed(str(error).splitlines()[0].removeprefix(f"{file.shown}: "))
     return _LookedAt(file=file, text=text, findings=findings, find=find, services=services)
 
