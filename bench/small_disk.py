@@ -25,6 +25,7 @@ import argparse
 import contextlib
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -89,8 +90,16 @@ class Machine:
     def compose(self, *words: str) -> bool:
         """Run Compose, of whichever generation there is."""
         tool = Tools(self.environment).need_compose()
-        parallel = ("--parallel",) if tool.generation == 1 and words == ("build",) else ()
-        return self.run(*tool.command, *words, *parallel)
+        if tool.generation > 1:
+            return self.run(*tool.command, *words)
+        # Compose 1 wants a version, and no name.
+        told = YAML(typ="safe").load(self.stack / "compose.yaml")
+        name = str(told.pop("name", self.stack.name))
+        file = Path(self.environment["TONNAGE_STATE_DIR"], "compose-1.json")
+        file.write_text(json.dumps({"version": "3.8", **told}), encoding="utf-8")
+        placed = ("--project-name", name, "--project-directory", str(self.stack), "--file", str(file))
+        parallel = ("--parallel",) if words == ("build",) else ()
+        return self.run(*tool.command, *placed, *words, *parallel)
 
     def load_base(self) -> None:
         """Load the base image where it is missing."""
