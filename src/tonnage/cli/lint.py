@@ -87,14 +87,17 @@ def command(
         raise UsageError("--dry-run is about --fix", todo="Write what is to be mended:\n  tonnage lint --fix --dry-run")
     request = LintRequest(named=named, fix=fix, writes=not dry_run, prices=not no_prices, offline=offline)
 
+    # SARIF has standard output for itself, as JSON has.
+    tell = session.say if output == "sarif" else session.show
+
     def show(report: LintReport) -> None:
         for change in report.changes:
-            session.say(change_text(change))
+            tell(change_text(change))
 
     report = lint(session.ports, flags, request, show=show)
     _print(session, report, output)
     if fix:
-        session.say(changed_text(report.changes, written=not dry_run))
+        tell(changed_text(report.changes, written=not dry_run))
     for note in report.notes:
         session.say(f"note: {note}")
     _judge(report, limit_bytes)
@@ -118,7 +121,7 @@ def _print(session: Session, report: LintReport, output: str) -> None:
     else:
         if output == "github":
             session.print_commands(annotation_lines(report))
-        session.say(lint_text(report, width=session.width))
+        session.show(lint_text(report, width=session.width))
 
 
 def _judge(report: LintReport, limit_bytes: int | None) -> None:

@@ -63,7 +63,7 @@ def test_what_is_mended_is_shown_and_written_and_nothing_is_left(
     dockerfile = wasting.directory / "web" / "Dockerfile"
     dockerfile.chmod(0o640)
     assert wasting.run("lint", "--no-prices", "--fix", "--dry-run") == 0
-    assert "+RUN pip install --no-cache-dir --no-compile" in capsys.readouterr().err
+    assert "+RUN pip install --no-cache-dir --no-compile" in capsys.readouterr().out
     assert dockerfile.read_text() == WASTING
 
     assert wasting.run("lint", "--no-prices", "--fix") == 0
@@ -71,7 +71,7 @@ def test_what_is_mended_is_shown_and_written_and_nothing_is_left(
     assert dockerfile.stat().st_mode & 0o777 == 0o640
     capsys.readouterr()
     assert wasting.run("lint", "--no-prices", "--fail-on-findings") == 0
-    assert "nothing found" in capsys.readouterr().err
+    assert "nothing found" in capsys.readouterr().out
 
 
 def test_more_than_is_allowed_ends_with_eleven(wasting: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +113,7 @@ def test_links_are_neither_followed_nor_written_through(tmp_path: Path, capsys: 
 
 def test_rules_are_named_as_other_linters_do(wasting: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert wasting.run("lint", "--no-prices", "--fix=DL3042", "--dry-run") == 0
-    assert "would be mended" in capsys.readouterr().err
+    assert "would be mended" in capsys.readouterr().out
     assert wasting.run("lint", "--no-prices", "--fix=nothing") == 2
     assert "there is no rule nothing" in capsys.readouterr().err
 
@@ -155,7 +155,7 @@ def test_a_requirement_file_is_mended_where_an_index_has_no_effect(
     )
     capsys.readouterr()
     assert world.run("lint", "--no-prices", "web") == 0
-    assert "nothing found" in capsys.readouterr().err
+    assert "nothing found" in capsys.readouterr().out
 
 
 def test_pytorch_with_cuda_is_found_where_no_service_asks_for_a_device(
