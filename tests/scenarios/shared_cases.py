@@ -39,6 +39,7 @@ class Case:
         wheels: Archives in its context, each with the files in it.
         keys: Further keys of its ``build``.
         short: It runs always.
+        since: The version of the engine whose builder knows what it says.
     """
 
     lines: str
@@ -49,6 +50,7 @@ class Case:
     wheels: dict[str, dict[str, str]] = field(default_factory=dict)
     keys: dict[str, object] = field(default_factory=dict)
     short: bool = False
+    since: int = 0
 
     def write(self, context: Path) -> None:
         """Write its Dockerfile and what that copies."""
@@ -181,7 +183,7 @@ CASES = {
         lines="RUN pip install --no-cache-dir --no-deps flask==3.0.3", shares=frozenset({"flask"})
     ),
     "heredoc": Case(
-        lines="RUN <<EOF\nset -e\npip install --no-cache-dir six==1.17.0\nEOF", shares=frozenset({"six"})
+        lines="RUN <<EOF\nset -e\npip install --no-cache-dir six==1.17.0\nEOF", shares=frozenset({"six"}), since=23
     ),
     "kinds": Case(
         # Scripts, data for share, namespaces with and without a .pth, one module alone, extensions, headers.

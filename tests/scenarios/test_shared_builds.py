@@ -164,6 +164,8 @@ def check(engine: RealEngine, project: Project, names: list[str]) -> None:
     """Compare each of some cases; all that is wrong is told at once."""
     with open(base_image(), "rb") as archive:  # noqa: PTH123 - as text
         engine.client.images.load(archive)
+    major = int(str(engine.client.version()["Version"]).split(".")[0])
+    names = [name for name in names if CASES[name].since <= major]
     for name in names:
         CASES[name].write(project.directory / name)
         project.services[name] = {"build": {"context": f"./{name}", **CASES[name].keys}}
