@@ -115,4 +115,4 @@ def test_a_project_address_is_not_shown_among_settings(tmp_path: Path, capsys: C
     assert world.run("doctor", "--settings") == 0
     told = capsys.readouterr()
     assert "secret" not in told.err + told.out
-    assert "https://hooks.example.org/..." in told.err
+    assert "https://hooks.example.org/..." in told.out

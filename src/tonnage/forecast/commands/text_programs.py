@@ -41,7 +41,7 @@ def printed_text(words: Sequence[str], fed: str | None, read: Callable[[str], st
         return None
     try:
         return known(rest, lambda paths: _inputs(paths, fed, read))
-    except (ValueError, IndexError, re.error):
+    except (ValueError, IndexError, StopIteration, re.error):
         return None
 
 
