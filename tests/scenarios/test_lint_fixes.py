@@ -57,7 +57,11 @@ def test_every_rule_that_mends_something_has_a_case() -> None:
     assert set(CASES) == {rule.name for rule in DOCKERFILE_RULES if rule.fixes is not None}
 
 
-@pytest.mark.parametrize("crlf", [False, pytest.param(True, marks=pytest.mark.long)], ids=["lf", "crlf"])
+@pytest.mark.parametrize(
+    "crlf",
+    [False, pytest.param(True, marks=pytest.mark.long("another end of lines is built once"))],
+    ids=["lf", "crlf"],
+)
 def test_a_mended_dockerfile_is_built_and_does_the_same(project: Project, *, crlf: bool) -> None:
     context = project.directory / "web"
     (context / "files").mkdir(parents=True)

@@ -54,3 +54,19 @@ def test_no_password_of_an_address_is_in_a_forecast(
 def test_no_failure_tells_a_password() -> None:
     error = StepFailedError(f"no {URL}", why=f"{URL}/a said no", todo=f"try {URL}", log=f"GET {URL}/b")
     assert SECRET not in f"{error}{error.what}{error.why}{error.todo}{error.log}{error.args}"
+
+
+@pytest.mark.parametrize("output", ["text", "json", "sarif", "github"])
+def test_lint_shows_no_password_of_an_address(tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str) -> None:
+    world = make_world(tmp_path, compose="name: shop\nservices:\n  web:\n    build: ./web\n")
+    (tmp_path / "web").mkdir(exist_ok=True)
+    (tmp_path / "web" / "requirements.txt").write_text(f"torch==2.3.1 --index-url {URL}/whl\n")
+    (tmp_path / "web" / "Dockerfile").write_text(
+        "FROM python:3.11\nCOPY requirements.txt .\n"
+        f"RUN curl {URL}/a -o /y && pip install -r requirements.txt\nRUN rm /y\n"
+    )
+    assert world.run("lint", "--no-prices", "--output", output) == 0
+    assert world.run("lint", "--no-prices", "--fix", "--dry-run", "--output", output) == 0
+    printed = capsys.readouterr()
+    assert "index-on-requirement" in printed.out
+    assert SECRET not in printed.out + printed.err

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.addresses import redacted
 from tonnage.escapes import visible_in_line
 from tonnage.views.text.lint import price_text
 
@@ -44,7 +45,7 @@ def _lines(lines: Iterable[str]) -> str:
 
 def _data(text: str) -> str:
     """Escape a text. Source: ``toolkit/packages/core/src/command.ts``."""
-    return visible_in_line(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible_in_line(redacted(text)).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from tonnage.addresses import redacted
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def sarif_form(report: LintReport, *, version: str) -> dict[str, object]:
         "rules": [_rule(each) for each in report.rules],
     }
     unread = [
-        {"level": "error", "message": {"text": f"{each.shown}: {each.failure}"}}
+        {"level": "error", "message": {"text": redacted(f"{each.shown}: {each.failure}")}}
         for each in report.files
         if each.failure
     ]
@@ -85,7 +86,7 @@ def _result(finding: Finding, number: int, seen: dict[str, int]) -> dict[str, ob
         "ruleId": finding.rule,
         "ruleIndex": number,
         "level": level,
-        "message": {"text": f"{finding.text}. {finding.why}{saves}".replace("  ", " ")},
+        "message": {"text": redacted(f"{finding.text}. {finding.why}{saves}".replace("  ", " "))},
         "locations": [
             {
                 "physicalLocation": {
