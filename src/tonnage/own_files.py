@@ -39,6 +39,8 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OURS = frozenset({"forecast", "programs.json", "checksums.json", "journal.sqlite", "journal.sqlite-journal"})
 _BESIDE = ".tonnage-"
 _TEMPORARY = "tonnage-now-"
+_LONGEST_PLACE = 60
+"""Bytes of a directory in which one of ours may hold a socket: a path of those has 107 at most (``unix(7)``)."""
 # Names of files that this process was given open. Source: proc(5), and fd(4) of the BSDs.
 _OPEN_FILES = ("/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
@@ -163,16 +165,17 @@ class TemporaryDirectory:
         os.close(self._held)
 
 
-def temporary_directory(kind: str) -> TemporaryDirectory:
+def temporary_directory(kind: str, *, for_socket: bool = False) -> TemporaryDirectory:
     """Make a directory that goes with its ``with`` block, where nobody else can put another in its place.
 
     Args:
         kind: What it is for, as one word.
+        for_socket: A socket will lie in it, whose path the kernel limits.
 
     Returns:
         The directory, in the usual place if that is good for it; there too where no other is good either.
     """
-    places = _temporary_places()
+    places = [each for each in _temporary_places() if not for_socket or len(os.fsencode(each)) <= _LONGEST_PLACE]
     for place in places:
         with contextlib.suppress(OSError, UsageError):
             with directory_of(place / kind, alone=True):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -193,6 +194,19 @@ def test_temporary_files_go_where_nobody_else_can_swap_them(tmp_path: Path, monk
         with temporary_directory("build") as made:
             assert (Path(made).parent == place) is is_good
             assert mode(Path(made)) == 0o700
+
+
+def test_a_directory_for_a_socket_has_a_path_that_the_kernel_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / ("a" * 90)
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    with temporary_directory("tunnel") as usual:
+        assert Path(usual).parent == place
+    with temporary_directory("tunnel", for_socket=True) as made, socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{made}/tunnel.sock")
+        assert mode(Path(made)) == 0o700
 
 
 def test_the_directory_of_a_process_that_was_killed_goes_and_that_of_a_living_one_stays(

@@ -91,7 +91,7 @@ def open_beside(process_id: int, address: str, port: int, timeout_s: float) -> s
         ProcessLookupError: The process has ended.
         OSError: The connection failed.
     """
-    with temporary_directory("way") as directory, socket.socket(socket.AF_UNIX) as listening:
+    with temporary_directory("way", for_socket=True) as directory, socket.socket(socket.AF_UNIX) as listening:
         way = str(Path(directory, "back.sock"))
         listening.bind(way)
         listening.listen()

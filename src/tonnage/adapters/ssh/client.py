@@ -131,7 +131,7 @@ class Tunnel:
     """
 
     def __init__(self, endpoint: str, target: str) -> None:
-        self._directory = temporary_directory("tunnel")
+        self._directory = temporary_directory("tunnel", for_socket=True)
         self.path = str(Path(self._directory.name, "tunnel.sock"))
         self._printed: list[str] = []
         self._stop = threading.Event()

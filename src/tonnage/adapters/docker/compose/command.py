@@ -304,7 +304,7 @@ def _run(
     """Run Compose on a private project file; return the last lines when it failed, None when it did not."""
     last: deque[str] = deque(maxlen=LOG_LINES)
 
-    with temporary_directory("compose") as private:
+    with temporary_directory("compose", for_socket=labels is not None) as private:
 
         def hear(line: str) -> None:
             # Where the file lay for a moment tells people nothing.
