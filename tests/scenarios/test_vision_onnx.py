@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 
     from tests.scenarios.vision_stack import VisionStack
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.timeout(900),
+    pytest.mark.long("a whole example takes minutes, and tests/vision tries its programs"),
+]
 
 MODELS = {"yolo-combined": ["yolo-detect", "yolo-pose"], "mmpose": ["rtmpose"], "yolo-nas": ["yolo-nas"]}
 USER = "10001"
