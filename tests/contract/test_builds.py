@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.contract.world import BASE, NEVER, available_bytes, build, named, settles_at
+from tests.contract.world import BASE, NEVER, available_bytes, build, come_back, named
 from tests.simulator import Heard, Instruction, Recipe
 
 from tonnage.errors import StepFailedError
@@ -93,7 +93,7 @@ def test_a_failing_build_gives_back_what_it_had_written(world: World) -> None:
     failing = Instruction(text="failing", kept_bytes=20_000_003, fails=True, seconds=0.1)
     with pytest.raises(StepFailedError):
         build(world, "a", Recipe(instructions=(failing,)), "contract/a:1")
-    assert settles_at(world, before_bytes)
+    assert come_back(world, before_bytes)
 
 
 def test_a_build_on_a_base_that_nobody_has_fails_and_names_it(world: World) -> None:
@@ -114,7 +114,7 @@ def test_a_build_that_fills_the_disk_says_so_and_the_bytes_come_back(world: Worl
     assert "no space left on device" in f"{failure.value}{failure.value.log}".lower()
     assert named(world, "contract/a:1") is None
     assert world.facts.engine().engine_id
-    assert settles_at(world, before_bytes - 5_000_011)
+    assert come_back(world, before_bytes - 5_000_011)
     assert named(world, BASE) is not None
 
 
@@ -125,7 +125,7 @@ def test_a_cancelled_build_stops_soon_and_leaves_no_image(world: World) -> None:
     with pytest.raises(StepFailedError):
         world.acts.build(spec, "contract/a:1", {}, progress=Heard(), cancel=world.cancel_in(1.5))
     assert named(world, "contract/a:1") is None
-    assert settles_at(world, before_bytes)
+    assert come_back(world, before_bytes)
 
 
 def test_an_image_that_is_only_pushed_is_built_under_its_name_with_its_layers(world: World) -> None:
