@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
 
+_MOST_TOLD = 5
+"""Reasons that an error gives for what cannot be built."""
+
 
 @verb(
     "forecast",
@@ -95,8 +98,13 @@ def command(
         session.show(text)
     for note in answer.notes:
         session.say(f"note: {note}")
-    broken = ", ".join(each.service for each in services if each.broken)
+    broken = [each for each in services if each.broken]
     if broken:
+        names = ", ".join(each.service for each in broken)
+        # Said again: the answer and the errors may go to different places.
+        said = list(dict.fromkeys(failure for each in broken for failure in each.failures))[:_MOST_TOLD]
         raise UsageError(
-            f"{broken}: what is written cannot be built", todo="Correct what is named above by file and line."
+            f"{names}: what is written cannot be built",
+            why="\n".join(said),
+            todo="Correct what is named there.",
         )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
     from tonnage.model.reports.lint import LintReport
 
+_MOST_TOLD = 5
+"""Files that an error names, of those that could not be read."""
+
 
 @verb(
     "lint",
@@ -133,6 +136,9 @@ def _judge(report: LintReport, limit_bytes: int | None) -> None:
             f"{format_bytes(removable_bytes)} can be saved, and {format_bytes(limit_bytes)} are allowed",
             todo="To mend what is safe:\n  tonnage lint --fix",
         )
-    unread = ", ".join(each.shown for each in report.files if each.failure)
+    unread = [each for each in report.files if each.failure]
     if unread:
-        raise UsageError(f"not everything could be looked at: {unread}", todo="Correct what is named above.")
+        # Said again: the answer and the errors may go to different places.
+        why = "\n".join(f"{each.shown}: {each.failure}" for each in unread[:_MOST_TOLD])
+        files = "1 file" if len(unread) == 1 else f"{len(unread)} files"
+        raise UsageError(f"{files} could not be looked at", why=why, todo="Correct what is named there.")
