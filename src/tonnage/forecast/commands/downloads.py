@@ -229,7 +229,7 @@ def _packed(context: Context, program: str, archive: str, within: str, plain: Se
         return Nothing(**context.shared)
     folder = f"{context.absolute(within)}/" if within else ""
     paths = tuple(context.absolute(text if text.startswith("/") else f"{folder}{text}") for text in plain)
-    source = Source(paths=paths) if paths else given(context)
+    source = Source(paths=paths, trees=program == "tar") if paths else given(context)
     return write(context, path, (source if source != Source() else Source(known=False)).through(0, 110))
 
 

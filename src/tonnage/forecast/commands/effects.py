@@ -21,6 +21,7 @@ from tonnage.forecast.commands.other_managers import manages, other_manager
 from tonnage.forecast.commands.pipenv_commands import pipenv
 from tonnage.forecast.commands.pipes import naming, pipe_of, with_substitutions, without_bytes
 from tonnage.forecast.commands.python_commands import python_effects
+from tonnage.forecast.commands.sourced_files import sourced
 from tonnage.forecast.commands.text_programs import FOLLOWED, printed_text
 from tonnage.forecast.shell.script import is_shell, read_script
 from tonnage.lazily import regex
@@ -64,15 +65,27 @@ _BY_NAME = {
 
 
 def effects(
-    step: RecipeStep, *, platform: str = "linux/amd64", remembered: dict[str, str] | None = None
+    step: RecipeStep,
+    *,
+    platform: str = "linux/amd64",
+    remembered: dict[str, str] | None = None,
+    files: Callable[[str], str | None] | None = None,
 ) -> tuple[AnyEffect, ...]:
-    """Return what an instruction does."""
-    done = effects_by_command(step, platform=platform, remembered=remembered)
+    """Return what an instruction does.
+
+    Args:
+        files: Returns what a script file holds that it runs, by its path; None where that is not known.
+    """
+    done = effects_by_command(step, platform=platform, remembered=remembered, files=files)
     return tuple(each for _, found in done for each in found)
 
 
 def effects_by_command(
-    step: RecipeStep, *, platform: str = "linux/amd64", remembered: dict[str, str] | None = None
+    step: RecipeStep,
+    *,
+    platform: str = "linux/amd64",
+    remembered: dict[str, str] | None = None,
+    files: Callable[[str], str | None] | None = None,
 ) -> tuple[tuple[ShellCommand | None, tuple[AnyEffect, ...]], ...]:
     """Return what an instruction does, command by command; None stands for what no command of a script does."""
     kept = {} if remembered is None else remembered
@@ -86,7 +99,7 @@ def effects_by_command(
         key = " ".join((*shell, run.script))
         reason = f"{shell[0]} is no shell that is read here"
         return ((None, (Opaque(command=key, place=step.place, key=key, reason=reason),)),)
-    script = _with_cut_pipelines(_script(run, step, _answers(platform)))
+    script = _with_cut_pipelines(_script(run, step, _answers(platform), files))
     found: list[tuple[ShellCommand | None, tuple[AnyEffect, ...]]] = []
     for index in range(len(script.commands)):
         inner, script = with_substitutions(script, index)
@@ -135,7 +148,9 @@ def _read_from(command: ShellCommand) -> str:
     return next((path for path in read if "$" not in path and not path.startswith("/dev/")), "")
 
 
-def _script(run: RunInstruction, step: RecipeStep, answers: dict[str, str]) -> Script:
+def _script(
+    run: RunInstruction, step: RecipeStep, answers: dict[str, str], files: Callable[[str], str | None] | None
+) -> Script:
     """Read the commands of a ``RUN``, in either form."""
     around = step.surroundings
     user = around.user.partition(":")[0]
@@ -146,6 +161,7 @@ def _script(run: RunInstruction, step: RecipeStep, answers: dict[str, str]) -> S
         complete=around.base_known,
         unset=around.unset,
         answers=answers,
+        files=files,
     )
 
 
@@ -298,5 +314,6 @@ def _remember(context: Context, found: tuple[AnyEffect, ...]) -> None:
 _READERS: dict[str, Callable[[Context, Sequence[Word]], AnyEffect | tuple[AnyEffect, ...]]] = {
     "find": find, "sed": sed, "xargs": _xargs, "curl": curl, "wget": wget, "aria2c": aria2c, "mkdir": make_directory,
     "pipenv": pipenv, "tar": tar, "git": git, "dpkg": dpkg,
-    **dict.fromkeys(("rm", "rmdir", "unlink"), remove), **dict.fromkeys(("apt", "apt-get", "aptitude"), apt),
+    **dict.fromkeys((".", "source"), sourced), **dict.fromkeys(("rm", "rmdir", "unlink"), remove),
+    **dict.fromkeys(("apt", "apt-get", "aptitude"), apt),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from tonnage.forecast.costs.apt_caches import CACHES, with_caches
 from tonnage.forecast.costs.apt_effects import LISTS, apt_install, apt_lists
-from tonnage.forecast.costs.copied_image_files import file_copied, maybe, perhaps
+from tonnage.forecast.costs.copied_image_files import copied_paths, file_copied, maybe, perhaps
 from tonnage.forecast.costs.removals import with_rewritten_records
 from tonnage.model.forecast.compression import Content, compressed
 from tonnage.model.forecast.effects import (
@@ -252,7 +252,7 @@ def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Esti
         size = _scaled(size, percent)
     if source.known and source.paths:
         how = f"made from {', '.join(path.rpartition('/')[2] for path in source.paths)}"
-        derives = (DerivedFile(effect.path, source.paths, percent, unknown, how),)
+        derives = (DerivedFile(effect.path, source.paths, percent, unknown, how, trees=source.trees),)
     writes = () if derives and not size.high_bytes else (_piece(effect.path, size, how, content),)
     return SizedEffect(writes=writes, derives=derives, appends=appends)
 
@@ -270,7 +270,11 @@ def _made(derived: DerivedFile, pieces: Sequence[WrittenBytes], base_size: Estim
         # An archive is no usual file of an image below.
         alone = settings or derived.least_high_bytes > 0
         visible = [piece for piece in pieces if piece.place] if settings else pieces
-        read = file_copied(path, derived.place, visible, NOTHING if alone else base_size)
+        below = NOTHING if alone else base_size
+        if derived.trees:
+            read = [*copied_paths((path,), derived.place, visible, below, "the image")]
+        else:
+            read = file_copied(path, derived.place, visible, below)
         missing = KILOBYTES if settings else derived.unknown
         image += total(piece.image for piece in read) if read else missing
         disk += total(piece.disk for piece in read) if read else missing

@@ -263,7 +263,7 @@ class BuildAnalysis:
         action = step.action
         assert isinstance(action, RunInstruction)  # noqa: S101 - the last kind of action
         files = below.files.seen_by(step, self._contexts.reader, self._files)
-        done = list(effects(step, platform=stage.platform, remembered=below.remembered))
+        done = list(effects(step, platform=stage.platform, remembered=below.remembered, files=files.text))
         found = self._found(done, step, files, below, stage.platform)
         contents: list[str] = []
         mounts: list[tuple[int, str, str]] = []

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.shell.state import ShellState, TooMuchError, decide
+from tonnage.forecast.shell.script_files import written_script
+from tonnage.forecast.shell.state import TooMuchError, decide
 from tonnage.forecast.shell.syntax import (
     LEAVES,
     REDIRECTS,
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-    from tonnage.forecast.shell.syntax import Variables
+    from tonnage.forecast.shell.script_files import ScriptFile, ScriptFiles
+    from tonnage.forecast.shell.state import ShellState
 
 _JOINTS = frozenset({"&&", "||"})
 _MOST_STATEMENTS, _MOST_COMMANDS, _MOST_PIPED = 20_000, 5_000, 50
@@ -43,13 +45,13 @@ class Walk:
     """Gathers the commands of a script."""
 
     def __init__(
-        self, parse: Callable[[str], Node], variables: Variables, directory: str, answers: Mapping[str, str]
+        self, parse: Callable[[str], Node], now: ShellState, answers: Mapping[str, str], files: ScriptFiles
     ) -> None:
         self.commands: list[ShellCommand] = []
         self.broken: list[str] = []
         self._parse = parse
-        self._now = ShellState(variables, directory)
-        self._answers = answers
+        self._now = now
+        self._answers, self._files = answers, files
         self._conditional = self._repeated = self._forgiven = 0
         self._redirections: tuple[Redirection, ...] = ()
         # A redirection behind a list or a pipeline is that of its last command alone.
@@ -326,30 +328,28 @@ class Walk:
         if name in self._now.functions and self._depth < _DEEPEST:
             return self._call(self._now.functions[name], words)
         call = shell_call(words)
-        inline = next((each.text for each in reversed(self._redirections) if each.text is not None), None)
-        script = None
-        if call is not None and self._depth < _DEEPEST:
-            if call.script is not None:
-                script = call.script.text if call.script.known else None
-            elif call.file in {"", "-"}:
-                script = inline
-        elif name == "eval" and all(word.known for word in words) and self._depth < _DEEPEST:
+        if name == "eval" and all(word.known for word in words) and self._depth < _DEEPEST:
             return self._nested(" ".join(word.text for word in words[1:]), node, given)
-        if script is not None:
-            text = script
+        text = written_script(call, self._redirections) if self._depth < _DEEPEST else None
+        if text is not None:
             return self._apart(lambda: self._nested(text, node, given))
+        file = self._files.find(words, call, self._now, self.commands) if self._depth < _DEEPEST else None
+        if file is not None:
+            return self._file(file, node, given) if file.sourced else self._apart(lambda: self._file(file, node, given))
         self._add(words, node, given)
         return self._now.builtin(name, words)
 
+    def _file(self, file: ScriptFile, node: Node, given: dict[str, str]) -> bool | None:
+        """Read a script file that is run or sourced."""
+        kept, outer = self._now.call_with(file.words), self._answers
+        self._answers = {**outer, **file.answers}
+        result = self._nested(file.text, node, given)
+        self._answers, self._now.ended = outer, False
+        self._now.variables.values.update(kept)
+        return result
+
     def _call(self, body: Node, words: Sequence[Word]) -> bool | None:
-        kept = {str(number): self._now.variables.values.get(str(number)) for number in range(10)}
-        for number in range(10):
-            word = words[number] if number < len(words) else Word("")
-            self._now.variables.values[str(number)] = word.text if word.known else None
-        together = " ".join(word.text for word in words[1:])
-        self._now.variables.values["@"] = self._now.variables.values["*"] = (
-            together if all(word.known for word in words) else None
-        )
+        kept = self._now.call_with(words)
         self._depth += 1
         result = self._statement(body)
         self._depth -= 1

@@ -6,19 +6,21 @@ commands are conditional. A failing command is assumed to end the script: what f
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from functools import cache
 from typing import TYPE_CHECKING
 
 from tonnage.forecast.shell.interpreter import Walk
-from tonnage.forecast.shell.state import TooMuchError
+from tonnage.forecast.shell.script_files import ScriptFiles
+from tonnage.forecast.shell.state import ShellState, TooMuchError
 from tonnage.forecast.shell.syntax import Variables
 from tonnage.model.forecast.shell_script import Script, ShellCommand, Word
 from tonnage.sources.dockerfile.shell_wrappers import SHELLS, program, shell_call, unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tree_sitter import Node, Parser
 
@@ -42,20 +44,35 @@ def read_script(
     complete: bool = True,
     unset: Sequence[str] = (),
     answers: Mapping[str, str] = _NONE,
+    files: Callable[[str], str | None] | None = None,
 ) -> Script:
-    """Read a script, or the words of a command that no shell sees: the exec form of ``RUN``."""
+    """Read a script, or the words of a command that no shell sees: the exec form of ``RUN``.
+
+    Args:
+        complete: A variable that is not in the environment is empty.
+        answers: What commands print, by their words.
+        files: Returns what a script file holds by its path; None where that is not known.
+
+    Returns:
+        Its commands, those of script files that are known in place of the command that runs each.
+    """
+    scripts = ScriptFiles(files or (lambda _: None))
     if not isinstance(text, str):
         words, given = unwrap(tuple(Word(word, quoted=True) for word in text))
         call = shell_call(words)
         environment = {**environment, **given}
-        if call is None or call.script is None:
+        file = scripts.find(words, call, ShellState(Variables({}, set()), directory), ())
+        if file is not None:
+            text = " ".join(shlex.quote(word.text) for word in words)
+        elif call is None or call.script is None:
             command = ShellCommand(
                 words=words, environment=environment, working_directory=directory, text=" ".join(text)
             )
             return Script(commands=(command,))
-        text = call.script.text
+        else:
+            text = call.script.text
     variables = Variables(dict(environment), set(environment), complete, frozenset(unset))
-    walk = Walk(parse, variables, directory, answers)
+    walk = Walk(parse, ShellState(variables, directory), answers, ScriptFiles(files or (lambda _: None)))
     try:
         walk.script(text)
     except (TooMuchError, RecursionError):

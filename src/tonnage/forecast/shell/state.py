@@ -52,6 +52,17 @@ class ShellState(Struct):
         directories = {each.directory for each in others}
         self.directory = directories.pop() if len(directories) == 1 else ""
 
+    def call_with(self, words: Sequence[Word]) -> dict[str, str | None]:
+        """Set what a function or a script is called with, ``$0`` to ``$9`` and ``$@``, and return what that was."""
+        kept = {name: self.variables.values.get(name) for name in (*map(str, range(10)), "@", "*", "#")}
+        for number in range(10):
+            word = words[number] if number < len(words) else Word("")
+            self.variables.values[str(number)] = word.text if word.known else None
+        together = " ".join(word.text for word in words[1:])
+        self.variables.values["@"] = self.variables.values["*"] = together if all(w.known for w in words) else None
+        self.variables.values["#"] = str(max(0, len(words) - 1)) if all(w.known for w in words) else None
+        return kept
+
     def absolute(self, word: Word) -> str:
         """Return a path as an absolute one where the directory is known."""
         if not word.known or word.text.startswith("/") or not self.directory:

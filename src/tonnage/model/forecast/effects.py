@@ -191,6 +191,7 @@ class Source(Struct, frozen=True, kw_only=True):
         content: Of what kind the text is.
         least_percent: How many are left of a hundred at least, when other programs have changed them.
         most_percent: How many at most.
+        trees: A path may be a directory, and means all that lies in it.
     """
 
     text: Estimate = NOTHING
@@ -200,6 +201,7 @@ class Source(Struct, frozen=True, kw_only=True):
     content: Content = Content.TEXT
     least_percent: int = 100
     most_percent: int = 100
+    trees: bool = False
 
     @property
     def stands_alone(self) -> bool:
@@ -225,6 +227,7 @@ class Source(Struct, frozen=True, kw_only=True):
             content=self.content if self.content is other.content else Content.ANY,
             least_percent=min(self.least_percent, other.least_percent),
             most_percent=max(self.most_percent, other.most_percent),
+            trees=self.trees or other.trees,
         )
 
 

@@ -143,6 +143,7 @@ class DerivedFile(Struct, frozen=True):
         percent: How many bytes it has at least, likely and at most for a hundred of theirs.
         unknown: What is put in place of a file that nobody knows anything of.
         least_high_bytes: Its high figure is not below this one: how much comes out nobody knows.
+        trees: A path may be a directory, and means all that lies in it.
     """
 
     place: str
@@ -151,6 +152,7 @@ class DerivedFile(Struct, frozen=True):
     unknown: Estimate
     source: str
     least_high_bytes: int = 0
+    trees: bool = False
 
 
 class FoundFiles(Struct, frozen=True):

@@ -21,7 +21,7 @@ BOUND = 10_000_000
 BOUNDED = sorted(name for name, row in CHEAP.items() if row is not None and row.prints is not None)
 ENDLESS = sorted(name for name, row in CHEAP.items() if row is not None and row.prints is None and not row.percent)
 # What the shell keeps for itself, or what is read before the table is asked.
-SHELL = {"", "command", "dpkg", "env"}
+SHELL = {"", ".", "command", "dpkg", "env", "source"}
 
 
 def done(line: str) -> list[AnyEffect]:
