@@ -171,3 +171,23 @@ def test_wheels_of_every_kind_are_installed_as_pip_does(stack: Project) -> None:
     assert layers(stack, image)[: len(below)] == below
     assert differing(files(stack, "alone"), files(stack, image)) == []
     assert frozen(stack, "alone") == frozen(stack, image)
+
+
+def test_uv_installs_what_one_service_has_alone_and_no_archive_is_kept_meanwhile(stack: Project) -> None:
+    (stack.directory / "api" / "requirements.txt").write_text("numpy==1.26.4\nscipy==1.13.1\npandas==2.2.2\n")
+    stack.docker("build", "--quiet", "--tag", "alone-api", "api")
+    stack.top = {"x-tonnage": {"installer": "uv", "share": "off", "cleanup": "always"}}
+    stack.write()
+
+    deployed = stack.deploy()
+
+    assert len(shared_names(stack)) == 2
+    assert differing(files(stack, "alone-api"), files(stack, f"{stack.name}-api")) == []
+    assert frozen(stack, "alone-api") == frozen(stack, f"{stack.name}-api")
+    run = json.loads(stack.tonnage("report", "--json").stdout)["runs"][0]
+    steps = {each["name"]: each for each in run["steps"]}
+    # pip had 70 MB of archives on top.
+    made = [each for name, each in steps.items() if name.startswith("share.") or name.endswith(".build")]
+    assert len(made) == 4, deployed.stderr
+    for each in made:
+        assert each["measured"][0]["transient_bytes"] < 20_000_000, each

@@ -128,6 +128,7 @@ def expected_of(
 
     explained = with_versions if explains_sharing else None
     together = shared(ports, wanted, kind, found, inventory, history, with_versions=explained, packed=asked.packed)
+    notes += together.notes
 
     def builds(stack: Stack, policy: Policy) -> dict[str, ExpectedBuild]:
         forecasts = as_planned(together.forecasts, stack)

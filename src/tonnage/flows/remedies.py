@@ -18,7 +18,7 @@ from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.policy import Cleanup
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.forecast.fit import Remedy, worst
-from tonnage.model.stack import Share
+from tonnage.model.stack import InstallerChoice, Share
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -215,6 +215,15 @@ def _plans(planned: Planned) -> list[_OtherPlan]:
                 what="wheels that services have in common stored once",
                 todo=("x-tonnage:", "  share: auto"),
                 made=lambda old: _with_policy(old, share=Share.AUTO),
+            )
+        )
+    if policy.installer is InstallerChoice.AS_WRITTEN:
+        found.append(
+            _OtherPlan(
+                kind="installer",
+                what="wheels installed by uv, which keeps no archives beside them",
+                todo=("x-tonnage:", "  installer: uv"),
+                made=lambda old: _with_policy(old, installer=InstallerChoice.UV),
             )
         )
     if {_TEMPORARY} < set(planned.inventory.filesystems[0].roles):

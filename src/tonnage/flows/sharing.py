@@ -17,7 +17,7 @@ from tonnage.forecast.costs.done_layers import DoneLayers, done_layers
 from tonnage.forecast.costs.totals import without_unpacking
 from tonnage.model.deploy.sharing import Apart, WheelOffer
 from tonnage.model.forecast.estimate import MADE
-from tonnage.model.stack import Share
+from tonnage.model.stack import InstallerChoice, Share
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -40,12 +40,14 @@ class SharedForecasts(Struct, frozen=True, kw_only=True):
         forecasts: Those of shared images come first, under their names.
         uv_directory: Where the program is that installs into them.
         stays: The instructions whose layers are those of shared images.
+        notes: What uv does not install though that was asked for, and why.
     """
 
     sharing: Sharing | None = None
     forecasts: tuple[ServiceForecast, ...]
     uv_directory: str = ""
     stays: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     @property
     def of_services(self) -> tuple[ServiceForecast, ...]:
@@ -93,17 +95,20 @@ def shared(
     """
     services = {each.name: each for each in wanted.stack.built}
     off = tuple(name for name, each in services.items() if (each.settings.share or wanted.policy.share) is Share.OFF)
-    looked_at = [each for each in found if each.service in services and (with_versions or each.service not in off)]
+    by_uv = tuple(name for name, each in services.items() if _is_by_uv(each, wanted))
+    idle = {*off} - {*by_uv} if with_versions is None else set()
+    looked_at = [each for each in found if each.service in services and each.service not in idle]
     if wanted.untrusted or not looked_at:
         return SharedForecasts(forecasts=tuple(found))
     machine = inventory.engine.architecture
     offers = [_offer(ports, services[each.service], each, kind, machine) for each in looked_at]
-    sharing = shared_images(offers, inventory, off=off)
+    sharing = shared_images(offers, inventory, off=off, by_uv=by_uv)
     # The program is put where builds find it, which is left out where nothing needs it.
     uv = ports.programs.uv(machine) if sharing.images else None
     if sharing.images:
         offers = offers if uv is not None else [_without_uv(each) for each in offers]
-        sharing = shared_images(offers, inventory, off=off, once_bytes=uv[1] if uv is not None else 0)
+        once_bytes = uv[1] if uv is not None else 0
+        sharing = shared_images(offers, inventory, off=off, by_uv=by_uv, once_bytes=once_bytes)
     if with_versions is not None:
         forecast_with = with_versions
 
@@ -112,8 +117,9 @@ def shared(
             return made, _offer(ports, services[name], made, kind, machine)
 
         sharing = with_agreements(sharing, found, inventory, offered)
+    told = [note for offer in sharing.offers if offer.service in by_uv for note in _not_by_uv(offer)]
     if uv is None or not sharing.images:
-        return SharedForecasts(sharing=sharing, forecasts=tuple(found))
+        return SharedForecasts(sharing=sharing, forecasts=tuple(found), notes=tuple(told))
     directory, uv_bytes = posixpath.dirname(uv[0]), uv[1]
     works = {each.service: each.work for each in found if each.work is not None}
     done = done_layers(history.built, inventory)
@@ -132,7 +138,22 @@ def shared(
     forecasts = [_again(each, sharing, kind, again) for each in found]
     forecasts = [without_unpacking(each) if each.service in packed else each for each in forecasts]
     stays = frozenset(step.key for made in of_images for step in made.steps if step.key.startswith(MADE))
-    return SharedForecasts(sharing=sharing, forecasts=(*of_images, *forecasts), uv_directory=directory, stays=stays)
+    return SharedForecasts(
+        sharing=sharing, forecasts=(*of_images, *forecasts), uv_directory=directory, stays=stays, notes=tuple(told)
+    )
+
+
+def _is_by_uv(service: Service, wanted: DesiredState) -> bool:
+    return (service.settings.installer or wanted.policy.installer) is InstallerChoice.UV
+
+
+def _not_by_uv(offer: WheelOffer) -> list[str]:
+    """Say what of a service uv does not install, though it was asked to."""
+    return [f"{offer.service}: installer: uv does not install {_what(each.what)}: {each.why}" for each in offer.apart]
+
+
+def _what(what: str) -> str:
+    return "its packages" if what == "everything" else f"what {what} installs" if " " in what else what
 
 
 def _again(forecast: ServiceForecast, sharing: Sharing, kind: EngineKind, done: DoneLayers) -> ServiceForecast:
@@ -146,9 +167,11 @@ def _again(forecast: ServiceForecast, sharing: Sharing, kind: EngineKind, done: 
 def _told(image: SharedImage) -> str:
     count = len(image.wheels)
     wheels = f"{count} wheel{'s' if count != 1 else ''} ({format_bytes(image.kept_bytes)})"
-    there = (
-        "are there already" if image.present else f"are installed once, which saves {format_bytes(image.saved_bytes)}"
-    )
+    alone = len(image.services) == 1
+    new = "are installed by uv" if alone else f"are installed once, which saves {format_bytes(image.saved_bytes)}"
+    there = "are there already" if image.present else new
+    if alone:
+        return f"{wheels} {there}"
     return f"{wheels} that {' and '.join(image.services)} share {there}"
 
 

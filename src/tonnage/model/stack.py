@@ -180,6 +180,14 @@ class Share(StrEnum):
     OFF = "off"
 
 
+class InstallerChoice(StrEnum):
+    """What installs the wheels that a service shares with no other; shared ones are installed by uv."""
+
+    AS_WRITTEN = "as-written"
+    UV = "uv"
+    """uv does, before the service's own build, which finds them there."""
+
+
 class ServiceSettings(Struct, frozen=True, kw_only=True):
     """``x-tonnage`` of one service.
 
@@ -191,6 +199,7 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
         proxy_networks: The networks, by their keys, on which a proxy reaches it; empty to find out.
         drain_s: Seconds between the new containers being reached and the old ones being stopped, when it is rolling.
         share: Whether it shares wheels with others; None for what the stack says.
+        installer: What installs its wheels; None for what the stack says.
     """
 
     probe: ProbeSpec | None = None
@@ -201,6 +210,7 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
     proxy_networks: tuple[str, ...] = ()
     drain_s: float = 10.0
     share: Share | None = None
+    installer: InstallerChoice | None = None
 
 
 class PullWhen(StrEnum):

@@ -13,7 +13,7 @@ from msgspec import Struct
 from tonnage.errors import UsageError
 from tonnage.model.deploy.failure_call import FailureCall
 from tonnage.model.deploy.policy import Cleanup, Policy, Setting, Together
-from tonnage.model.stack import Share
+from tonnage.model.stack import InstallerChoice, Share
 from tonnage.sources.compose.x_tonnage import ON_FAILURE
 from tonnage.units import parse_bytes
 
@@ -98,6 +98,12 @@ _KNOWN = (
         "TONNAGE_SHARE",
         "auto",
         "auto: wheels that services have in common are stored once, where no image changes by it; off: not.",
+    ),
+    _Known(
+        "installer",
+        "TONNAGE_INSTALLER",
+        "as-written",
+        "as-written: builds install as Dockerfiles say; uv: uv installs the wheels before, and keeps no archives.",
     ),
     _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),
     _Known(
@@ -186,6 +192,7 @@ def policy(settings: Sequence[Setting]) -> Policy:
         proxy_labels=_read(found.get("proxy-labels"), _parse_words, defaults.proxy_labels),
         parallel=_read(found.get("parallel"), _parse_at_once, defaults.parallel),
         share=_read(found.get("share"), _parse_share, defaults.share),
+        installer=_read(found.get("installer"), _parse_installer, defaults.installer),
     )
 
 
@@ -268,6 +275,13 @@ def _parse_share(text: str) -> Share:
         return Share(text.strip().lower())
     except ValueError:
         raise UsageError(f"{text!r} is neither auto nor off") from None
+
+
+def _parse_installer(text: str) -> InstallerChoice:
+    try:
+        return InstallerChoice(text.strip().lower())
+    except ValueError:
+        raise UsageError(f"{text!r} is neither as-written nor uv") from None
 
 
 def _parse_truth(text: str) -> bool:

@@ -256,3 +256,41 @@ def test_what_agreeing_on_a_version_would_save_is_told_with_the_line_to_change(w
     [agreement] = plan(world, capsys, "--explain-sharing")["sharing"]["agreements"]
     assert agreement["saves_bytes"] == 0
     assert "worker" in agreement["why"]
+
+
+def test_uv_installs_before_the_build_where_that_is_said(world: World, capsys: Captured) -> None:
+    alone = ", installer: uv, share: off"
+    (world.directory / "compose.yaml").write_text(COMPOSE.format(share="auto", more=alone))
+    found = plan(world, capsys, "--explain-sharing")
+    [image] = found["sharing"]["images"]
+    assert (image["services"], image["saved_bytes"]) == (["worker"], 0)
+    steps = {each["name"]: each for each in found["steps"]}
+    [own] = [name for name in steps if name.startswith("share.")]
+    assert list(steps).index(own) < list(steps).index("worker.build")
+    # pip would keep the archives of what it installs until all are there.
+    assert steps[own]["transient"]["high_bytes"] < steps["api.build"]["transient"]["likely_bytes"] / 2
+
+    assert world.run("plan", "--explain-sharing") == 0
+    told = capsys.readouterr()
+    assert "installed by uv" in told.out
+    assert world.run("deploy") == 0
+    [shared] = shared_on(world)
+    layers = layers_of(world, shared)
+    assert layers_of(world, "hull-worker")[: len(layers)] == layers
+    assert layers_of(world, "hull-api")[: len(layers)] != layers
+    assert plan(world, capsys)["steps"] == []
+
+
+def test_what_uv_cannot_install_is_told_with_its_reason(world: World, capsys: Captured) -> None:
+    (world.directory / "compose.yaml").write_text(COMPOSE.format(share="off", more=", installer: uv"))
+    write(world, "worker", "RUN pip install --user torch", 4 * MB)
+    assert world.run("plan") == 0
+    told = capsys.readouterr()
+    assert "worker: installer: uv does not install what " in told.out + told.err
+    assert "--user" in told.out + told.err
+
+
+def test_the_installer_is_one_of_two(world: World, capsys: Captured) -> None:
+    (world.directory / "compose.yaml").write_text(COMPOSE.format(share="off", more=", installer: conda"))
+    assert world.run("plan") == 2
+    assert "compose.yaml:5" in capsys.readouterr().err

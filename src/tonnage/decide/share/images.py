@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tonnage.decide.share.choice import EARNS_BYTES, SharedSet, most_saved_bytes, saved_bytes_of, shared_sets
 from tonnage.model.deploy.image_names import LABEL_SHARED, LABEL_WHEELS, is_shared, shared_reference
@@ -42,6 +42,7 @@ def shared_images(
     inventory: Inventory,
     *,
     off: Collection[str] = (),
+    by_uv: Collection[str] = (),
     earns_bytes: int = EARNS_BYTES,
     once_bytes: int = 0,
 ) -> Sharing:
@@ -50,25 +51,40 @@ def shared_images(
     Args:
         offers: What each service that is built could share.
         off: Services that share nothing because that is said.
+        by_uv: Services whose own wheels are installed by uv as well, into an image of their own.
         earns_bytes: What each image has to save.
         once_bytes: What all that are new have to save together: what builds them is kept as well.
     """
     by_place: dict[tuple[str, str, bool], list[WheelOffer]] = {}
     for offer in offers:
-        if offer.wheels and offer.service not in off:
+        if offer.wheels and (offer.service not in off or offer.service in by_uv):
             by_place.setdefault(offer.place, []).append(offer)
     groups = list(by_place.values())
-    found = [each for group in groups for each in _images(group, inventory, earns_bytes=earns_bytes)]
+    said = _Said(frozenset(off), frozenset(by_uv))
+    found = [each for group in groups for each in _images(group, inventory, said, earns_bytes=earns_bytes)]
     new = [each for each in found if not each.present]
     if sum(each.saved_bytes for each in new) < once_bytes:
-        found = [each for group in groups for each in _images(group, inventory, earns_bytes=None) if each.present]
-    most_bytes = sum(most_saved_bytes(_wheels(group)) for group in groups)
+        found = [each for group in groups for each in _images(group, inventory, said, earns_bytes=None)]
+        found = [each for each in found if each.present or said.by_uv & {*each.services}]
+    most_bytes = sum(most_saved_bytes(_wheels(said.sharing(group))) for group in groups)
     return Sharing(images=tuple(found), offers=tuple(offers), off=tuple(off), most_bytes=most_bytes)
 
 
-def _images(group: Sequence[WheelOffer], inventory: Inventory, *, earns_bytes: int | None) -> list[SharedImage]:
+class _Said(NamedTuple):
+    off: frozenset[str]
+    by_uv: frozenset[str]
+
+    def sharing(self, offers: Iterable[WheelOffer]) -> list[WheelOffer]:
+        """Return the offers of services that may share."""
+        return [each for each in offers if each.service not in self.off]
+
+
+def _images(
+    everybody: Sequence[WheelOffer], inventory: Inventory, said: _Said, *, earns_bytes: int | None
+) -> list[SharedImage]:
     """Return the images of services on the same ground; those that are there alone without what they have to save."""
-    there = list(_there(group[0].place, inventory))
+    there = list(_there(everybody[0].place, inventory))
+    group = said.sharing(everybody)
     wheels = _wheels(group)
     chosen = shared_sets(wheels, earns_bytes=earns_bytes) if earns_bytes is not None else ()
     sets = [_kept_still(each, there) if _is_lowest(each, chosen) else each for each in chosen]
@@ -76,7 +92,8 @@ def _images(group: Sequence[WheelOffer], inventory: Inventory, *, earns_bytes: i
     # What the engine has as it is written costs nothing.
     others = [offer for offer in group if offer.service not in sharing and any(offer.layers or offer.wheels)]
     sets += _alone(others, there)
-    return _named(_once(sets), group[0], inventory, wheels)
+    sets += _rest([offer for offer in everybody if offer.service in said.by_uv], sets)
+    return _named(_once(sets), everybody[0], inventory, _wheels(everybody))
 
 
 def _wheels(group: Iterable[WheelOffer]) -> dict[str, dict[SharedWheel, str]]:
@@ -133,6 +150,16 @@ def _alone(offers: Iterable[WheelOffer], there: Sequence[frozenset[str]]) -> Ite
         best = max(held, key=_bytes, default=[])
         if best:
             yield SharedSet((offer.service,), tuple(best))
+
+
+def _rest(offers: Iterable[WheelOffer], sets: Sequence[SharedSet]) -> list[SharedSet]:
+    """Return for each service what of its wheels lies in none of the sets."""
+    found = []
+    for offer in offers:
+        held = {wheel for each in sets if offer.service in each.services for wheel in each.wheels}
+        if own := tuple(wheel for wheel in offer.wheels if wheel not in held):
+            found.append(SharedSet((offer.service,), own))
+    return found
 
 
 def _once(sets: Iterable[SharedSet]) -> list[SharedSet]:

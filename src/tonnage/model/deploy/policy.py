@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from tonnage.model.stack import PullWhen, Share  # noqa: TC001
+from tonnage.model.stack import InstallerChoice, PullWhen, Share  # noqa: TC001
 
 
 class Cleanup(StrEnum):
@@ -47,6 +47,7 @@ class Policy(Struct, frozen=True, kw_only=True):
         adopt: Take over a project whose containers another stack of the same name started.
         parallel: How many images are built or pulled at the same time, where the bytes allow it.
         share: Whether services share wheels, where they say nothing themselves.
+        installer: What installs wheels that are not shared, where services say nothing themselves.
     """
 
     keep_free_bytes: int | None = None
@@ -65,6 +66,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     adopt: bool = False
     parallel: int = 1
     share: Share = Share.AUTO
+    installer: InstallerChoice = InstallerChoice.AS_WRITTEN
 
 
 class Setting(Struct, frozen=True, kw_only=True):

@@ -93,8 +93,8 @@ class Remedy(Struct, frozen=True, kw_only=True):
     """Something that would make a stack fit, or help.
 
     Args:
-        kind: ``cleaning``, ``no-cache``, ``torch-cpu``, ``keep-versions``, ``share``, ``temporary``, ``reserve`` or
-            ``together``.
+        kind: ``cleaning``, ``no-cache``, ``torch-cpu``, ``keep-versions``, ``share``, ``installer``,
+            ``temporary``, ``reserve`` or ``together``.
         what: For people.
         todo: Lines to write or to type, and what must be known of them.
         saves_bytes: By how much less is needed at the worst moment, by the likely figures.

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from tonnage.errors import UsageError
 from tonnage.model.deploy.policy import Cleanup, Together
-from tonnage.model.stack import Place, ProbeSpec, ServiceSettings, Share, SwitchOrder, WeightsFile, WeightsSpec
+from tonnage.model.stack import (
+    InstallerChoice,
+    Place,
+    ProbeSpec,
+    ServiceSettings,
+    Share,
+    SwitchOrder,
+    WeightsFile,
+    WeightsSpec,
+)
 from tonnage.sources.compose.nodes import nearest, wrong
 from tonnage.sources.compose.scalars import PathBase, Span, Text, Truth, Whole, as_text
 from tonnage.sources.compose.shapes import Fields, Listed
@@ -35,12 +44,14 @@ _PARALLEL = "parallel"
 _PROXY_LABELS = "proxy-labels"
 ON_FAILURE = "on-failure"
 _SHARE = "share"
-_CHOICES = {_CLEANUP: tuple(Cleanup), "rollback": tuple(Together), _SHARE: tuple(Share)}
+_INSTALLER = "installer"
+_CHOICES = {_CLEANUP: tuple(Cleanup), "rollback": tuple(Together), _SHARE: tuple(Share), _INSTALLER: tuple(InstallerChoice)}
 STACK_KEYS = (
     *(_KEEP_FREE, "keep-previous", _KEEP_VERSIONS, "cleanup-after", _CLEANUP, _ASSUME_UNKNOWN, "forecast"),
     _PARALLEL,
     "rollback",
     _SHARE,
+    _INSTALLER,
     _PROXY_LABELS,
     ON_FAILURE,
 )
@@ -79,6 +90,7 @@ SERVICE = Fields(
         "proxy-networks": Listed(Text(), single=True),
         "weights": WEIGHTS,
         _SHARE: Text(choices=tuple(Share)),
+        _INSTALLER: Text(choices=tuple(InstallerChoice)),
     }
 )
 
@@ -279,6 +291,7 @@ def service_settings(written: ComposeNode | None, service: str, *, one_shot: boo
         else (),
         drain_s=_seconds(fields.get("drain"), defaults.drain_s),
         share=Share(fields[_SHARE].value) if _SHARE in fields and fields[_SHARE].value else None,
+        installer=InstallerChoice(fields[_INSTALLER].value) if _INSTALLER in fields and fields[_INSTALLER].value else None,
     )
 
 

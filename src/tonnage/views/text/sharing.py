@@ -47,11 +47,11 @@ def _agreement_lines(agreement: Agreement) -> list[str]:
 
 
 def _image_lines(image: SharedImage) -> list[str]:
-    others = ", ".join(image.services)
+    others = f"shared by {', '.join(image.services)}" if len(image.services) > 1 else "installed by uv"
     state = "is there" if image.present else "is built"
     names = [f"{wheel.name} {wheel.version}" for wheel in image.wheels[:_SHOWN]]
     more = f" and {len(image.wheels) - _SHOWN} more" if len(image.wheels) > _SHOWN else ""
     return [
-        f"    on {image.reference} ({format_bytes(image.kept_bytes)}, {state}), shared by {others}",
+        f"    on {image.reference} ({format_bytes(image.kept_bytes)}, {state}), {others}",
         f"      {', '.join(names)}{more}",
     ]

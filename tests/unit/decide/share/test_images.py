@@ -92,6 +92,21 @@ def test_a_service_that_shares_nothing_by_its_word_is_left_out() -> None:
     assert shared_images([offer("a", TORCH), offer("b", TORCH)], inventory(), off=("b",)).images == ()
 
 
+def test_uv_installs_what_a_service_has_alone_where_that_is_said() -> None:
+    offers = [offer("a", TORCH, NUMPY), offer("b", TORCH), offer("c", PANDAS)]
+    common, own = shared_images(offers, inventory(), by_uv=("a",), earns_bytes=MB).images
+    assert (common.services, common.wheels) == (("a", "b"), (TORCH,))
+    assert (own.services, own.wheels, own.on, own.saved_bytes) == (("a",), (NUMPY,), common.reference, 0)
+    [alone] = shared_images(offers, inventory(), by_uv=("c",), off=("a", "b", "c"), earns_bytes=MB).images
+    assert (alone.services, alone.wheels, alone.on) == (("c",), (PANDAS,), "python:3.11-slim")
+
+
+def test_what_uv_installs_for_one_service_need_not_save_anything() -> None:
+    offers = [offer("a", TORCH, NUMPY), offer("b", TORCH)]
+    [own] = shared_images(offers, inventory(), by_uv=("a",), once_bytes=5_000 * MB).images
+    assert (own.services, set(own.wheels)) == (("a",), {TORCH, NUMPY})
+
+
 def test_a_name_tells_its_content() -> None:
     first, same = three().images, three().images
     assert [each.reference for each in first] == [each.reference for each in same]
