@@ -1,7 +1,7 @@
 """Puts steps that reclaim into a plan: right before the step that would cross the reserve, as much as it needs.
 
-Only things of the engine go, and none that this stack has or names: those have steps of their own. A plan that does
-not fit even so is refused as if nothing could be reclaimed, so that nothing is removed for it.
+Only things of the engine go that can be had again, and none that this stack has or names: those have steps of their
+own. A plan that does not fit even so is refused as if nothing could be reclaimed, so that nothing is removed for it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tonnage.decide.deploy.named_images import images_named
 from tonnage.decide.deploy.verdict import with_need
 from tonnage.decide.reclaim.choice import decide, freed_bytes
 from tonnage.decide.reclaim.engine_candidates import engine_findings
+from tonnage.decide.reclaim.irreplaceable import replaceable
 from tonnage.errors import CannotReclaimError
 from tonnage.model.deploy.image_names import LABEL_STACK
 from tonnage.model.deploy.plan import Reclaim, Reclaimable, Step
@@ -78,7 +79,7 @@ def spare_things(inventory: Inventory, stack: Stack, steps: Sequence[Step]) -> F
     names += [image.image_id for image in inventory.images if image.labels.get(LABEL_STACK) == stack.name]
     needs = replace(inventory.needs, images=(*inventory.needs.images, *(Root(name, reason) for name in names if name)))
     try:
-        return engine_findings(inventory, needs)
+        return replaceable(engine_findings(inventory, needs), inventory)
     except CannotReclaimError:
         return Findings()
 

@@ -45,7 +45,12 @@ _PROXY_LABELS = "proxy-labels"
 ON_FAILURE = "on-failure"
 _SHARE = "share"
 _INSTALLER = "installer"
-_CHOICES = {_CLEANUP: tuple(Cleanup), "rollback": tuple(Together), _SHARE: tuple(Share), _INSTALLER: tuple(InstallerChoice)}
+_CHOICES = {
+    _CLEANUP: tuple(Cleanup),
+    "rollback": tuple(Together),
+    _SHARE: tuple(Share),
+    _INSTALLER: tuple(InstallerChoice),
+}
 STACK_KEYS = (
     *(_KEEP_FREE, "keep-previous", _KEEP_VERSIONS, "cleanup-after", _CLEANUP, _ASSUME_UNKNOWN, "forecast"),
     _PARALLEL,
@@ -291,7 +296,9 @@ def service_settings(written: ComposeNode | None, service: str, *, one_shot: boo
         else (),
         drain_s=_seconds(fields.get("drain"), defaults.drain_s),
         share=Share(fields[_SHARE].value) if _SHARE in fields and fields[_SHARE].value else None,
-        installer=InstallerChoice(fields[_INSTALLER].value) if _INSTALLER in fields and fields[_INSTALLER].value else None,
+        installer=InstallerChoice(fields[_INSTALLER].value)
+        if _INSTALLER in fields and fields[_INSTALLER].value
+        else None,
     )
 
 

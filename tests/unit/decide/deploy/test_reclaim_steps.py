@@ -19,7 +19,7 @@ from tests.unit.builders import (
     switch,
     unknown,
 )
-from tests.unit.decide.observed import GB, image, inventory, service, stack
+from tests.unit.decide.observed import GB, container, image, inventory, service, stack
 
 from tonnage.decide.deploy.expectations import freed
 from tonnage.decide.deploy.reclaim_steps import (
@@ -29,6 +29,7 @@ from tonnage.decide.deploy.reclaim_steps import (
     spare_things,
     with_reclaim_steps,
 )
+from tonnage.decide.reclaim.costs import shown
 from tonnage.model.deploy.plan import Build, CleanCache, Pull, Reclaim, RemoveImage, Tag
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly
 from tonnage.model.inventory import Filesystem, Inputs
@@ -37,6 +38,7 @@ from tonnage.model.stack import BuildSpec
 
 if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Step
+    from tonnage.model.inventory import Image
 
 LINE = 1 * GB
 SPARE = tuple(
@@ -248,10 +250,14 @@ def test_a_plan_is_given_its_reclaiming_with_all_that_might_go_for_it() -> None:
 # -- what may go for a plan
 
 
-UNUSED = image(9, "unused:1", unique_bytes=5_003)
+UNUSED = replace(image(9, "unused:1", unique_bytes=5_003), digests=("unused@sha256:09",))
 WEB = service()
 STACK = stack(WEB, service("db", build=None, image="postgres:16"))
 SOME = (step("one", Pull(reference="other:1")),)
+
+
+def pulled(number: int, reference: str) -> Image:
+    return replace(image(number, reference), digests=(f"{reference.partition(':')[0]}@sha256:{number:02}",))
 
 
 def spared(*steps: Step, **changes: object) -> set[str]:
@@ -275,8 +281,21 @@ def test_nothing_may_go_where_nobody_looked_what_others_need_or_nothing_is_plann
     assert spare_things(looked, STACK, ()) == Findings()
 
 
+def test_what_nobody_can_get_back_stays_and_what_it_stands_on_where_that_goes_after_it() -> None:
+    made_here = image(8, "made-here:1")
+    below = replace(pulled(7, "below:1"), layers=made_here.layers[:1])
+    above = replace(made_here, layers=(*made_here.layers, *UNUSED.layers))
+    ended = {"state": "exited", "project": "", "service": "", "ended_s": 1.0}
+    wrote = container(WEB, UNUSED, container_id="wrote", name="wrote", writable_bytes=5, **ended)
+    clean = container(WEB, UNUSED, container_id="clean", name="clean", writable_bytes=0, **ended)
+    nameless = image(6)
+    assert spared(images=(above, below, nameless), containers=(wrote, clean)) == {"clean", shown(nameless)}
+    of_a_stack = replace(image(5, "shop-old:1", inputs="i5", of="old"), labels={"tonnage.stack": "theirs"})
+    assert spared(images=(of_a_stack,)) == {"shop-old:1"}
+
+
 def test_every_image_that_a_step_names_stays_that_of_undo_steps_too() -> None:
-    named = {number: image(number, f"named-{number}:1") for number in range(1, 9)}
+    named = {number: pulled(number, f"named-{number}:1") for number in range(1, 9)}
     undo = step("undo", Tag(image="named-1:1", reference="named-2:1"))
     give_back = step("give-back", RemoveImage(image=named[3].image_id))
     steps = (
