@@ -16,23 +16,12 @@ from tonnage.model.deploy.plan import Purpose
 if TYPE_CHECKING:
     from tests.scenarios.driving import Project
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long("the kills strike runs at any step")]
 ROLLING: dict[str, Any] = {"x-tonnage": {"stability": "1s", "switch": "rolling", "drain": "3s"}}
-LONG = pytest.mark.long("its neighbours are tried always")
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        pytest.param("start-rolling", marks=LONG),
-        "prove-rolling",
-        pytest.param("connect", marks=LONG),
-        pytest.param("prove", marks=LONG),
-        pytest.param("drain", marks=LONG),
-        pytest.param("retire", marks=LONG),
-    ],
-)
-@pytest.mark.parametrize("at_once", [True, pytest.param(False, marks=LONG)])
+@pytest.mark.parametrize("step", ["start-rolling", "prove-rolling", "connect", "prove", "drain", "retire"])
+@pytest.mark.parametrize("at_once", [True, False])
 def test_a_rollback_killed_while_both_versions_run_is_brought_to_its_end(
     project: Project,
     step: str,
