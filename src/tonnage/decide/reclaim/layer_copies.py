@@ -28,7 +28,9 @@ _RUN = "mount / from exec "
 _BY_BUILDKIT = " # buildkit"
 # What gzip and zstd add to what does not compress, and what directories take.
 _MOST_BLOB, _AROUND_BYTES = 1.02, 100_000
-_BLOCK_BYTES, _MORE_BYTES = 512, 4 * 4096
+_BLOCK_BYTES = 512
+# Directories that held more keep their blocks, and some are there only for the builder: two of 531 of an install by pip.
+_MORE_BYTES, _MORE_OF_LAYER = 16 * 4096, 200
 
 
 class Copy(Struct, frozen=True):
@@ -135,7 +137,7 @@ def blobs(images: Sequence[Image], copied: Mapping[str, Copy]) -> dict[str, int]
 def _blob_in(record_bytes: int, layer: Layer, *, seen: bool) -> int:
     """Return the bytes of the blob in those of a record that can be a layer with its blob; 0 where it can not.
 
-    The builder unpacks in whole blocks, perhaps a few more than images have. So the last digits are the blob's, and
+    The builder writes whole blocks, perhaps a few more than images have. So the last digits are the blob's, and
     records of the same instruction that wrote something else are told from it.
 
     Args:
@@ -145,7 +147,8 @@ def _blob_in(record_bytes: int, layer: Layer, *, seen: bool) -> int:
     rest = record_bytes - layer_bytes
     if seen:
         beyond = rest - layer.blob_bytes
-        return layer.blob_bytes if 0 <= beyond <= _MORE_BYTES and beyond % _BLOCK_BYTES == 0 else 0
+        most_bytes = max(_MORE_BYTES, layer_bytes // _MORE_OF_LAYER)
+        return layer.blob_bytes if 0 <= beyond <= most_bytes and beyond % _BLOCK_BYTES == 0 else 0
     return rest if 0 < rest <= layer_bytes * _MOST_BLOB + _AROUND_BYTES else 0
 
 

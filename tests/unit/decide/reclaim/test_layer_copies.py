@@ -180,6 +180,26 @@ def test_where_blobs_can_be_seen_another_content_of_the_same_instruction_is_no_c
     assert found["blocks"].size_bytes == UNPACKED["copied"] + 4096
 
 
+def test_directories_of_the_builder_may_take_blocks_that_images_have_not() -> None:
+    # An install of numpy and pandas by pip on Docker 28.5: 24,576 bytes more of 171 MB.
+    layer = Layer(
+        chain_id="pip",
+        diff_id="pip",
+        size_bytes=171_352_064,
+        made_by="RUN /bin/sh -c pip install -r requirements.txt # buildkit",
+        blob_bytes=47_175_028,
+    )
+    [base] = with_blobs(BASE)
+    installed = replace(base, image_id="sha256:pip", layers=(*base.layers, layer))
+    text = "mount / from exec /bin/sh -c pip install -r requirements.txt"
+    records = (RECORDS[0], record("pip", 218_551_668, text, "base"))
+    found = copies(in_containerd(*records, images=(base, installed)))
+    assert (found["pip"].size_bytes, found["pip"].blob_bytes) == (171_376_640, 47_175_028)
+    for more_bytes in (-24_576 - 4096, 100, 4_000_000):
+        other = (RECORDS[0], record("pip", 218_551_668 + more_bytes, text, "base"))
+        assert not copies(in_containerd(*other, images=(base, installed)))
+
+
 def test_what_a_command_wrote_in_an_earlier_build_has_a_blob_of_its_own_and_copied_files_have_not() -> None:
     earlier = (
         record("earlier copied", 40_007_068, "[stage-1 2/6] COPY --from=one /s /s", "base"),
