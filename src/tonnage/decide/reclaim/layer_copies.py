@@ -29,7 +29,7 @@ _BY_BUILDKIT = " # buildkit"
 # What gzip and zstd add to what does not compress, and what directories take.
 _MOST_BLOB, _AROUND_BYTES = 1.02, 100_000
 _BLOCK_BYTES = 512
-# Directories that held more keep their blocks, and some are there only for the builder: two of 531 of an install by pip.
+# Directories that held more keep their blocks, and the builder has some alone: two of 531 of an install by pip.
 _MORE_BYTES, _MORE_OF_LAYER = 16 * 4096, 200
 
 
