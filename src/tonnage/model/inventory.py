@@ -340,15 +340,14 @@ class Inventory(Struct, frozen=True, kw_only=True):
     def image_of(self, container: Container) -> Image | None:
         """Return the image that a container runs, or one with the same content when that is gone; None for none."""
         there = (image for image in self.images if image.image_id == container.image_id)
-        return next(there, None) or next((image for image in self.images if self.runs(container, image)), None)
+        # That it is gone is known then: what it was, the container tells alone.
+        same = (image for image in self.images if _runs(container, image, container.content_digest))
+        return next(there, None) or next(same, None)
 
     def runs(self, container: Container, image: Image) -> bool:
         """Return whether a container gets from an image what it has now, whichever id that had."""
-        if container.image_id == image.image_id or container.manifest_digest in image.manifest_digests:
-            return True
-        told = next((each.content_digest for each in self.images if each.image_id == container.image_id), "")
-        known = told or container.content_digest
-        return bool(known) and known == image.content_digest
+        told = (each.content_digest for each in self.images if each.image_id == container.image_id)
+        return _runs(container, image, "") or _runs(container, image, next(told, "") or container.content_digest)
 
     def with_content(self, image_id: str, content_digest: str) -> Image | None:
         """Return the image with this id, or one with this content when that is gone; None for none."""
@@ -366,3 +365,9 @@ class Inventory(Struct, frozen=True, kw_only=True):
     def inputs_of(self, service: str) -> Inputs | None:
         """Return what the service's build would read, or None when it was not looked at."""
         return next((inputs for inputs in self.inputs if inputs.service == service), None)
+
+
+def _runs(container: Container, image: Image, content_digest: str) -> bool:
+    if container.image_id == image.image_id or container.manifest_digest in image.manifest_digests:
+        return True
+    return bool(content_digest) and content_digest == image.content_digest

@@ -52,7 +52,30 @@ def find_image(images: Iterable[Image], reference_or_id: str) -> Image | None:
     for image in known:
         if image.image_id in wanted or not wanted.isdisjoint(image.references) or not wanted.isdisjoint(image.digests):
             return image
-    beginning = reference_or_id.removeprefix("sha256:")
+    return _of_beginning(known, reference_or_id)
+
+
+def _of_beginning(images: Iterable[Image], beginning_of_id: str) -> Image | None:
+    """Return the image whose id begins so; None for none, and for what is no beginning of an id."""
+    beginning = beginning_of_id.removeprefix("sha256:")
     if len(beginning) < _SHORTEST_ID or not set(beginning) <= _HEXADECIMAL:
         return None
-    return next((image for image in known if image.image_id.startswith(f"sha256:{beginning}")), None)
+    return next((image for image in images if image.image_id.startswith(f"sha256:{beginning}")), None)
+
+
+class ImageNames:
+    """Images by all their names, for who looks for many: each look costs as much as a name, not as all images."""
+
+    def __init__(self, images: Iterable[Image]) -> None:
+        self._images = tuple(images)
+        self._places: dict[str, int] = {}
+        for place, image in enumerate(self._images):
+            for name in (image.image_id, *image.references, *image.digests):
+                self._places.setdefault(name, place)
+
+    def image(self, reference_or_id: str) -> Image | None:
+        """Return what :func:`find_image` returns."""
+        places = [place for name in spellings(reference_or_id) if (place := self._places.get(name)) is not None]
+        if places:
+            return self._images[min(places)]
+        return _of_beginning(self._images, reference_or_id)

@@ -14,14 +14,14 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.expectations import claimed_bytes, freed, why_not_fit
 from tonnage.decide.deploy.named_images import images_named
 from tonnage.decide.deploy.verdict import with_need
-from tonnage.decide.reclaim.choice import decide, freed_bytes
+from tonnage.decide.reclaim.choice import decide, freed_in_turn
 from tonnage.decide.reclaim.engine_candidates import engine_findings
 from tonnage.decide.reclaim.irreplaceable import replaceable
 from tonnage.errors import CannotReclaimError
 from tonnage.model.deploy.image_names import LABEL_STACK
 from tonnage.model.deploy.plan import Reclaim, Reclaimable, Step
 from tonnage.model.forecast.estimate import Estimate, Grade, exactly
-from tonnage.model.reclaim.candidate import CandidateId, Findings, Root
+from tonnage.model.reclaim.candidate import Findings, Root
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -157,19 +157,17 @@ def _reclaim(
     choice: ReclaimChoice, step: Step, before: Estimate, gained_bytes: int, until_bytes: int, number: int
 ) -> Step:
     begun = _plus(before, gained_bytes)
-    items, given_bytes, gone = [], 0, frozenset[CandidateId]()
-    for each in choice.chosen:
-        gone |= {each.candidate_id}
-        with_it = freed_bytes(choice.findings.pieces, gone)
-        item = Reclaimable(
+    given = freed_in_turn(choice.findings.pieces, [each.candidate_id for each in choice.chosen])
+    items = [
+        Reclaimable(
             candidate_id=each.candidate_id,
             kind=each.kind,
             name=each.name,
             names=each.names,
-            promised_bytes=with_it - given_bytes,
+            promised_bytes=promised_bytes,
         )
-        items.append(item)
-        given_bytes = with_it
+        for each, promised_bytes in zip(choice.chosen, given, strict=True)
+    ]
     names = [f"the {each.kind} {each.name}" for each in choice.chosen[:_NAMED]]
     more = len(choice.chosen) - len(names)
     shown = ", ".join(names) + (f" and {more} more" if more else "")

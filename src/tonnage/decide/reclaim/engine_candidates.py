@@ -8,7 +8,6 @@ with a stopped one only what that one has written comes free.
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -24,18 +23,26 @@ from tonnage.decide.reclaim.costs import (
     removal_s,
     shown,
 )
+from tonnage.decide.reclaim.engine_pieces import (
+    LEAST_LOG_BYTES,
+    engine_pieces,
+    id_of_cache,
+    id_of_container,
+    id_of_image,
+    id_of_log,
+    id_of_volume,
+    own_bytes,
+)
 from tonnage.decide.reclaim.ephemeral_machine import came_with_it
-from tonnage.decide.reclaim.layer_copies import blobs, copies, layer_holders
+from tonnage.decide.reclaim.layer_copies import copies, layer_holders
 from tonnage.decide.reclaim.protection import descendants, images_that_stay, why_container_stays
 from tonnage.model.inventory import CONTAINERD
 from tonnage.model.reclaim.candidate import (
     Candidate,
-    CandidateId,
-    CandidateKind,
     Findings,
     NamedKind,
     Protected,
-    SharedBytes,
+    joined,
 )
 from tonnage.model.unknowns import unknowns
 
@@ -44,25 +51,10 @@ if TYPE_CHECKING:
 
     from tonnage.decide.reclaim.layer_copies import Copy
     from tonnage.model.inventory import CacheRecord, Container, Image, Inventory, Volume
-    from tonnage.model.reclaim.candidate import Roots
-
-LEAST_LOG_BYTES = 1_000_000
-"""Smaller logs are not worth their loss."""
-
-OVERHEAD_BYTES = {"overlay2": 40_960, "overlayfs": 20_480, "overlay": 40_960}
-"""What a layer takes besides its contents, by storage driver. Source: measured on ext4, Docker 20.10, and 26.1 and 28.5
-with containerd, Podman 4.3 and 5.4 (overlay): its directories and the engine's files about it."""
-CONTAINER_OVERHEAD_BYTES = {"overlay2": 135_168, "overlayfs": 90_112}
-"""What a container takes besides what it has written and its log, by storage driver, measured likewise."""
-SENT_OVERHEAD_BYTES = {"overlay2": 16_384, "overlayfs": 8_192}
-"""What a record of the build cache that is no layer takes besides its contents, by storage driver."""
-
-
-_image_id = partial(CandidateId, CandidateKind.IMAGE)
-_container_id = partial(CandidateId, CandidateKind.CONTAINER)
-_log_id = partial(CandidateId, CandidateKind.CONTAINER_LOG)
-_cache_id = partial(CandidateId, CandidateKind.CACHE)
-_volume_id = partial(CandidateId, CandidateKind.VOLUME)
+    from tonnage.model.reclaim.candidate import (
+        CandidateId,
+        Roots,
+    )
 
 
 def engine_findings(
@@ -80,40 +72,58 @@ def engine_findings(
     stay = images_that_stay(inventory, needs)
     seconds = dict(needs.build_seconds)
     program = inventory.engine.program
-    pieces = _pieces(inventory)
-    found = Findings(pieces=pieces, notes=(*needs.notes, *unknowns(inventory)))
-    above, pins = (
-        descendants(inventory.cache),
-        layer_holders(inventory),
-    )
     copied = copies(inventory)
+    above, pins = descendants(inventory.cache), layer_holders(inventory, copied)
+    pieces = engine_pieces(inventory, above, copied, pins)
+    found = [Findings(pieces=pieces, notes=(*needs.notes, *unknowns(inventory)))]
+    own = own_bytes(pieces)
+    with_layer = _with_layer(inventory.images)
     for image in inventory.images:
         pinned_by = {record for chain_id in image.chain for record in pins.get(chain_id, ())}
-        told = _told(image, inventory, pieces)
+        # Of one in containerd the engine does not tell what comes free with it alone.
+        told = image
+        if inventory.engine.image_store == CONTAINERD:
+            told = replace(image, unique_bytes=own.get(id_of_image(image.image_id), 0))
         brought = came_with_it(image, needs.runner) if needs.runner else ""
-        found += _image(told, stay.get(image.image_id, ""), inventory, seconds, pinned_by, brought)
-    found += _unlisted(inventory)
+        reason = stay.get(image.image_id, "")
+        standing = () if reason else _standing(image, with_layer, inventory.images)
+        found.append(_image(told, reason, program, seconds, standing, pinned_by, brought))
+    found.append(_unlisted(inventory))
     for container in inventory.containers:
-        found += _container(container, program) + _log(container, program)
+        found += (_container(container, program), _log(container, program))
     for record in inventory.cache:
-        removed_after = tuple(sorted(_cache_id(one) for one in above[record.record_id]))
+        removed_after = tuple(sorted(id_of_cache(one) for one in above[record.record_id]))
         copy = copied.get(record.record_id)
-        found += _record(record, removed_after, copy, worthless=record.record_id in needs.worthless)
+        found.append(_record(record, removed_after, copy, worthless=record.record_id in needs.worthless))
     for volume in inventory.volumes:
         if node_of(volume) and volume.name not in volumes:
-            found += _builder_volume(volume, inventory, needs, named=NamedKind.BUILDER_VOLUME in named)
+            found.append(_builder_volume(volume, inventory, needs, named=NamedKind.BUILDER_VOLUME in named))
         else:
-            found += _volume(volume, named=volume.name in volumes)
+            found.append(_volume(volume, named=volume.name in volumes))
     left = [] if NamedKind.BUILDER_VOLUME in named else left_by_builders(inventory, needs.builders)
-    return found + Findings(notes=(f"{left_text(left)}: {NOT_NAMED}",) if left else ())
+    return joined((*found, Findings(notes=(f"{left_text(left)}: {NOT_NAMED}",) if left else ())))
 
 
-def _told(image: Image, inventory: Inventory, pieces: Collection[SharedBytes]) -> Image:
-    """Return an image with what comes free with it alone; of one in containerd the engine does not tell that."""
-    if inventory.engine.image_store != CONTAINERD:
-        return image
-    own = frozenset({_image_id(image.image_id)})
-    return replace(image, unique_bytes=sum(piece.size_bytes for piece in pieces if piece.holders == own))
+def _with_layer(images: Collection[Image]) -> dict[str, list[Image]]:
+    """Return the images that have each layer, in their order."""
+    found: dict[str, list[Image]] = defaultdict(list)
+    for image in images:
+        for chain_id in dict.fromkeys(image.chain):
+            found[chain_id].append(image)
+    return found
+
+
+def _standing(
+    image: Image, with_layer: Mapping[str, Collection[Image]], images: Collection[Image]
+) -> tuple[CandidateId, ...]:
+    """Return the images on top of one: made so by the classic builder, they keep that one from going."""
+    chain = image.chain
+    near = with_layer[chain[-1]] if chain else images
+    return tuple(
+        id_of_image(each.image_id)
+        for each in near
+        if len(each.layers) > len(chain) and each.chain[: len(chain)] == chain
+    )
 
 
 def _unlisted(inventory: Inventory) -> Findings:
@@ -126,42 +136,34 @@ def _unlisted(inventory: Inventory) -> Findings:
         return Findings()
     listed = {image.image_id for image in inventory.images}
     lost = {each.image_id: each for each in reversed(inventory.containers) if each.image_id not in listed}
-    found = Findings()
+    found = []
     for image_id, container in lost.items():
         name = container.image_reference or image_id.removeprefix("sha256:")[:12]
         reason = f"the container {container.name} was made from a version of it that has lost its name"
-        found += _stays(_image_id(image_id), name, reason, None)
-    return found
+        found.append(_stays(id_of_image(image_id), name, reason, None))
+    return joined(found)
 
 
 def _image(
     image: Image,
     reason: str,
-    inventory: Inventory,
+    program: str,
     seconds: Mapping[tuple[str, str], float],
+    standing: tuple[CandidateId, ...],
     pinned_by: Collection[str],
     brought: str,
 ) -> Findings:
-    key, name = _image_id(image.image_id), shown(image)
+    key, name = id_of_image(image.image_id), shown(image)
     if reason:
         return _stays(key, name, reason, image.size_bytes)
-    cost_s, back = image_cost(image, seconds, inventory.engine.program, brought=bool(brought))
+    cost_s, back = image_cost(image, seconds, program, brought=bool(brought))
     if brought:
         why = f"{brought}, no container was made from it, and no stack that is known here names it"
     elif image.references or image.pullable:
         why = "no container was made from it, and no stack that is known here names it"
     else:
         why = "it has no name, and no container was made from it"
-    # An image that was made on top of another one by the classic builder keeps that one from going.
-    above = [
-        each
-        for each in inventory.images
-        if len(each.chain) > len(image.chain) and each.chain[: len(image.chain)] == image.chain
-    ]
-    removed_after = (
-        *(_image_id(each.image_id) for each in above),
-        *(_cache_id(record) for record in sorted(pinned_by)),
-    )
+    removed_after = (*standing, *(id_of_cache(record) for record in sorted(pinned_by)))
     names = (*image.references, *image.digests)
     return _one(
         key,
@@ -185,7 +187,7 @@ def _breaks(image: Image) -> str:
 
 
 def _container(container: Container, program: str) -> Findings:
-    key = _container_id(container.container_id)
+    key = id_of_container(container.container_id)
     reason = why_container_stays(container)
     if reason:
         return _stays(key, container.name, reason, container.writable_bytes)
@@ -202,7 +204,7 @@ def _log(container: Container, program: str) -> Findings:
     if size_bytes < LEAST_LOG_BYTES or not why_container_stays(container):
         return Findings()
     return _one(
-        _log_id(container.container_id),
+        id_of_log(container.container_id),
         f"the log of {container.name}",
         size_bytes,
         LOST_LOG_S,
@@ -215,7 +217,7 @@ def _log(container: Container, program: str) -> Findings:
 def _record(
     record: CacheRecord, removed_after: tuple[CandidateId, ...], copy: Copy | None, *, worthless: bool
 ) -> Findings:
-    key, name = _cache_id(record.record_id), _record_name(record)
+    key, name = id_of_cache(record.record_id), _record_name(record)
     if record.in_use:
         return _stays(key, name, "a build uses it now", record.size_bytes)
     if record.shared:
@@ -239,7 +241,7 @@ def _record_name(record: CacheRecord) -> str:
 
 
 def _volume(volume: Volume, *, named: bool) -> Findings:
-    key = _volume_id(volume.name)
+    key = id_of_volume(volume.name)
     if named and not volume.in_use:
         size_bytes = volume.size_bytes or 0
         why = "it was named with --volume, and no container mounts it"
@@ -250,7 +252,7 @@ def _volume(volume: Volume, *, named: bool) -> Findings:
 
 
 def _builder_volume(volume: Volume, inventory: Inventory, needs: Roots, *, named: bool) -> Findings:
-    key, kind = _volume_id(volume.name), NamedKind.BUILDER_VOLUME
+    key, kind = id_of_volume(volume.name), NamedKind.BUILDER_VOLUME
     reason = why_it_stays(volume, inventory, needs.builders) or ("" if named else NOT_NAMED)
     if reason:
         return _stays(key, volume.name, reason, volume.size_bytes, kind)
@@ -300,84 +302,3 @@ def _one(
             ),
         )
     )
-
-
-def _pieces(inventory: Inventory) -> tuple[SharedBytes, ...]:
-    pieces = [*_layer_pieces(inventory), *_record_pieces(inventory)]
-    if inventory.engine.image_store == CONTAINERD:
-        pieces += _blob_pieces(inventory)
-    overhead_bytes = CONTAINER_OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
-    for container in inventory.containers:
-        stays, log_bytes = bool(why_container_stays(container)), container.log_bytes or 0
-        own_bytes = (container.writable_bytes or 0) + overhead_bytes + (0 if stays else log_bytes)
-        pieces.append(SharedBytes(own_bytes, frozenset({_container_id(container.container_id)})))
-        if stays and log_bytes >= LEAST_LOG_BYTES:
-            pieces.append(SharedBytes(log_bytes, frozenset({_log_id(container.container_id)})))
-    pieces += [
-        SharedBytes(volume.size_bytes, frozenset({_volume_id(volume.name)}))
-        for volume in inventory.volumes
-        if volume.size_bytes
-    ]
-    return tuple(pieces)
-
-
-def _layer_pieces(inventory: Inventory) -> list[SharedBytes]:
-    holders: dict[str, set[CandidateId]] = defaultdict(set)
-    sizes: dict[str, int | None] = {}
-    for image in inventory.images:
-        for layer in image.layers:
-            holders[layer.chain_id].add(_image_id(image.image_id))
-            sizes[layer.chain_id] = layer.size_bytes
-    images = {chain_id: sum(chain_id in image.chain for image in inventory.images) for chain_id in holders}
-    for chain_id, records in layer_holders(inventory).items():
-        holders[chain_id] |= {_cache_id(record) for record in records}
-    overhead_bytes = OVERHEAD_BYTES.get(inventory.engine.storage_driver, 0)
-    # A layer of an instruction that wrote nothing has its directories all the same.
-    pieces = [
-        SharedBytes(size + overhead_bytes, frozenset(holders[chain_id]))
-        for chain_id, size in sizes.items()
-        if size is not None and size + overhead_bytes
-    ]
-    for image in inventory.images:
-        own = [layer for layer in image.layers if images[layer.chain_id] == 1]
-        if any(layer.size_bytes is None for layer in own):
-            # Of which layer these bytes are is not known, only that no other image has them.
-            rest = image.unique_bytes - sum(layer.size_bytes or 0 for layer in own)
-            every = frozenset().union(*(holders[layer.chain_id] for layer in own))
-            pieces.append(SharedBytes(max(0, rest), every))
-    return pieces
-
-
-def _record_pieces(inventory: Inventory) -> list[SharedBytes]:
-    above, copied = descendants(inventory.cache), copies(inventory)
-    driver = inventory.engine.storage_driver
-    overhead_bytes, sent_overhead_bytes = OVERHEAD_BYTES.get(driver, 0), SENT_OVERHEAD_BYTES.get(driver, 0)
-    # A record of an instruction that wrote nothing has its directories all the same.
-    sizes = {
-        record.record_id: (copied[record.record_id].size_bytes if record.record_id in copied else record.size_bytes)
-        + (overhead_bytes if record.kind == "regular" else sent_overhead_bytes)
-        for record in inventory.cache
-        if not record.shared
-    }
-    holders = {
-        record_id: frozenset({_cache_id(record_id), *(_cache_id(one) for one in above[record_id])})
-        for record_id in sizes
-    }
-    return [SharedBytes(size_bytes, holders[record_id]) for record_id, size_bytes in sizes.items() if size_bytes]
-
-
-def _blob_pieces(inventory: Inventory) -> list[SharedBytes]:
-    """Return the compressed layers, which images have together with the records that are copies of them."""
-    above, copied = descendants(inventory.cache), copies(inventory)
-    holders: dict[str, set[CandidateId]] = defaultdict(set)
-    for image in inventory.images:
-        for chain_id in image.chain:
-            holders[chain_id].add(_image_id(image.image_id))
-    for chain_id, pins in layer_holders(inventory).items():
-        holders[chain_id] |= {_cache_id(record) for record in pins}
-    for record_id, copy in copied.items():
-        holders[copy.chain_id] |= {_cache_id(record_id), *(_cache_id(one) for one in above[record_id])}
-    return [
-        SharedBytes(size_bytes, frozenset(holders[chain_id]))
-        for chain_id, size_bytes in blobs(inventory.images, copied).items()
-    ]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.decide.reclaim.protection import holders_by_layer
+from tonnage.decide.reclaim.layer_holders import holders_by_layer
 from tonnage.model.inventory import CONTAINERD
 
 if TYPE_CHECKING:
@@ -73,9 +73,12 @@ def copies(inventory: Inventory) -> dict[str, Copy]:
 def _matches(inventory: Inventory) -> dict[str, list[_Match]]:
     """Return the layers that records may be copies of, by their instruction and their bytes."""
     by_instruction: dict[tuple[str, str], list[tuple[Layer, str, Image]]] = defaultdict(list)
+    seen: set[tuple[str, Layer, bool]] = set()
     for image in inventory.images:
         for below, layer in zip(("", *image.chain), image.layers, strict=False):
-            if layer.size_bytes is not None and layer.made_by:
+            # Of a layer that many images have the first one tells all.
+            if layer.size_bytes is not None and layer.made_by and (below, layer, bool(image.blobs)) not in seen:
+                seen.add((below, layer, bool(image.blobs)))
                 by_instruction[_key(layer.made_by.removesuffix(_BY_BUILDKIT))].append((layer, below, image))
     found: dict[str, list[_Match]] = {}
     # What a builder beside the engine keeps is its own throughout.
@@ -107,10 +110,13 @@ def _standing(records: Sequence[CacheRecord], matches: Mapping[str, Sequence[_Ma
         waiting = left
 
 
-def layer_holders(inventory: Inventory) -> dict[str, frozenset[str]]:
-    """Return the records that have to be removed before a layer can come free, by its chain id."""
-    copied = frozenset(copy.chain_id for copy in copies(inventory).values())
-    return holders_by_layer(inventory.images, inventory.cache, copied)
+def layer_holders(inventory: Inventory, copied: Mapping[str, Copy]) -> dict[str, frozenset[str]]:
+    """Return the records that have to be removed before a layer can come free, by its chain id.
+
+    Args:
+        copied: The records that are second copies.
+    """
+    return holders_by_layer(inventory.images, inventory.cache, frozenset(copy.chain_id for copy in copied.values()))
 
 
 def blobs(images: Sequence[Image], copied: Mapping[str, Copy]) -> dict[str, int]:

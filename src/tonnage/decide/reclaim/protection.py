@@ -5,15 +5,15 @@ The engine itself tells what containers use; names that stacks use and versions 
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from tonnage.errors import CannotReclaimError
 from tonnage.model.deploy.image_names import LABEL_STACK, is_shared, why_ours_stays
 from tonnage.model.inventory import CONTAINERD
+from tonnage.model.references import ImageNames
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from tonnage.model.deploy.run import OtherRun
     from tonnage.model.inventory import CacheRecord, Container, Image, Inventory
@@ -58,6 +58,7 @@ def images_that_stay(inventory: Inventory, needs: Roots) -> dict[str, str]:
     """
     stay: dict[str, str] = {}
     known = {image.image_id for image in inventory.images}
+    names = ImageNames(inventory.images)
     for container in inventory.containers:
         # The image of a stopped container can be forced away, so only a missing one of another is a contradiction. Of
         # images in containerd those are not listed that lost their name while they run.
@@ -72,11 +73,11 @@ def images_that_stay(inventory: Inventory, needs: Roots) -> dict[str, str]:
         stay.setdefault(container.image_id, _why_its_image_stays(container))
         # What makes it anew goes by the name, which may be another image's by now. Nothing makes a lone one anew.
         anew = bool(container.image_reference and why_container_stays(container))
-        named = inventory.image(container.image_reference) if anew else None
+        named = names.image(container.image_reference) if anew else None
         if named is not None:
             stay.setdefault(named.image_id, f"{container.name} was made from its name")
     for need in needs.images:
-        found = inventory.image(need.what)
+        found = names.image(need.what)
         if found is not None:
             stay.setdefault(found.image_id, need.reason)
     for image in inventory.images:
@@ -155,77 +156,3 @@ def descendants(records: Sequence[CacheRecord]) -> dict[str, frozenset[str]]:
                 waiting += children.get(one, [])
         found[record.record_id] = frozenset(seen)
     return found
-
-
-def holders_by_layer(
-    images: Sequence[Image], records: Sequence[CacheRecord], copied: Collection[str] = ()
-) -> dict[str, frozenset[str]]:
-    """Return the records that have to be removed by themselves before a layer can come free.
-
-    Args:
-        copied: Layers of which records are second copies: they, and what is above them, belong to no base.
-
-    Records that share a layer go with the last image that has it. What stands on them and is no image's goes first.
-    """
-    by_id = {record.record_id: record for record in records}
-    above = descendants(records)
-    held: dict[str, set[str]] = {}
-    starts: dict[str, set[str]] = {}
-    for record in records:
-        if not record.shared:
-            continue
-        # What is in use itself cannot go either.
-        pins = {one for one in above[record.record_id] if not by_id[one].shared or by_id[one].in_use}
-        pins |= {record.record_id} if record.in_use else set()
-        path = _path(record, by_id)
-        for image in images:
-            for start in _places(path[1:], image):
-                starts.setdefault(path[0].record_id, set()).add(_below(image, start))
-                if pins and len(path) > 1:
-                    held.setdefault(image.layers[start + len(path) - 2].chain_id, set()).update(pins)
-    for record in records:
-        if record.shared and not any(parent in by_id for parent in record.parents):
-            pins = {one for one in above[record.record_id] if not by_id[one].shared or by_id[one].in_use}
-            pins |= {record.record_id} if record.in_use else set()
-            if pins:
-                _hold_base([_base(image, copied) for image in images], starts.get(record.record_id, set()), pins, held)
-    return {chain_id: frozenset(pins) for chain_id, pins in held.items()}
-
-
-def _path(record: CacheRecord, by_id: Mapping[str, CacheRecord]) -> list[CacheRecord]:
-    """Return the records from the lowest one up to this one."""
-    path = [record]
-    while path[0].parents and path[0].parents[0] in by_id and len(path) <= len(by_id):
-        path.insert(0, by_id[path[0].parents[0]])
-    return path
-
-
-def _places(above_base: Sequence[CacheRecord], image: Image) -> list[int]:
-    """Return where in an image's chain layers of the same bytes follow each other as these records do."""
-    sizes = [record.size_bytes for record in above_base]
-    if not sizes:
-        return []
-    found = [layer.size_bytes for layer in image.layers]
-    return [
-        start
-        for start in range(len(found) - len(sizes) + 1)
-        if all(there is None or there == size for there, size in zip(found[start:], sizes, strict=False))
-    ]
-
-
-def _below(image: Image, start: int) -> str:
-    return image.layers[start - 1].chain_id if start else ""
-
-
-def _base(image: Image, copied: Collection[str]) -> tuple[str, ...]:
-    """Return the layers of an image that may be a base's."""
-    return tuple(takewhile(lambda chain_id: chain_id not in copied, image.chain))
-
-
-def _hold_base(chains: Sequence[tuple[str, ...]], tops: set[str], pins: set[str], held: dict[str, set[str]]) -> None:
-    """Let records hold the layers of the base they stand on; of any image where it is not known which one that is."""
-    for chain in chains:
-        below = next((chain[: chain.index(top) + 1] for top in tops if top in chain), ())
-        covered = below if tops else chain
-        for chain_id in covered:
-            held.setdefault(chain_id, set()).update(pins)

@@ -6,9 +6,13 @@ Bytes are measured or declared figures of what is there now, never forecasts of 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class CandidateKind(StrEnum):
@@ -125,12 +129,17 @@ class Findings(Struct, frozen=True, kw_only=True):
 
     def __add__(self, other: Findings) -> Findings:
         """Return both together."""
-        return Findings(
-            candidates=self.candidates + other.candidates,
-            pieces=self.pieces + other.pieces,
-            protected=self.protected + other.protected,
-            notes=self.notes + other.notes,
-        )
+        return joined((self, other))
+
+
+def joined(parts: Sequence[Findings]) -> Findings:
+    """Return all that was found; adding up one after the other would copy everything for each."""
+    return Findings(
+        candidates=tuple(each for part in parts for each in part.candidates),
+        pieces=tuple(each for part in parts for each in part.pieces),
+        protected=tuple(each for part in parts for each in part.protected),
+        notes=tuple(each for part in parts for each in part.notes),
+    )
 
 
 class Root(Struct, frozen=True):
