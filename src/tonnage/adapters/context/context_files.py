@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -66,6 +68,9 @@ class ContextFiles:
         self._place = place
         self._entries: tuple[ContextEntry, ...] | None = None
         self._by_path: dict[str, ContextEntry] = {}
+        self._sorted: tuple[list[str], list[int]] | None = None
+        self._resolved: dict[str, str] = {}
+        self._named: tuple[str, dict[str, ContextEntry]] = ("", {})
 
     @property
     def entries(self) -> tuple[ContextEntry, ...]:
@@ -88,7 +93,10 @@ class ContextFiles:
         """
         _ = self.entries
         directory, _, name = path.rpartition("/")
-        directory = self._without_links(directory)
+        resolved = self._resolved.get(directory)
+        if resolved is None:
+            resolved = self._resolved[directory] = self._without_links(directory)
+        directory = resolved
         return self._by_path.get(f"{directory}/{name}" if directory else name)
 
     def read(self, entry: ContextEntry, kind: FileKind) -> bytes:
@@ -119,10 +127,46 @@ class ContextFiles:
     def below(self, root: str) -> Iterator[tuple[str, ContextEntry]]:
         """Return what lies in a directory of it, each with its path below that directory."""
         start = f"{root}/" if root else ""
-        for entry in self.entries:
-            inside = entry.path.removeprefix(start)
-            if entry.path.startswith(start) and inside:
+        for entry in self.beginning_with(start):
+            inside = entry.path[len(start) :]
+            if inside:
                 yield inside, entry
+
+    def beginning_with(self, start: str) -> Sequence[ContextEntry]:
+        """Return the entries whose paths begin with some characters, in the order of all entries."""
+        everything = self.entries
+        if not start:
+            return everything
+        if self._sorted is None:
+            order = sorted(range(len(everything)), key=lambda place: everything[place].path)
+            self._sorted = ([everything[place].path for place in order], order)
+        paths, order = self._sorted
+        first = bisect_left(paths, start)
+        # No character of a path is above this one.
+        last = bisect_left(paths, f"{start}{chr(sys.maxunicode)}", first)
+        return [everything[place] for place in sorted(order[first:last])]
+
+    def named_by(self, pattern: str) -> dict[str, ContextEntry]:
+        """Return what a cleaned source of an instruction names, by path: of a directory only itself."""
+        known, found = self._named
+        if known != pattern:
+            found = self._look_up(pattern)
+            # It is asked for twice, what is brought and what tells it from others.
+            self._named = (pattern, found)
+        return found
+
+    def _look_up(self, pattern: str) -> dict[str, ContextEntry]:
+        if is_pattern(pattern):
+            names = [name_pattern(name) for name in pattern.split("/")]
+            near = self.beginning_with(_WILD.split(pattern, 1)[0])
+            matched = {entry.path: entry for entry in near if _matches(names, entry.path)}
+        else:
+            found = self.entry(pattern)
+            matched = {} if found is None else {found.path: found}
+        if not matched and self.beginning_with(f"{pattern}/"):
+            # The directory itself is left out, but something in it is taken back.
+            return {pattern: ContextEntry(pattern, 0, "directory", "")}
+        return matched
 
     def followed(self, link: ContextEntry) -> ContextEntry | None:
         """Return the file that a link in it leads to; None where it leads to none in it."""
@@ -185,16 +229,7 @@ def named_by(source: str, files: ContextFiles) -> dict[str, ContextEntry]:
     pattern = _cleaned(source)
     if not pattern:
         return {"": files.whole}
-    if is_pattern(pattern):
-        names = [name_pattern(name) for name in pattern.split("/")]
-        matched = {entry.path: entry for entry in files.entries if _matches(names, entry.path)}
-    else:
-        found = files.entry(pattern)
-        matched = {} if found is None else {found.path: found}
-    if not matched and any(entry.path.startswith(f"{pattern}/") for entry in files.entries):
-        # The directory itself is left out, but something in it is taken back.
-        return {pattern: ContextEntry(pattern, 0, "directory", "")}
-    return matched
+    return files.named_by(pattern)
 
 
 def is_pattern(source: str) -> bool:
@@ -210,5 +245,6 @@ def _cleaned(source: str) -> str:
 
 def _matches(pattern: Sequence[Matcher], path: str) -> bool:
     """Tell whether a path is what a source names; wildcards never cross a ``/``."""
-    names = path.split("/")
-    return len(pattern) == len(names) and all(part.fullmatch(name) for part, name in zip(pattern, names, strict=True))
+    if path.count("/") != len(pattern) - 1:
+        return False
+    return all(part.fullmatch(name) for part, name in zip(pattern, path.split("/"), strict=True))

@@ -120,6 +120,7 @@ class _Copying:
         self._files = files
         self._layer = layer
         self._excluded = IgnoreRules("\n".join(copy.excludes))
+        self._hits: dict[str, int] = {}
 
     def take(self, source: str, *, several: bool) -> None:
         """Add what one source brings."""
@@ -181,11 +182,15 @@ class _Copying:
         return found
 
     def _left_out(self, path: str) -> bool:
-        names = path.split("/")
-        hit = NO_HIT
-        for count in range(1, len(names) + 1):
-            hit = self._excluded.hit("/".join(names[:count]), hit)
-        return self._excluded.leaves_out(hit)
+        if not self._copy.excludes:
+            return False
+        # What decides of a directory is kept for all that is in it.
+        waiting = [path]
+        while (above := waiting[-1].rpartition("/")[0]) and above not in self._hits:
+            waiting.append(above)
+        for each in reversed(waiting):
+            self._hits[each] = self._excluded.hit(each, self._hits.get(each.rpartition("/")[0], NO_HIT))
+        return self._excluded.leaves_out(self._hits[path])
 
 
 class _Layer:

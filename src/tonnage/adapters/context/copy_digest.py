@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _SMALL = FileKind("a file of a context that is compared by its sum", 1_000_000)
 _PIECE_BYTES = 2**20
+_BEGINNING_BYTES = 2**17
+# So many files that begin alike are compared with each other; from the next one on each is read once.
+_COMPARED = 2
 
 
 class CopyContents(Struct, frozen=True):
@@ -48,7 +51,7 @@ class FileTokens:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, str] = {}
-        self._large: dict[int, list[tuple[ContextEntry, ContextFiles, str]]] = {}
+        self._large: dict[int, _SameSize] = {}
 
     def token(self, entry: ContextEntry, files: ContextFiles) -> str:
         """Return what stands for a file's content; for one that cannot be read what stands for itself alone."""
@@ -65,16 +68,64 @@ class FileTokens:
     def _look(self, entry: ContextEntry, files: ContextFiles) -> str:
         if entry.size_bytes <= _SMALL.most_bytes:
             return hashlib.sha256(files.read(entry, _SMALL)).hexdigest()
-        alike = self._large.setdefault(entry.size_bytes, [])
-        for other, others, token in alike:
-            if _same(files.open(entry), others.open(other)):
-                return token
-        opened = files.open(entry)
-        changed_ns = os.fstat(opened).st_mtime_ns
-        os.close(opened)
-        token = f"{entry.actual}\0{changed_ns}"
-        alike.append((entry, files, token))
-        return token
+        alike = self._large.setdefault(entry.size_bytes, _SameSize())
+        return alike.token(_LargeFile(entry, files))
+
+
+class _LargeFile(Struct, frozen=True):
+    """A file that is not read as long as no other one may be the same."""
+
+    entry: ContextEntry
+    files: ContextFiles
+
+    def opened(self) -> int:
+        """Open it."""
+        return self.files.open(self.entry)
+
+    def own_token(self) -> str:
+        """Return what stands for itself alone."""
+        with open(self.opened(), "rb") as file:  # noqa: PTH123 - a descriptor
+            return f"{self.entry.actual}\0{os.fstat(file.fileno()).st_mtime_ns}"
+
+    def beginning(self) -> bytes:
+        """Return what it begins with, which most large files of the same size have for themselves."""
+        with open(self.opened(), "rb") as file:  # noqa: PTH123 - a descriptor
+            return hashlib.sha256(file.read(_BEGINNING_BYTES)).digest()
+
+    def sum(self) -> bytes:
+        """Return the sum of all that it holds."""
+        with open(self.opened(), "rb") as file:  # noqa: PTH123 - a descriptor
+            return hashlib.file_digest(file, "sha256").digest()
+
+
+class _SameSize:
+    """Large files of one size: the first one is not read, the second one is compared with it, all others by sums."""
+
+    def __init__(self) -> None:
+        self._first: tuple[_LargeFile, str] | None = None
+        self._alike: dict[bytes, list[tuple[_LargeFile, str]]] = {}
+        self._sums: dict[bytes, dict[bytes, str]] = {}
+
+    def token(self, file: _LargeFile) -> str:
+        """Return the token of a file."""
+        if self._first is None and not self._alike:
+            self._first = (file, file.own_token())
+            return self._first[1]
+        if self._first is not None:
+            self._alike[self._first[0].beginning()] = [self._first]
+            self._first = None
+        beginning = file.beginning()
+        sums = self._sums.get(beginning)
+        if sums is None:
+            alike = self._alike.setdefault(beginning, [])
+            if len(alike) < _COMPARED:
+                found = next((token for other, token in alike if _same(file.opened(), other.opened())), "")
+                if not found:
+                    found = file.own_token()
+                    alike.append((file, found))
+                return found
+            sums = self._sums[beginning] = {other.sum(): token for other, token in alike}
+        return sums.setdefault(file.sum(), file.own_token())
 
 
 def _same(one: int, other: int) -> bool:
@@ -144,9 +195,11 @@ class _CopyScan:
         token = self._tokens.token(entry, files) if entry.kind == "file" else entry.target
         said = f"\0{entry.kind}\0{entry.mode}\0{entry.size_bytes}\0{token}\0"
         self.say(name + said, path + said)
-        for above in PurePosixPath(path).parents:
-            if above.name:
-                self._files.setdefault(str(above), on_disk("directory", 0))
+        above = path.rpartition("/")[0]
+        # Above one that is known all are.
+        while above and above not in self._files:
+            self._files[above] = on_disk("directory", 0)
+            above = above.rpartition("/")[0]
         if path:
             self._files[path] = on_disk(entry.kind, entry.size_bytes)
 

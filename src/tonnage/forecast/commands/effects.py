@@ -6,7 +6,9 @@ What cannot be told from words is ``Opaque``, never nothing.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from fnmatch import fnmatchcase
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -210,8 +212,8 @@ def _added(step: RecipeStep, copy: CopyInstruction) -> tuple[AnyEffect, ...]:
 def _place(step: RecipeStep, run: RunInstruction, command: ShellCommand) -> Place:
     if step.inherited:
         return step.place
-    before = [line for offset, line in run.line_starts if offset <= command.offset]
-    return Place(step.place.file, before[-1] if before else step.place.line)
+    before = bisect_right(run.line_starts, command.offset, key=itemgetter(0))
+    return Place(step.place.file, run.line_starts[before - 1][1] if before else step.place.line)
 
 
 def _answers(platform: str) -> dict[str, str]:

@@ -173,6 +173,7 @@ def _stage(
                 for layer in stage.base.layers
             ]
             key, base_size = step.key, total(layer.image for layer in stage.base.layers)
+    known = {(piece.name, piece.place) for piece in visible}
     for each in stage.steps:
         if each.configures:
             # The builder before BuildKit makes an image of every instruction; for BuildKit it is no work at all.
@@ -188,9 +189,10 @@ def _stage(
             identity = f"{identity}\0{source.key}"
         identity = "\0".join((identity, *(endings[index].key for index, *_ in each.mounts)))
         key = _joined(key, identity or each.text)
-        cost = layer_cost(effects, visible, base_size, _mounted(each, endings), each.beside)
+        cost = layer_cost(effects, visible, base_size, _mounted(each, endings), each.beside, known)
         cost = with_lesson(cost, each.lesson, tried=each.tried)
         visible = cost.visible
+        known.update((piece.name, piece.place) for piece in cost.pieces)
         steps.append(_instruction(each, cost, name, key, engine, shown=shown, packs=packs, present=key in present))
         layers.append(_EndLayer(key, cost.disk + LAYER_DISK, _blob(cost), key in present))
     return _StageEnd(name=name, key=key, visible=visible, base_size=base_size, layers=tuple(layers)), steps

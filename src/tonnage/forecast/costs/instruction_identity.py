@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from tonnage.model.forecast.estimate import EngineKind
-from tonnage.model.forecast.learned import learn_key
+from tonnage.model.forecast.learned import InstructionsBefore, learn_key
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, MetadataInstruction, RunInstruction
 
 if TYPE_CHECKING:
@@ -50,19 +48,21 @@ def looks_at_paths(engine: EngineKind) -> bool:
     return engine is EngineKind.CLASSIC
 
 
-class Before(Struct):
+class Before:
     """What a stage stands on and the instructions before the next one.
 
     Args:
+        texts: As the Dockerfile has them.
         sees_files: Files of a context, or of another stage, were among them.
     """
 
-    texts: list[str]
-    sees_files: bool = False
+    def __init__(self, texts: Sequence[str] | InstructionsBefore, *, sees_files: bool = False) -> None:
+        self._texts = texts if isinstance(texts, InstructionsBefore) else InstructionsBefore(texts)
+        self.sees_files = sees_files
 
     def above(self) -> Before:
         """Return what comes before in a stage that stands on this one."""
-        return Before(list(self.texts), sees_files=self.sees_files)
+        return Before(self._texts.copied(), sees_files=self.sees_files)
 
     def learn_key(self, step: RecipeStep, service: str, engine: EngineKind = EngineKind.BUILDKIT) -> str:
         """Return the learn key of the next instruction, empty where it writes no file; then count it as one before."""
@@ -83,11 +83,13 @@ class Before(Struct):
                 mount.kind == "bind" and mount.origin is not None and not _is_same_everywhere(mount.origin)
                 for mount in action.mounts
             )
-        before = None if self.sees_files or mounted else tuple(self.texts)
-        self.texts.append(text)
-        self.sees_files |= mounted
+        before = None if self.sees_files or mounted else self._texts
         store = engine.value if engine.is_beside or engine is EngineKind.CONTAINERD else ""
-        return learn_key(service, text, before, store) if isinstance(action, CopyInstruction | RunInstruction) else ""
+        writes = isinstance(action, CopyInstruction | RunInstruction)
+        key = learn_key(service, text, before, store) if writes else ""
+        self._texts.add(text)
+        self.sees_files |= mounted
+        return key
 
 
 def _is_same_everywhere(origin: FileSource) -> bool:

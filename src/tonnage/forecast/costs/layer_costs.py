@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from tonnage.forecast.costs.copied_image_files import any_covers, covers, from_inside
 from tonnage.forecast.costs.effect_sizes import derived_pieces
-from tonnage.forecast.costs.removals import left
+from tonnage.forecast.costs.removals import left, takes_away
 from tonnage.model.forecast.estimate import NOTHING, above, highest, total
 from tonnage.model.forecast.sized_effects import Aside, WrittenBytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.sized_effects import SizedEffect
@@ -46,37 +46,43 @@ def layer_cost(
     base_size: Estimate = NOTHING,
     mounted: Sequence[WrittenBytes] = (),
     beside: Sequence[tuple[str, str]] = (),
+    known: Collection[tuple[str, str]] | None = None,
 ) -> LayerCost:
     """Add up what the commands of one instruction do.
 
     Args:
         beside: Places that lie on a mount, with the cache that keeps what is written there; empty for none.
+        known: Names and places among which those of all earlier pieces are; None to look.
     """
     below, own = list(earlier), list[WrittenBytes]()
     moments: list[Estimate] = []
-    download, aside_bytes = NOTHING, NOTHING
+    download, aside_bytes, written = NOTHING, NOTHING, NOTHING
     asides: list[Aside] = []
     for effect in effects:
-        own += from_inside(effect, below, own, base_size, mounted)
-        own += derived_pieces(effect, (*mounted, *below, *own), base_size)
-        written = total(each.disk for each in own)
+        if _finds_files(effect):
+            own += from_inside(effect, below, own, base_size, mounted)
+            own += derived_pieces(effect, (*mounted, *below, *own), base_size)
+            written = total(each.disk for each in own)
         for piece in effect.writes:
             own.append(piece)
             download += piece.download
             written += piece.disk
             moments.append(written + piece.transient + aside_bytes)
         asides += effect.asides
-        aside_bytes = total(aside.disk for aside in asides)
+        aside_bytes = total((aside_bytes, *(aside.disk for aside in effect.asides)))
         moments.append(written + effect.transient + _set_aside(effect, below) + aside_bytes)
-        own, below = left(own, effect), left(below, effect)
-    kept_beside = [(piece, cache) for piece in own for place, cache in beside if covers(place, piece.place)]
-    own = [piece for piece in own if not any_covers([place for place, _ in beside], piece.place)]
-    asides += [
-        Aside(key=f"cache:{cache}\0{piece.name}", name=piece.name, disk=piece.disk)
-        for piece, cache in kept_beside
-        if cache
-    ]
-    aside_bytes = total(aside.disk for aside in asides)
+        if takes_away(effect):
+            own, below = left(own, effect), left(below, effect)
+            written = total(each.disk for each in own)
+    if beside:
+        kept_beside = [(piece, cache) for piece in own for place, cache in beside if covers(place, piece.place)]
+        own = [piece for piece in own if not any_covers([place for place, _ in beside], piece.place)]
+        asides += [
+            Aside(key=f"cache:{cache}\0{piece.name}", name=piece.name, disk=piece.disk)
+            for piece, cache in kept_beside
+            if cache
+        ]
+        aside_bytes = total(aside.disk for aside in asides)
     disk = total(piece.disk for piece in own)
     return LayerCost(
         pieces=tuple(own),
@@ -86,8 +92,23 @@ def layer_cost(
         download=download,
         compressed=total(piece.compressed for piece in own),
         asides=tuple(asides),
-        visible=(*(piece for piece in below if piece not in own), *own),
+        visible=(*_without(below, own, known), *own),
     )
+
+
+def _finds_files(effect: SizedEffect) -> bool:
+    """Return whether a command finds what it writes, or takes, among files that are there."""
+    changes = effect.rewrites or effect.alters or effect.appends
+    return bool(changes or effect.copies or effect.file_copies or effect.moves or effect.derives)
+
+
+def _without(
+    below: Sequence[WrittenBytes], own: Sequence[WrittenBytes], known: Collection[tuple[str, str]] | None
+) -> Sequence[WrittenBytes]:
+    """Return what of earlier layers is not the same as something that the instruction wrote."""
+    among = {(piece.name, piece.place) for piece in below} if known is None and own else known or ()
+    same = [piece for piece in own if (piece.name, piece.place) in among]
+    return [piece for piece in below if piece not in same] if same else below
 
 
 def _set_aside(effect: SizedEffect, below: Sequence[WrittenBytes]) -> Estimate:
@@ -96,4 +117,6 @@ def _set_aside(effect: SizedEffect, below: Sequence[WrittenBytes]) -> Estimate:
     Source: pip 23.0 on overlayfs, measured.
     """
     gone = effect.uninstalls if effect.sets_aside else ()
+    if not gone:
+        return NOTHING
     return total(piece.disk for piece in below if (piece.place, piece.name) in gone)

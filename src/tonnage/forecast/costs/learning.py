@@ -55,6 +55,7 @@ def with_lesson(cost: LayerCost, lesson: Lesson | None, *, tried: bool = False) 
     doubtful = [each for each in cost.pieces if _is_doubtful(each, lesson)]
     rests = _rests(cost, doubtful, lesson)
     made = {id(old): _taught(old, part, rests, lesson) for old, part in zip(doubtful, _shares(doubtful), strict=True)}
+    # They are the last of what is visible.
     pieces = tuple(made.get(id(each), each) for each in cost.pieces)
     transient = cost.transient
     if not lesson.guess and lesson.taught.transient.known and (doubtful or transient.grade is not Grade.EXACT):
@@ -69,7 +70,7 @@ def with_lesson(cost: LayerCost, lesson: Lesson | None, *, tried: bool = False) 
         transient=transient,
         download=total((*(each.download for each in pieces), gone)),
         compressed=packed if tried else _packed(disk, packed, lesson),
-        visible=tuple(made.get(id(each), each) for each in cost.visible),
+        visible=(*cost.visible[: len(cost.visible) - len(pieces)], *pieces),
     )
 
 
@@ -80,7 +81,8 @@ def _is_doubtful(piece: WrittenBytes, lesson: Lesson) -> bool:
 
 def _rests(cost: LayerCost, doubtful: Sequence[WrittenBytes], lesson: Lesson) -> tuple[Estimate, Estimate]:
     """Return image and disk of what was measured without what is known better."""
-    certain = [each for each in cost.pieces if all(each is not other for other in doubtful)]
+    open_ids = set(map(id, doubtful))
+    certain = [each for each in cost.pieces if id(each) not in open_ids]
     if lesson.taught.compressed.known:
         unpacked = _rest(lesson.taught.image, total(each.disk for each in certain))
         return unpacked, unpacked

@@ -30,10 +30,13 @@ _TESTS = frozenset({"test", "tests"})
 _NONE = frozenset({"*.pyo", "idle_test", "*.pyd"})
 
 
+def takes_away(effect: SizedEffect) -> bool:
+    """Return whether a command removes anything."""
+    return bool(effect.removes or effect.uninstalls or effect.finds or effect.purges)
+
+
 def left(pieces: Sequence[WrittenBytes], effect: SizedEffect) -> list[WrittenBytes]:
     """Return what is left of some pieces after a command."""
-    if not (effect.removes or effect.uninstalls or effect.finds or effect.purges):
-        return list(pieces)
     unneeded = _needed_by(pieces, effect.purges)
     found = []
     for piece in pieces:

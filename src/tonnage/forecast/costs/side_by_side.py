@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -18,15 +19,24 @@ if TYPE_CHECKING:
 def with_others(work: BuildWork, steps: Sequence[tuple[int, int, InstructionForecast]]) -> list[InstructionForecast]:
     """Return the instructions, each with what other stages may need on top at its worst moment."""
     needed = _needed(work, steps)
+    of_stage: dict[int, list[tuple[int, InstructionForecast]]] = defaultdict(list)
+    for stage, number, step in steps:
+        if step.transient.high_bytes:
+            of_stage[stage].append((number, step))
+    worst = {
+        stage: {
+            other: max((each.transient.high_bytes for at, each in there if stage not in needed[other, at]), default=0)
+            for other, there in of_stage.items()
+            if other != stage
+        }
+        for stage in of_stage
+    }
     found = []
     for (stage, number, step), sent in zip(steps, _sent_ahead(work, steps), strict=True):
-        worst: dict[int, int] = {}
-        for other_stage, other_number, other in steps if step.transient.high_bytes else ():
-            waits = other_stage in needed[stage, number] or stage in needed[other_stage, other_number]
-            if other_stage == stage or waits or not other.transient.high_bytes:
-                continue
-            worst[other_stage] = max(worst.get(other_stage, 0), other.transient.high_bytes)
-        together = sum(worst.values())
+        together = 0
+        if step.transient.high_bytes:
+            done = needed[stage, number]
+            together = sum(count_bytes for other, count_bytes in worst[stage].items() if other not in done)
         others = Estimate(0, 0, together, step.transient.grade) if together else NOTHING
         others += sent
         found.append(replace(step, others=others))

@@ -18,7 +18,7 @@ from tonnage.forecast.requirements.lines import normal_name
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, RunInstruction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.model.forecast.debian_package import DebPackage
     from tonnage.model.forecast.python_lock import LocalWheel, ResolveRequest
@@ -97,6 +97,31 @@ class _Entry(Struct, frozen=True):
     origin: Reader | StageFiles
 
 
+class _Looks:
+    """What is left of the looks for one path, and where it was looked for already: once is enough for each."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_LOOKS
+        self._seen: set[tuple[int, str]] = set()
+        self.named: dict[int, dict[str, tuple[ContextReader, str]]] = {}
+
+    @property
+    def none_left(self) -> bool:
+        """Take one; whether there was none left."""
+        self._left -= 1
+        return self._left < 0
+
+    def seen(self, files: StageFiles, path: str) -> bool:
+        """Whether a path of a stage was looked for before, where it cannot have been found; now it is."""
+        known = len(self._seen)
+        self._seen.add((id(files), path))
+        return len(self._seen) == known
+
+    def ended(self, files: StageFiles, path: str) -> bool:
+        """Whether there is nothing more to look for there."""
+        return self.none_left or self.seen(files, path)
+
+
 class StageFiles(Struct):
     """The files of one stage as far as they come from a context, or the build itself says what it writes.
 
@@ -134,19 +159,25 @@ class StageFiles(Struct):
 
     def wheels(self) -> dict[str, Callable[[], LocalWheel | None]]:
         """Return the wheels that come from contexts, by path, with what reads each."""
-        found = self._named(iter(range(_MOST_LOOKS)))
+        found = self._named(_Looks())
         return {path: partial(each.wheel, of) for path, (each, of) in found.items() if path.endswith(".whl")}
 
     def packages(self) -> dict[str, Callable[[], DebPackage | None]]:
         """Return the packages of Debian that come from contexts, by path, with what reads each."""
-        found = self._named(iter(range(_MOST_LOOKS)))
+        found = self._named(_Looks())
         return {path: partial(each.package, of) for path, (each, of) in found.items() if path.endswith(".deb")}
 
     def projects(self) -> set[str]:
         """Return the directories of projects of Python that come from contexts."""
-        return {posixpath.dirname(path) for path in self._named(iter(range(_MOST_LOOKS))) if path.endswith(PROJECT)}
+        return {posixpath.dirname(path) for path in self._named(_Looks()) if path.endswith(PROJECT)}
 
-    def _named(self, looks: Iterator[int]) -> dict[str, tuple[ContextReader, str]]:
+    def _named(self, looks: _Looks) -> dict[str, tuple[ContextReader, str]]:
+        known = looks.named.get(id(self))
+        if known is None:
+            known = looks.named[id(self)] = self._named_now(looks)
+        return known
+
+    def _named_now(self, looks: _Looks) -> dict[str, tuple[ContextReader, str]]:
         found: dict[str, tuple[ContextReader, str]] = {}
         for entry in self.entries:
             if isinstance(entry.origin, StageFiles):
@@ -156,17 +187,17 @@ class StageFiles(Struct):
             else:
                 continue
             for path, read in there.items():
-                if next(looks, None) is None:
+                if looks.none_left:
                     return found
                 found |= dict.fromkeys(_copied_to(entry, path), read)
         return {path: read for path, read in found.items() if path not in self.gone}
 
     def made_in(self, directory: str) -> Made | None:
         """Return what was fetched or built into a directory, in this stage or in one that it was copied from."""
-        return self._made_in(posixpath.normpath(directory), iter(range(_MOST_LOOKS)))
+        return self._made_in(posixpath.normpath(directory), _Looks())
 
-    def _made_in(self, wanted: str, looks: Iterator[int]) -> Made | None:
-        if wanted in self.made or next(looks, None) is None:
+    def _made_in(self, wanted: str, looks: _Looks) -> Made | None:
+        if wanted in self.made or looks.ended(self, wanted):
             return self.made.get(wanted)
         for entry in reversed(self.entries):
             found = self._made_by_name(entry, wanted, looks)
@@ -180,7 +211,7 @@ class StageFiles(Struct):
         return None
 
     @staticmethod
-    def _made_by_name(entry: _Entry, wanted: str, looks: Iterator[int]) -> Made | None:
+    def _made_by_name(entry: _Entry, wanted: str, looks: _Looks) -> Made | None:
         """Return what archives are, made in another stage, that are copied by their names or a pattern of them."""
         into = posixpath.normpath(entry.destination)
         for source in entry.sources if isinstance(entry.origin, StageFiles) and into == wanted else ():
@@ -193,11 +224,13 @@ class StageFiles(Struct):
 
     def may_have(self, path: str) -> bool:
         """Whether a file may be there of which nobody knows what it holds."""
-        return self._may_have(posixpath.normpath(path), iter(range(_MOST_LOOKS)))
+        return self._may_have(posixpath.normpath(path), _Looks())
 
-    def _may_have(self, wanted: str, looks: Iterator[int]) -> bool:
-        if next(looks, None) is None or wanted in self.gone:
-            return wanted not in self.gone
+    def _may_have(self, wanted: str, looks: _Looks) -> bool:
+        if wanted in self.gone or looks.seen(self, wanted):
+            return False
+        if looks.none_left:
+            return True
         if self.anything or wanted in self.written or any(covers(each, wanted) for each in self.unknown):
             return True
         return any(
@@ -225,7 +258,7 @@ class StageFiles(Struct):
         covered = [path for path in self.written if covers(action.destination, path)] if action.sources else []
         for path in covered:
             entry = _Entry(action.sources, action.destination, origin) if origin is not None else None
-            if entry is not None and self._found_in(entry, path, iter(range(_MOST_LOOKS))) is not None:
+            if entry is not None and self._found_in(entry, path, _Looks()) is not None:
                 del self.written[path]
 
     def seen_by(
@@ -255,14 +288,16 @@ class StageFiles(Struct):
 
     def file(self, path: str) -> TextFile | None:
         """Return a file; None where none is known to be there."""
-        return self.found_with(path, iter(range(_MOST_LOOKS)))
+        return self.found_with(path, _Looks())
 
-    def found_with(self, path: str, looks: Iterator[int]) -> TextFile | None:
+    def found_with(self, path: str, looks: _Looks) -> TextFile | None:
         """Return a file, as long as there are looks left: stages that copy from each other have paths without end."""
         wanted = posixpath.normpath(path)
         if wanted in self.written:
             text = self.written[wanted]
             return None if text is None else TextFile(text, path)
+        if looks.seen(self, wanted):
+            return None
         for entry in reversed(self.entries):
             found = self._found_in(entry, wanted, looks)
             if found is not None:
@@ -270,9 +305,9 @@ class StageFiles(Struct):
         return None
 
     @staticmethod
-    def _found_in(entry: _Entry, wanted: str, looks: Iterator[int]) -> TextFile | None:
+    def _found_in(entry: _Entry, wanted: str, looks: _Looks) -> TextFile | None:
         for candidate in _candidates(entry, wanted):
-            if next(looks, None) is None:
+            if looks.none_left:
                 return None
             below = entry.origin
             found = (

@@ -117,6 +117,12 @@ class Estimate(Struct, frozen=True):
         high_bytes = self.high_bytes + other.high_bytes
         if self.grade is other.grade and not (self.parts or other.parts):
             return Estimate(low_bytes, likely_bytes, high_bytes, self.grade)
+        if not (self.parts or other.parts):
+            # Most sums have a nothing in them, which changes no grade.
+            if other == NOTHING and self.high_bytes > 0:
+                return self
+            if self == NOTHING and other.high_bytes > 0:
+                return other
         if min(self.high_bytes, other.high_bytes) < 0:
             # What is left of something is known as badly as what is taken off, however small that is.
             return Estimate(low_bytes, likely_bytes, high_bytes, weakest((self.grade, other.grade)))

@@ -48,14 +48,42 @@ class LearnedInstruction(Struct, frozen=True, kw_only=True):
     compressed: Estimate = UNKNOWN
 
 
-def learn_key(service: str, text: str, before: Sequence[str] | None, store: str = "") -> str:
+class InstructionsBefore:
+    """What an instruction stands on and the instructions before it, as they count in its key."""
+
+    def __init__(self, texts: Sequence[str] = ()) -> None:
+        self._hash = hashlib.sha256()
+        self._any = False
+        for text in texts:
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        """Have one more before the next one."""
+        self._hash.update(f"{chr(10) if self._any else ''}{_normal(text)}".encode(errors="surrogatepass"))
+        self._any = True
+
+    def copied(self) -> InstructionsBefore:
+        """Return the same, to which other instructions may be added."""
+        found = InstructionsBefore()
+        found._hash, found._any = self._hash.copy(), self._any
+        return found
+
+    @property
+    def key(self) -> str:
+        """Their part of a learn key."""
+        return self._hash.hexdigest()[:_LETTERS]
+
+
+def learn_key(service: str, text: str, before: InstructionsBefore | Sequence[str] | None, store: str = "") -> str:
     """Return under which key an instruction is stored: how many blanks it has does not count.
 
     Args:
         store: The image store, where it is not the classic one: what one did says nothing of the other.
         before: What it stands on and the instructions before it; None where files of a context were among them.
     """
-    others = "" if before is None else _hash("\n".join(_normal(each) for each in before))
+    others = ""
+    if before is not None:
+        others = (before if isinstance(before, InstructionsBefore) else InstructionsBefore(before)).key
     kind = f"instruction@{store}" if store else "instruction"
     return f"{kind}/{_hash(_normal(text))}/{_hash(service)}/{others}"
 

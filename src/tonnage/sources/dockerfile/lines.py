@@ -92,24 +92,27 @@ def cut(lines: list[str], escape: str, file: str) -> tuple[LogicalLine, ...]:
 def _joined(lines: list[str], position: int, escape: str) -> tuple[str, tuple[tuple[int, int], ...], int]:
     """Join the lines of one instruction; comments and empty lines in it are left out."""
     continued = re.compile(rf"(?:(?<!{re.escape(escape)})|^){re.escape(escape)}[ \t]*$")
-    text = ""
+    pieces: list[str] = []
+    length = 0
     starts: list[tuple[int, int]] = []
     while position < len(lines):
         line = lines[position].lstrip() if not starts else lines[position]
         position += 1
         if starts and (not line.strip() or line.lstrip().startswith("#")):
             continue
-        starts.append((len(text), position))
+        starts.append((length, position))
         end = continued.search(line)
+        pieces.append(line if end is None else line[: end.start()])
+        length += len(pieces[-1])
         if end is None:
-            text += line
             break
-        text += line[: end.start()]
-    return text, tuple(starts), position
+    return "".join(pieces), tuple(starts), position
 
 
 def _headings(text: str) -> list[Heredoc]:
     """Find the here-documents that a joined line announces; their bodies are still empty."""
+    if "<<" not in text:
+        return []
     try:
         words = _RAW.words(text, {})
     except SubstitutionError:

@@ -65,7 +65,6 @@ _LISTS = frozenset({"RUN", "SHELL", "COPY", "ADD", "CMD", "ENTRYPOINT", "VOLUME"
 _FROM_WITH_NAME = 3
 _MOST_INSTRUCTIONS, _MOST_STAGES = 5_000, 100
 _EXEC_FORMS = frozenset({"RUN", "CMD", "ENTRYPOINT", "SHELL", "COPY", "ADD", "VOLUME"})
-_MOST_INSTRUCTIONS = 2_000
 _NOT_KEPT = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
 
 
@@ -168,7 +167,7 @@ def read_dockerfile(text: str, file: str = "Dockerfile") -> Dockerfile:
         raise UsageError(
             "this Dockerfile has no instructions", todo="Begin it with a base image:\n  FROM IMAGE", place=file
         )
-    _refuse_too_many(instructions, file)
+    _refuse_too_many_stages(instructions, file)
     for instruction in instructions:
         check(instruction, file, newer=bool(syntax))
     first = next((at for at, each in enumerate(instructions) if each.keyword == "FROM"), len(instructions))
@@ -190,16 +189,15 @@ def read_dockerfile(text: str, file: str = "Dockerfile") -> Dockerfile:
     )
 
 
-def _refuse_too_many(instructions: Sequence[Instruction], file: str) -> None:
-    """Refuse what would take longer to follow than anybody waits: each instruction knows all that is in force at it."""
+def _refuse_too_many_stages(instructions: Sequence[Instruction], file: str) -> None:
+    """Refuse what would take longer to follow than anybody waits: stages take files from each other."""
     stages = [each for each in instructions if each.keyword == "FROM"]
-    for found, most, kind in ((instructions, _MOST_INSTRUCTIONS, "instructions"), (stages, _MOST_STAGES, "stages")):
-        if len(found) > most:
-            raise UsageError(
-                f"this Dockerfile has more than {most:,} {kind}",
-                todo="Cut it into several, each with an image of its own.",
-                place=f"{file}:{found[most].line}",
-            )
+    if len(stages) > _MOST_STAGES:
+        raise UsageError(
+            f"this Dockerfile has more than {_MOST_STAGES:,} stages",
+            todo="Cut it into several, each with an image of its own.",
+            place=f"{file}:{stages[_MOST_STAGES].line}",
+        )
 
 
 def read_instructions(text: str, file: str = "Dockerfile") -> tuple[tuple[str, str], tuple[Instruction, ...]]:
@@ -213,10 +211,10 @@ def read_instructions(text: str, file: str = "Dockerfile") -> tuple[tuple[str, s
     pieces = cut(lines, directives[0], file)
     if len(pieces) > _MOST_INSTRUCTIONS:
         raise UsageError(
-            f"this Dockerfile has {len(pieces)} instructions",
-            why=f"One with more than {_MOST_INSTRUCTIONS} is not read: an image has 127 layers at most.",
-            todo="Write what belongs together into one RUN.",
-            place=file,
+            f"this Dockerfile has {len(pieces):,} instructions",
+            why=f"One with more than {_MOST_INSTRUCTIONS:,} is not read: an image has 127 layers at most.",
+            todo="Write what belongs together into one RUN, or cut it into several, each with an image of its own.",
+            place=f"{file}:{pieces[_MOST_INSTRUCTIONS].starts[0][1]}",
         )
     return directives, tuple(_instruction(piece) for piece in pieces)
 
