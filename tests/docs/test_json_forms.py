@@ -15,7 +15,7 @@ from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import Action
 from tonnage.model.deploy.policy import Setting
-from tonnage.model.deploy.run import Outcome
+from tonnage.model.deploy.run import Outcome, Pruned
 from tonnage.model.forecast.estimate import Estimate, Grade, exactly
 from tonnage.model.forecast.finding import Edit, Finding, Fix
 from tonnage.model.inventory import Filesystem
@@ -39,7 +39,7 @@ from tonnage.views.text.checks import Check, Verdict, checks_form, explanations_
 from tonnage.views.text.error import failure_form
 from tonnage.views.text.garbage_collection import block_form, collection_form
 from tonnage.views.text.reclaim import reclaim_form
-from tonnage.views.text.runs import Comparison, accuracy_form
+from tonnage.views.text.runs import Comparison, accuracy_form, pruned_form
 from tonnage.views.text.status import status_form
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text()
@@ -113,6 +113,12 @@ def test_accuracy_has_the_documented_fields() -> None:
 
     assert set(form) == documented("accuracy`")
     assert set(form["figures"][0]) == documented("accuracy figure")
+
+
+def test_a_pruned_journal_has_the_documented_fields() -> None:
+    done = Pruned(runs=3, left=5, before_bytes=7, after_bytes=7)
+    for form in (pruned_form("/a", done), pruned_form("/a", None)):
+        assert set(form) == documented("pruned`")
 
 
 def test_the_error_has_the_documented_fields() -> None:

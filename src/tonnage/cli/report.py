@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ("tonnage report --last 5", "The last five"),
         ("tonnage report -p hello web", "Of one stack, one service's steps"),
         ("tonnage report --accuracy --last 20", "Forecast beside measured, instruction by instruction"),
+        ("tonnage report --prune", "Take out of the journal what is too old to be kept"),
     ),
     failures=(),
     about="Runs of every stack are shown; -p NAME, or -f FILE, shows those of one. Needs no engine.",
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
 @stack_options
 @click.option("--last", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="How many runs.")
 @click.option("--accuracy", is_flag=True, help="Show how far forecasts of builds were from what was measured.")
-def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool) -> None:
+@click.option("--prune", is_flag=True, help="Take the oldest runs of all stacks out of the journal.")
+def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool, prune: bool) -> None:
     """Show the last runs."""
+    if prune:
+        _prune(session)
+        return
     from tonnage.flows.looks import last_runs  # noqa: PLC0415 - help needs none of these
     from tonnage.views.json.forms import run_form  # noqa: PLC0415
     from tonnage.views.text.runs import (  # noqa: PLC0415
@@ -47,3 +52,11 @@ def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool) -
     else:
         form = {"runs": [run_form(run) for run in runs]}
         session.answer("runs", lambda: form, lambda: runs_text(runs, width=session.width))
+
+
+def _prune(session: Session) -> None:
+    from tonnage.flows.state import pruned_journal  # noqa: PLC0415 - help needs none of these
+    from tonnage.views.text.runs import pruned_form, pruned_text  # noqa: PLC0415
+
+    path, done = pruned_journal(session.ports)
+    session.answer("pruned", lambda: pruned_form(path, done), lambda: pruned_text(path, done))

@@ -284,7 +284,8 @@ def _journal(ports: Process) -> str:
         if journal is None:
             return f"{path}: none yet"
         last = journal.runs(1)
-    return f"{path}: last run {last[0].run_id}" if last else f"{path}: no run yet"
+    size = format_bytes(path.stat().st_size)
+    return f"{path}: last run {last[0].run_id}, {size}" if last else f"{path}: no run yet"
 
 
 def _evidence(ports: RehearsalPorts, looked: _Looked) -> Evidence:

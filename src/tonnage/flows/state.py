@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tonnage.flows.ports import Process
-    from tonnage.model.deploy.run import History, Run
+    from tonnage.model.deploy.run import History, Pruned, Run
     from tonnage.model.stack import Stack
     from tonnage.runtime.journal.writer import Journal
 
@@ -83,6 +83,25 @@ def read_history(ports: Process, stack: str, engine_id: str) -> History:
 
     with opened_journal(ports.environment) as journal:
         return journal.history(stack, engine_id) if journal is not None else History()
+
+
+def pruned_journal(ports: Process) -> tuple[str, Pruned | None]:
+    """Take out of the journal what is too old to be kept.
+
+    Returns:
+        Its file, and what was done; None where there is none.
+
+    Raises:
+        TonnageError: It cannot be read or written.
+    """
+    from tonnage.runtime.journal.writer import Journal  # noqa: PLC0415 - not needed by help
+
+    path = journal_path(ports.environment)
+    with opened_journal(ports.environment) as there:
+        if there is None:
+            return str(path), None
+    with Journal(path) as journal:
+        return str(path), journal.prune()
 
 
 def runs_if_readable(ports: Process, most: int, stack: str) -> tuple[Run, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -73,9 +74,32 @@ class ImageNames:
             for name in (image.image_id, *image.references, *image.digests):
                 self._places.setdefault(name, place)
 
+    @classmethod
+    def of(cls, images: tuple[Image, ...]) -> ImageNames:
+        """Return the names of images that stay the same for many looks."""
+        return _names_of(_TheseImages(images))
+
     def image(self, reference_or_id: str) -> Image | None:
         """Return what :func:`find_image` returns."""
         places = [place for name in spellings(reference_or_id) if (place := self._places.get(name)) is not None]
         if places:
             return self._images[min(places)]
         return _of_beginning(self._images, reference_or_id)
+
+
+class _TheseImages:
+    """Images as one thing, so that they need not be compared with others."""
+
+    def __init__(self, images: tuple[Image, ...]) -> None:
+        self.images = images
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _TheseImages) and other.images is self.images
+
+    def __hash__(self) -> int:
+        return id(self.images)
+
+
+@lru_cache(maxsize=2)
+def _names_of(them: _TheseImages) -> ImageNames:
+    return ImageNames(them.images)

@@ -208,3 +208,19 @@ class History(Struct, frozen=True, kw_only=True):
     taught: dict[str, LearnedInstruction] = field(default_factory=dict)
     built: tuple[BuiltLayer, ...] = ()
     gone_back: frozenset[str] = frozenset()
+
+
+class Pruned(Struct, frozen=True, kw_only=True):
+    """What taking old runs out of the journal came to.
+
+    Args:
+        runs: How many were taken out.
+        left: How many are left.
+        before_bytes: Of its file.
+        after_bytes: Of its file.
+    """
+
+    runs: int
+    left: int
+    before_bytes: int
+    after_bytes: int

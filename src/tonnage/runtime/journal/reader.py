@@ -5,6 +5,7 @@ Only reads. A run whose process died in it is told as interrupted, from its owne
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.run import MeasuredInstruction
 
 LEARNED_FROM_RUNS = 20
+LEARNED_FROM_INSTRUCTIONS = 10
+# Of one stack no more are kept than these (see ``trimming``); a journal that was never trimmed is read as if it were.
+_MOST_RUNS = 2_000
 
 _LEARN = f"""
 SELECT learn_key, before_bytes, after_bytes, lowest_bytes, seconds FROM (
@@ -32,7 +36,8 @@ SELECT learn_key, before_bytes, after_bytes, lowest_bytes, seconds FROM (
     FROM step
     JOIN run ON run.id = step.run_id
     JOIN measured ON measured.run_id = step.run_id AND measured.step_position = step.position
-    WHERE run.stack = ? AND step.learn_key <> '' AND step.outcome = 'done' AND step.undo = 0 AND measured.position = 0
+    WHERE run.id IN (SELECT id FROM run WHERE stack = ? ORDER BY id DESC LIMIT {_MOST_RUNS})
+        AND step.learn_key <> '' AND step.outcome = 'done' AND step.undo = 0 AND measured.position = 0
         AND {{shared}} = 0
 ) WHERE age <= {LEARNED_FROM_RUNS} ORDER BY learn_key, age
 """  # noqa: S608 - the only value put in is the constant above
@@ -191,8 +196,8 @@ def _measured(
 
 # Of one instruction: its layer unpacked and compressed, and what the disk kept and needed.
 _Figures = tuple[int | None, int | None, int | None, int | None]
-_LEARNED_FROM = 10
 _MOST_BUILT = 4000
+_MOST_LOOKED_AT = 50_000
 _FORECASTS = ("forecast_image", "forecast_disk", "forecast_transient")
 
 INSERT_INSTRUCTION = """
@@ -201,16 +206,29 @@ INSERT INTO instruction (run_id, step_position, position, stage, line, text, lay
     transient_bytes, cached, in_image)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+# Each key is looked up by itself, so that what was measured long ago, and many times since, is not read.
+_KEYS = """
+WITH RECURSIVE known (learn_key) AS (
+    SELECT min(learn_key) FROM instruction WHERE cached = 0 AND learn_key <> ''
+    UNION ALL
+    SELECT (SELECT min(learn_key) FROM instruction WHERE cached = 0 AND learn_key <> '' AND learn_key > known.learn_key)
+    FROM known WHERE known.learn_key IS NOT NULL
+)
+SELECT learn_key FROM known WHERE learn_key IS NOT NULL
+"""
 _TAUGHT = f"""
-SELECT learn_key, image_bytes, {{blob}}, kept_bytes, transient_bytes FROM (
-    SELECT instruction.*, row_number() OVER (PARTITION BY learn_key ORDER BY run_id DESC, step_position DESC) AS age
-    FROM instruction WHERE learn_key <> '' AND cached = 0 AND (image_bytes IS NOT NULL OR kept_bytes IS NOT NULL)
-) WHERE age <= {_LEARNED_FROM} ORDER BY run_id DESC, step_position DESC, position DESC
+SELECT run_id, step_position, position, image_bytes, {{blob}}, kept_bytes, transient_bytes FROM instruction
+WHERE learn_key = ? AND learn_key <> '' AND cached = 0 AND (image_bytes IS NOT NULL OR kept_bytes IS NOT NULL)
+ORDER BY run_id DESC, step_position DESC, position DESC LIMIT {LEARNED_FROM_INSTRUCTIONS}
 """  # noqa: S608 - the only value put in is the constant above
 _BUILT = f"""
-SELECT DISTINCT layer_key, image_id, text, {{in_image}} FROM instruction JOIN run ON run.id = instruction.run_id
-WHERE run.engine_id = ? AND image_id <> '' AND layer_key <> '' ORDER BY instruction.run_id DESC LIMIT {_MOST_BUILT}
-"""  # noqa: S608 - the only value put in is the constant above
+SELECT DISTINCT layer_key, image_id, text, in_image FROM (
+    SELECT layer_key, image_id, text, {{in_image}} AS in_image, instruction.run_id AS run_id
+    FROM instruction JOIN run ON run.id = instruction.run_id
+    WHERE run.engine_id = ? AND image_id <> '' AND layer_key <> ''
+    ORDER BY instruction.run_id DESC LIMIT {_MOST_LOOKED_AT}
+) ORDER BY run_id DESC LIMIT {_MOST_BUILT}
+"""  # noqa: S608 - the only values put in are the constants above
 _OUTCOMES = """
 SELECT instruction.run_id, step.service, stage, line, text, forecast_image_json, forecast_disk_json,
     forecast_transient_json, image_bytes, kept_bytes, transient_bytes, cached
@@ -249,12 +267,18 @@ def read_taught(connection: sqlite3.Connection) -> dict[str, LearnedInstruction]
     Raises:
         sqlite3.Error: The file cannot be read.
     """
+    found: list[tuple[tuple[int, int, int], str, _Figures]] = []
+    asked = _TAUGHT.format(blob=blob_column(connection))
+    for (key,) in connection.execute(_KEYS).fetchall():
+        for run_id, step_position, position, image_bytes, blob_bytes, *others in connection.execute(asked, (key,)):
+            unpacked_bytes = None if image_bytes is None else image_bytes - (blob_bytes or 0)
+            found.append(((run_id, step_position, position), key, (unpacked_bytes, blob_bytes, *others)))
     figures: dict[str, list[_Figures]] = {}
-    for key, image_bytes, blob_bytes, *others in connection.execute(_TAUGHT.format(blob=blob_column(connection))):
-        unpacked_bytes = None if image_bytes is None else image_bytes - (blob_bytes or 0)
-        for each in filter(None, lesson_keys(key)):
-            figures.setdefault(each, []).append((unpacked_bytes, blob_bytes, *others))
-    return {key: _taught(entries[:_LEARNED_FROM]) for key, entries in figures.items()}
+    # Under some of its keys an instruction is found together with others: the newest of them all count.
+    for _, key, each in sorted(found, key=itemgetter(0), reverse=True):
+        for lesson in filter(None, lesson_keys(key)):
+            figures.setdefault(lesson, []).append(each)
+    return {key: _taught(entries[:LEARNED_FROM_INSTRUCTIONS]) for key, entries in figures.items()}
 
 
 def _taught(newest_first: Sequence[_Figures]) -> LearnedInstruction:

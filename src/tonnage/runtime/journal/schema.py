@@ -19,7 +19,7 @@ from tonnage.own_files import check_private_directory, check_private_file, priva
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 APPLICATION_ID = 0x746F6E6E
 BUSY_S = 30.0
 _INSTEAD = "Or set TONNAGE_STATE_DIR to a directory of your own."
@@ -144,7 +144,17 @@ _ADDED_IN_5 = """
 ALTER TABLE instruction ADD COLUMN blob_bytes INTEGER;
 ALTER TABLE instruction ADD COLUMN in_image INTEGER NOT NULL DEFAULT 1;
 """
-_ADDED = {2: _ADDED_IN_2, 3: _ADDED_IN_3, 4: _CHANGED_IN_4, 5: _ADDED_IN_5}
+# Runs that are kept only because something is learned from them; and what is asked for at every forecast and plan.
+_ADDED_IN_6 = """
+CREATE TABLE IF NOT EXISTS kept (run_id INTEGER PRIMARY KEY) STRICT;
+CREATE INDEX IF NOT EXISTS instruction_to_learn ON instruction (learn_key, run_id, step_position, position)
+    WHERE cached = 0 AND learn_key <> '';
+DROP INDEX IF EXISTS instruction_by_learn_key;
+CREATE INDEX IF NOT EXISTS step_to_learn ON step (learn_key, run_id) WHERE learn_key <> '';
+CREATE INDEX IF NOT EXISTS step_of_build ON step (run_id, position, service, seconds)
+    WHERE kind = 'build' AND outcome = 'done' AND undo = 0
+"""
+_ADDED = {2: _ADDED_IN_2, 3: _ADDED_IN_3, 4: _CHANGED_IN_4, 5: _ADDED_IN_5, 6: _ADDED_IN_6}
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
@@ -289,40 +299,37 @@ def _is_complete(connection: sqlite3.Connection) -> bool:
 
 def has_instructions(connection: sqlite3.Connection) -> bool:
     """Return whether the journal is of a format that holds what instructions of builds were measured to do."""
-    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 2  # noqa: PLR2004 - the format that added it
+    return _is_format(connection, 2)
 
 
 def has_cache(connection: sqlite3.Connection) -> bool:
     """Return whether the journal is of a format that holds what runs left in the build cache."""
-    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 3  # noqa: PLR2004 - the format that added it
+    return _is_format(connection, 3)
 
 
 def version_column(connection: sqlite3.Connection) -> str:
     """Return the expression that reads a version from a journal of any format."""
-    return "version_json" if _is_format_4(connection) else VERSION_JSON_BEFORE_4
+    return "version_json" if _is_format(connection, 4) else VERSION_JSON_BEFORE_4
 
 
 def shared_column(connection: sqlite3.Connection) -> str:
     """Return the expression that reads whether measured bytes are shared: before format 4 steps ran one at a time."""
-    return "shared" if _is_format_4(connection) else "0"
+    return "shared" if _is_format(connection, 4) else "0"
 
 
 def blob_column(connection: sqlite3.Connection) -> str:
     """Return the expression that reads the compressed bytes of a layer: before format 5 nobody wrote them down."""
-    return "blob_bytes" if _is_format_5(connection) else "NULL"
+    return "blob_bytes" if _is_format(connection, 5) else "NULL"
 
 
 def in_image_column(connection: sqlite3.Connection) -> str:
     """Return the expression that reads whether a layer is in the image: before format 5 nobody wrote it down."""
-    return "in_image" if _is_format_5(connection) else "1"
+    return "in_image" if _is_format(connection, 5) else "1"
 
 
-def _is_format_5(connection: sqlite3.Connection) -> bool:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 5  # noqa: PLR2004 - the format itself
-
-
-def _is_format_4(connection: sqlite3.Connection) -> bool:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= 4  # noqa: PLR2004 - the format itself
+def _is_format(connection: sqlite3.Connection, number: int) -> bool:
+    """Return whether the journal is of a format or a later one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= number
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

@@ -35,6 +35,7 @@ from tonnage.runtime.journal.schema import (
     refused,
     transaction,
 )
+from tonnage.runtime.journal.trimming import prune, trim
 from tonnage.runtime.process_identity import this_process
 
 if TYPE_CHECKING:
@@ -44,7 +45,15 @@ if TYPE_CHECKING:
 
     from tonnage.model.deploy.expected_build import ExpectedInstruction
     from tonnage.model.deploy.plan import Plan, Step, Version
-    from tonnage.model.deploy.run import History, InstructionOutcome, MeasuredInstruction, Outcome, Run, StepOutcome
+    from tonnage.model.deploy.run import (
+        History,
+        InstructionOutcome,
+        MeasuredInstruction,
+        Outcome,
+        Pruned,
+        Run,
+        StepOutcome,
+    )
     from tonnage.runtime.journal.engine_records import EngineRecords
 
 _Entry = list[tuple[str, tuple[object, ...]]]
@@ -102,6 +111,7 @@ class Journal:
         self._abandoned = False
         self._owner = this_process()
         self._positions: dict[int, int] = {}
+        self._stacks: dict[int, str] = {}
         self._open_steps: dict[int, tuple[int, int]] = {}
         if reading is None:
             self._keep_room()
@@ -170,11 +180,16 @@ class Journal:
                     self._waiting.append(entry)
                     self._tell_trouble(error)
                 self._positions[run_id] = 0
+                self._stacks[run_id] = plan.stack
                 return run_id
 
     def end_run(self, run_id: int, outcome: Outcome, seconds: float, message: str) -> None:
-        """Write how a run ended."""
+        """Write how a run ended; then the oldest of its stack may go."""
         self._write([(_END_RUN, (outcome.value, seconds, message, run_id))])
+        with self._lock:
+            stack = self._stacks.pop(run_id, "")
+            if stack and not self._waiting:
+                trim(self._connection, stack)
 
     def begin_step(self, run_id: int, step: Step, undo: bool, started_s: float) -> int:  # noqa: FBT001 - named so by every caller
         """Write that a step begins.
@@ -313,6 +328,15 @@ class Journal:
         """
         with self._reading() as connection:
             return read_runs(connection, limit, stack)
+
+    def prune(self) -> Pruned:
+        """Take out all runs that are too old to be kept.
+
+        Raises:
+            TonnageError: The file cannot be read.
+        """
+        with self._reading() as connection:
+            return prune(connection, self._path)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

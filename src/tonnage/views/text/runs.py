@@ -13,7 +13,7 @@ from tonnage.views.text.layout import columns, fits, joined
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.deploy.run import InstructionOutcome, Run, StepOutcome
+    from tonnage.model.deploy.run import InstructionOutcome, Pruned, Run, StepOutcome
     from tonnage.model.forecast.estimate import Estimate
 
 _HEADS = ("step", "forecast", "kept", "transient", "lowest", "time")
@@ -239,3 +239,25 @@ def _row(each: Comparison, width: int) -> tuple[str, ...]:
         _error(each),
         "" if each.covered else "above the high forecast",
     )
+
+
+def pruned_form(path: str, done: Pruned | None) -> dict[str, object]:
+    """Return what became of the journal, for programs."""
+    told = {"runs_removed": 0, "runs": 0, "before_bytes": 0, "after_bytes": 0}
+    if done is not None:
+        told = {
+            "runs_removed": done.runs,
+            "runs": done.left,
+            "before_bytes": done.before_bytes,
+            "after_bytes": done.after_bytes,
+        }
+    return {"path": path, **told}
+
+
+def pruned_text(path: str, done: Pruned | None) -> str:
+    """Write what became of the journal."""
+    if done is None:
+        return f"{path}: none yet"
+    gone = f"{done.runs:,} old run{'s' if done.runs != 1 else ''} taken out, {done.left:,} kept"
+    size = f"{format_bytes(done.before_bytes)} before, {format_bytes(done.after_bytes)} now"
+    return f"{path}: {gone}; {size}"

@@ -448,7 +448,7 @@ def test_a_journal_of_a_newer_tonnage_is_told(tmp_path: Path) -> None:
     for opening in (Journal, Journal.open_existing):
         with pytest.raises(EngineLacksError, match="written by a newer Tonnage") as caught:
             opening(path)
-        assert caught.value.why == "Its format is 7; this Tonnage knows formats up to 5."
+        assert caught.value.why == "Its format is 7; this Tonnage knows formats up to 6."
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

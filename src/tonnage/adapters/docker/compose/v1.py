@@ -50,6 +50,11 @@ def rewrite(project: Mapping) -> None:
     name = project.pop("name", "")
     secrets, configs = project.pop("secrets", None) or {}, project.pop("configs", None) or {}
     used: Mapping = {}
+    owners = {
+        each["container_name"]: service
+        for service, each in (project.get("services") or {}).items()
+        if each.get("container_name")
+    }
     for service, config in (project.get("services") or {}).items():
         where = f"services.{service}"
         if config.pop("build", None):
@@ -57,7 +62,7 @@ def rewrite(project: Mapping) -> None:
             config.setdefault("image", image_in({"name": name, "services": project["services"]}, service))
         # It never pulls what is there, but counts this to the configuration.
         config.pop("pull_policy", None)
-        lacks += rewrite_service(where, config, project)
+        lacks += rewrite_service(where, config, project, owners)
         lacks += rewrite_mounts(where, config)
         for secret in config.get("secrets") or ():
             used[secret["source"]] = secrets.get(secret["source"]) or {}
@@ -173,13 +178,17 @@ _WHOLE_NUMBERS = ("cpu_count", "mem_swappiness", "oom_score_adj", "pids_limit")
 _RESTART = {"none": "no", "any": "always", "": "always"}
 
 
-def rewrite_service(where: str, config: Mapping, project: Mapping) -> list[str]:
-    """Rewrite one service, in place."""
+def rewrite_service(where: str, config: Mapping, project: Mapping, owners: Mapping) -> list[str]:
+    """Rewrite one service, in place.
+
+    Args:
+        owners: The services by the names of their containers.
+    """
     for key in [key for key, value in config.items() if value is None or key in _WITHOUT_MEANING]:
         del config[key]
     _deploy(config)
     _dependencies(config, project)
-    _containers_of_services(config, project)
+    _containers_of_services(config, owners)
     health = config.get("healthcheck")
     if isinstance(health, dict):
         # Compose 1 knows one interval only; the first check just comes later.
@@ -251,9 +260,8 @@ def _dependencies(config: Mapping, project: Mapping) -> None:
         }
 
 
-def _containers_of_services(config: Mapping, project: Mapping) -> None:
+def _containers_of_services(config: Mapping, owners: Mapping) -> None:
     """Name services where their containers are named: Compose 1 reads nothing while one of all these is not there."""
-    owners = {each["container_name"]: name for name, each in project["services"].items() if each.get("container_name")}
     for key in ("network_mode", "pid", "ipc"):
         kind, _, name = str(config.get(key) or "").partition(":")
         if kind == "container" and name in owners:
