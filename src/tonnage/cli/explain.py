@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
 
 _LONGEST_BYTES = 64 * 2**20
+_PIECE_BYTES = 2**20
 
 
 @verb(
@@ -61,7 +63,13 @@ def _read(log: str) -> str:
 
 def _end(stream: BinaryIO) -> bytes:
     """Return the end of what a pipe brings, which may be more than fits into memory."""
-    end = b""
-    while piece := stream.read(_LONGEST_BYTES):
-        end = (end + piece)[-_LONGEST_BYTES:]
-    return end
+    pieces: deque[bytes] = deque()
+    held_bytes = 0
+    while piece := stream.read(_PIECE_BYTES):
+        pieces.append(piece)
+        held_bytes += len(piece)
+        while held_bytes - len(pieces[0]) >= _LONGEST_BYTES:
+            held_bytes -= len(pieces.popleft())
+    if held_bytes > _LONGEST_BYTES:
+        pieces[0] = pieces[0][held_bytes - _LONGEST_BYTES :]
+    return b"".join(pieces)

@@ -11,15 +11,16 @@ from msgspec.structs import replace
 from tonnage.adapters.interface import Unwatched
 from tonnage.decide.deploy.expectations import reserves_of
 from tonnage.decide.deploy.health import prove_action
-from tonnage.errors import NotHealthyError
 from tonnage.flows.stack import read_if_there, read_wanted
 from tonnage.flows.state import opened_journal
 from tonnage.model.replacement import of_service
 from tonnage.runtime.deploy.observe import observe
-from tonnage.runtime.deploy.wait_healthy import prove
+from tonnage.runtime.deploy.wait_healthy import prove_together
 from tonnage.views.text.checks import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import EnginePorts, StackPorts
     from tonnage.flows.requests import StackFlags
@@ -79,27 +80,31 @@ def verify(ports: EnginePorts, flags: StackFlags) -> tuple[str, list[Verdict]]:
     wanted = read_wanted(ports, flags, builds=False, forecasts=False)
     services = [each for each in wanted.stack.services if not wanted.services or each.name in wanted.services]
     with ports.engines.facts(flags.host) as facts:
-        return wanted.stack.name, [_ask(ports.clock, facts, wanted.stack, service) for service in services]
+        return wanted.stack.name, _ask(ports.clock, facts, wanted.stack, services)
 
 
-def _ask(clock: Clock, facts: EngineFacts, stack: Stack, service: Service) -> Verdict:
-    action = replace(prove_action(service), timeout_s=TIMEOUT_S, stability_s=STABILITY_S, start_period_s=0.0)
-    if service.replicas and not of_service(facts.containers(stack.name), service.name):
-        # Nothing will come by waiting: verify starts nothing.
-        return Verdict(service=service.name, healthy=False, reason="It has no container.")
-    try:
-        prove(
-            facts,
-            project=stack.name,
-            service=service.name,
-            action=action,
-            progress=Unwatched(),
-            cancel=Event(),
-            clock=clock,
-        )
-    except NotHealthyError as error:
-        return Verdict(service=service.name, healthy=False, reason=error.why or error.what, log=error.log)
-    return Verdict(service=service.name, healthy=True)
+def _ask(clock: Clock, facts: EngineFacts, stack: Stack, services: Sequence[Service]) -> list[Verdict]:
+    there = facts.containers(stack.name)
+    # Nothing will come by waiting: verify starts nothing.
+    missing = {each.name for each in services if each.replicas and not of_service(there, each.name)}
+    actions = {
+        each.name: replace(prove_action(each), timeout_s=TIMEOUT_S, stability_s=STABILITY_S, start_period_s=0.0)
+        for each in services
+        if each.name not in missing
+    }
+    found = prove_together(
+        facts, project=stack.name, actions=actions, progress=Unwatched(), cancel=Event(), clock=clock
+    )
+    verdicts = []
+    for service in services:
+        error = found.get(service.name)
+        if service.name in missing:
+            verdicts.append(Verdict(service=service.name, healthy=False, reason="It has no container."))
+        elif error is not None:
+            verdicts.append(Verdict(service=service.name, healthy=False, reason=error.why or error.what, log=error.log))
+        else:
+            verdicts.append(Verdict(service=service.name, healthy=True))
+    return verdicts
 
 
 def last_runs(ports: StackPorts, flags: StackFlags, last: int) -> tuple[list[Run], list[InstructionOutcome]]:

@@ -8,7 +8,10 @@ watchers, shared memory, control groups) are told apart from it.
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
@@ -16,9 +19,12 @@ from tonnage.model.reports.symptom import Symptom, SymptomKind
 from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _LONGEST_END = 4_000
+# Of lines that may be complaints so many are looked at: those between the first and the last say the same again.
+_FIRST_LINES, _LAST_LINES = 1_000, 9_000
+_PIECE_CHARACTERS = 1 << 20
 _COLOUR = regex(r"\x1b\[[0-9;?]*[A-Za-z]")
 _TIME = regex(r"^\ufeff?(?P<when>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)\s+")
 _BUILDKIT = regex(r"^(?:\[[^\]]*\] )?(?:#\d+\s+(?P<at>\d+\.\d+)\s|=> => # | > \[|------$|#\d+ (?:ERROR|\[))")
@@ -189,10 +195,56 @@ _TOLD_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 def find_symptoms(text: str) -> tuple[Symptom, ...]:
     """Return what a log shows, in its order."""
-    return tuple(_in_lines(text.splitlines()))
+    return tuple(_in_lines(_lines(text)))
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Return the lines of a text, of which only some are held at once."""
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at + _PIECE_CHARACTERS) + 1 or len(text)
+        yield from text[at:end].splitlines()
+        at = end
+
+
+class _Line(Struct, frozen=True):
+    """A line that may be a complaint.
+
+    Args:
+        when: The time that it begins with.
+        at: The seconds into its step that BuildKit tells.
+    """
+
+    number: int
+    text: str
+    when: str
+    at: str
+    in_build: bool
 
 
 def _in_lines(lines: Iterable[str]) -> Iterable[Symptom]:
+    for line in _worth_a_look(lines):
+        found = _kind(line.text)
+        if found is None:
+            continue
+        kind, match = found
+        yield Symptom(
+            kind=kind,
+            line=line.number,
+            text=line.text.strip(),
+            told_by=next((name for name, pattern in _TOLD_BY if pattern.search(line.text)), ""),
+            path=_path(line.text),
+            when=line.when or (f"{line.at} s into its step" if line.at else ""),
+            in_build=line.in_build,
+            named_bytes=_size(line.text) if kind in {SymptomKind.DISK_FULL, SymptomKind.LOW_DISK} else None,
+            subject=next((value for value in match.groupdict().values() if value), "").strip("'\"`,"),
+        )
+
+
+def _worth_a_look(lines: Iterable[str]) -> Iterable[_Line]:
+    """Return the lines that have a word of a complaint; of very many the first ones and the last ones."""
+    first: list[_Line] = []
+    last: deque[_Line] = deque(maxlen=_LAST_LINES)
     in_build = False
     for number, whole in enumerate(lines, 1):
         # A complaint stands at one of the ends; patterns would look for long in what is between them.
@@ -206,28 +258,14 @@ def _in_lines(lines: Iterable[str]) -> Iterable[Symptom]:
             in_build = True
         elif _END_OF_BUILD.match(line):
             in_build = False
-        found = _kind(line)
-        if found is None:
-            continue
-        kind, match = found
-        at = building["at"] if building and building["at"] else ""
-        yield Symptom(
-            kind=kind,
-            line=number,
-            text=line.strip(),
-            told_by=next((name for name, pattern in _TOLD_BY if pattern.search(line)), ""),
-            path=_path(line),
-            when=when or (f"{at} s into its step" if at else ""),
-            in_build=in_build,
-            named_bytes=_size(line) if kind in {SymptomKind.DISK_FULL, SymptomKind.LOW_DISK} else None,
-            subject=next((value for value in match.groupdict().values() if value), "").strip("'\"`,"),
-        )
+        small = line.lower()
+        if any(word in small for word in _WORDS):
+            at = building["at"] if building and building["at"] else ""
+            (first if len(first) < _FIRST_LINES else last).append(_Line(number, line, when, at, in_build))
+    return (*first, *last)
 
 
 def _kind(line: str) -> tuple[SymptomKind, re.Match[str]] | None:
-    small = line.lower()
-    if not any(word in small for word in _WORDS):
-        return None
     for kind, pattern in _KINDS:
         match = pattern.search(line)
         if match is None:

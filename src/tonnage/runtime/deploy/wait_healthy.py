@@ -13,6 +13,8 @@ from tonnage.errors import NotHealthyError, StepFailedError, TonnageError
 from tonnage.model.replacement import of_service
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from tonnage.adapters.interface import Cancel, EngineFacts, Progress
     from tonnage.model.deploy.plan import Prove
     from tonnage.model.inventory import Container
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.25
 ANSWER_WITHIN_S = 5.0
 LOG_LINES = 20
+MOST_ASKED_AT_ONCE = 8
 
 
 def prove(
@@ -40,46 +43,100 @@ def prove(
         StepFailedError: The waiting was ended by ``cancel``.
         EngineUnreachableError: The engine stopped answering.
     """
-    proof = Proof()
+    found = prove_together(
+        facts, project=project, actions={service: action}, progress=progress, cancel=cancel, clock=clock
+    )
+    if (unhealthy := found[service]) is not None:
+        raise unhealthy
+
+
+def prove_together(
+    facts: EngineFacts,
+    *,
+    project: str,
+    actions: Mapping[str, Prove],
+    progress: Progress,
+    cancel: Cancel,
+    clock: Clock,
+) -> dict[str, NotHealthyError | None]:
+    """Return of each service why it is not healthy, None where it is, when that is known of all.
+
+    The engine is looked at once for all of them, and as many as it answers at a time are asked at the same time.
+
+    Args:
+        actions: What to look for, by service.
+
+    Raises:
+        StepFailedError: The waiting was ended by ``cancel``.
+        EngineUnreachableError: The engine stopped answering.
+    """
+    proofs = dict.fromkeys(actions, Proof())
+    found: dict[str, NotHealthyError | None] = {}
     while True:
+        waiting = [service for service in actions if service not in found]
         if cancel.is_set():
             raise StepFailedError(
-                f"the proof that {service} is healthy was stopped", why=f"Until then: {proof.reason}."
+                f"the proof that {waiting[0]} is healthy was stopped", why=f"Until then: {proofs[waiting[0]].reason}."
             )
-        seen = _look(facts, project, service, action)
-        told = proof.progress
-        proof = advance(action, proof, ServiceObservation(at_s=clock.monotonic(), seen=seen))
-        if proof.progress != told:
-            progress.at(proof.progress)
-        if proof.health is HealthResult.HEALTHY:
-            return
-        if proof.health is HealthResult.UNHEALTHY:
-            raise NotHealthyError(
-                f"{service} is not healthy",
-                why=_sentence(proof),
-                todo=proof.todo,
-                log=_last_lines(facts, proof.culprit),
-            )
+        for service, seen in _look(facts, project, {service: actions[service] for service in waiting}).items():
+            told = proofs[service].progress
+            observed = ServiceObservation(at_s=clock.monotonic(), seen=seen)
+            proof = proofs[service] = advance(actions[service], proofs[service], observed)
+            if proof.progress != told:
+                progress.at(proof.progress)
+            if proof.health is HealthResult.HEALTHY:
+                found[service] = None
+            elif proof.health is HealthResult.UNHEALTHY:
+                found[service] = NotHealthyError(
+                    f"{service} is not healthy",
+                    why=_sentence(proof),
+                    todo=proof.todo,
+                    log=_last_lines(facts, proof.culprit),
+                )
+        if len(found) == len(actions):
+            return found
         clock.wait(cancel, LOOK_EVERY_S)
 
 
-def _look(facts: EngineFacts, project: str, service: str, action: Prove) -> tuple[ContainerObservation, ...]:
-    return tuple(
-        ContainerObservation(
-            container=container,
-            answer=_ask(facts, container, action),
-            gone=what_is_gone(container, facts.container) if container.joined and not action.one_shot else "",
+def _look(
+    facts: EngineFacts, project: str, actions: Mapping[str, Prove]
+) -> dict[str, tuple[ContainerObservation, ...]]:
+    """Look at all services once."""
+    named = all(action.container_name for action in actions.values())
+    containers = () if named else facts.containers(project)
+    meant = {service: _meant(facts, containers, service, action) for service, action in actions.items()}
+    asked = [(actions[service], container) for service, its in meant.items() for container in its]
+    answers = iter(_answers(facts, asked))
+    return {
+        service: tuple(
+            ContainerObservation(
+                container=container,
+                answer=next(answers),
+                gone=what_is_gone(container, facts.container)
+                if container.joined and not actions[service].one_shot
+                else "",
+            )
+            for container in its
         )
-        for container in _meant(facts, project, service, action)
-    )
+        for service, its in meant.items()
+    }
 
 
-def _meant(facts: EngineFacts, project: str, service: str, action: Prove) -> tuple[Container, ...]:
+def _answers(facts: EngineFacts, asked: Sequence[tuple[Prove, Container]]) -> list[int | str | None]:
+    """Return what containers answer; several are asked at the same time."""
+    if sum(action.probe is not None for action, _ in asked) < 2:  # noqa: PLR2004 - one needs no threads
+        return [_ask(facts, container, action) for action, container in asked]
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only where it is of use
+
+    with ThreadPoolExecutor(MOST_ASKED_AT_ONCE) as pool:
+        return list(pool.map(lambda each: _ask(facts, each[1], each[0]), asked))
+
+
+def _meant(facts: EngineFacts, containers: Sequence[Container], service: str, action: Prove) -> tuple[Container, ...]:
     if action.container_name:
         container = facts.container(action.container_name)
         return () if container is None else (container,)
-    mine = of_service(facts.containers(project), service)
-    return tuple(each for each in mine if each.container_id not in action.but)
+    return tuple(each for each in of_service(containers, service) if each.container_id not in action.but)
 
 
 def _ask(facts: EngineFacts, container: Container, action: Prove) -> int | str | None:

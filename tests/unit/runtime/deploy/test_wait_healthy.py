@@ -11,7 +11,7 @@ from tonnage.errors import EngineUnreachableError, NotHealthyError, StepFailedEr
 from tonnage.model.deploy.plan import Prove
 from tonnage.model.inventory import Container
 from tonnage.model.stack import ProbeSpec
-from tonnage.runtime.deploy.wait_healthy import prove
+from tonnage.runtime.deploy.wait_healthy import prove, prove_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -221,3 +221,24 @@ def test_a_cancel_ends_the_waiting() -> None:
     assert not isinstance(caught.value, NotHealthyError)
     assert caught.value.why == "Until then: the healthcheck of hello-web-1 says starting."
     assert clock.now_s - 5000.0 == 2.0
+
+
+def test_services_are_proven_at_the_same_time_with_one_look_for_all() -> None:
+    looks: list[float] = []
+
+    def script(elapsed_s: float) -> list[Container]:
+        looks.append(elapsed_s)
+        health = "healthy" if elapsed_s >= 2 else "starting"
+        return [WEB, *(replace(WEB, container_id=f"a{n}", service=f"app{n}", health=health) for n in range(30))]
+
+    machine = Machine(Clockwork(), script)
+    probe = ProbeSpec(port=80, path="/")
+    actions = {"web": Prove(stability_s=1.0, probe=probe), "gone": Prove(stability_s=1.0, timeout_s=2.0)}
+    actions |= {f"app{n}": Prove(stability_s=1.0, probe=probe) for n in range(30)}
+    found = prove_together(
+        machine, project="hello", actions=actions, progress=Heard(), cancel=threading.Event(), clock=machine.clock
+    )
+
+    assert {service for service, error in found.items() if error is not None} == {"gone"}
+    assert machine.clock.now_s - 5000.0 == 3.0
+    assert len(looks) == 13
