@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import sys
+import threading
+from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def calls_of(work: Callable[[], object]) -> int:
-    """Return how many functions a piece of work calls in this thread."""
-    calls = 0
+def calls_of(work: Callable[[], object], *, threads: bool = False) -> int:
+    """Return how many functions a piece of work calls in this thread, or also in those that it starts."""
+    calls = count()
 
     def hear(_frame: object, event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += event in {"call", "c_call"}
+        if event in {"call", "c_call"}:
+            next(calls)
 
     before = sys.getprofile()
+    if threads:
+        threading.setprofile(hear)
     sys.setprofile(hear)
     try:
         work()
     finally:
         sys.setprofile(before)
-    return calls
+        if threads:
+            threading.setprofile(None)
+    return next(calls)

@@ -5,33 +5,46 @@ Calls are counted and not seconds, so that a busy machine changes nothing. Secon
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 from tests.calls import calls_of
+from tests.properties.stacks import harbour
+from tests.simulator import Instruction, Recipe
+from tests.simulator.deploying import Described, stack_of
 from tests.unit.decide import observed
 
+from tonnage.decide.deploy.planning import plan_deploy
 from tonnage.decide.reclaim import subset_search
 from tonnage.decide.reclaim.choice import decide
 from tonnage.decide.reclaim.engine_candidates import engine_findings
+from tonnage.decide.reports.log_patterns import find_symptoms
+from tonnage.forecast.gather.context import ForecastContext
+from tonnage.forecast.gather.services import forecast_services
+from tonnage.model.deploy.policy import Policy
 from tonnage.model.inventory import CacheRecord, Layer
 from tonnage.model.reclaim.candidate import Roots
+from tonnage.model.stack import BuildSpec, Service
+from tonnage.wiring.forecast_lookups import RealLookups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from tonnage.model.inventory import Image, Inventory
 
 # Sorting and heaps take a little more than twice as long for twice as much.
 TWICE = 2.2
 LAYER_BYTES = 1_003_571
+RECIPE = Recipe(instructions=(Instruction(text="RUN pip", kept_bytes=1_000_003),))
 
 
-def growth(work: Callable[[int], Callable[[], object]], size: int) -> float:
+def growth(work: Callable[[int], Callable[[], object]], size: int, *, threads: bool = False) -> float:
     """Return how many times as many calls twice the size makes; what is imported or made once is called before."""
     work(3)()
-    once, twice = (calls_of(work(count)) for count in (size, 2 * size))
+    once, twice = (calls_of(work(count), threads=threads) for count in (size, 2 * size))
     return twice / once
 
 
@@ -83,3 +96,96 @@ def test_reclaiming_grows_with_the_images(store: str) -> None:
 @pytest.mark.parametrize("store", ["classic", "containerd"])
 def test_reclaiming_grows_with_the_records_of_the_build_cache(store: str) -> None:
     assert growth(lambda size: _reclaiming(20, size, store), 150) < TWICE
+
+
+def _planning(services: int, images: int = 0) -> Callable[[], object]:
+    with harbour() as place:
+        described = [Described(name=f"web{number}", recipe=RECIPE) for number in range(services)]
+        stack = stack_of(place.engine, described)
+        there = place.inventory(stack)
+        more = tuple(map(_image, range(images)))
+        needs = Roots(now_s=1_800_000_000.0)
+        there = replace(there, images=(*there.images, *more), needs=needs)
+        history = place.history()
+    return lambda: plan_deploy(stack, there, Policy(keep_free_bytes=500_000_003), history)
+
+
+def test_planning_grows_with_the_services() -> None:
+    assert growth(_planning, 40) < TWICE
+
+
+def test_planning_grows_with_the_images() -> None:
+    assert growth(lambda size: _planning(3, size), 150) < TWICE
+
+
+class Offline(RealLookups):
+    """Asks nobody; a Dockerfile is what stands in the build section."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__({"PATH": os.defpath}, directory / "cache", offline=True)
+
+    def dockerfile(self, spec: BuildSpec) -> str:
+        return spec.dockerfile_inline
+
+
+Forecasting = Callable[[Callable[[int], str]], Callable[[int], Callable[[], object]]]
+
+
+@pytest.fixture
+def forecasting(tmp_path: Path) -> Forecasting:
+    """Return what forecasts a Dockerfile of a size; in its context are 300 small files."""
+    context = tmp_path / "context"
+    context.mkdir()
+    for number in range(300):
+        (context / f"f{number}").write_text(str(number))
+
+    def of(text: Callable[[int], str]) -> Callable[[int], Callable[[], object]]:
+        def work(size: int) -> Callable[[], object]:
+            spec = BuildSpec(context=str(context), dockerfile="x", dockerfile_inline=f"FROM scratch\n{text(size)}")
+            service = Service(name="web", image="web", build=spec)
+            return lambda: forecast_services([service], ForecastContext(), Offline(tmp_path))
+
+        return work
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(lambda size: "".join(f"RUN make part-{n}\n" for n in range(size)), id="instructions"),
+        pytest.param(
+            lambda size: "RUN <<EOF\n" + "".join(f"make part-{n}\n" for n in range(size)) + "EOF\n", id="commands"
+        ),
+        pytest.param(lambda size: "RUN " + " && \\\n  ".join(f"echo {n}" for n in range(size)), id="lines"),
+        pytest.param(lambda size: "".join(f"COPY f{n} /\n" for n in range(size)), id="copies"),
+        pytest.param(lambda size: f"ARG A=b\nRUN echo {' '.join(['x$A'] * size)}", id="words"),
+        pytest.param(lambda size: "ARG A=b\n" + "ENV B=$A\n" * size + "RUN make\n", id="metadata"),
+    ],
+)
+def test_forecasting_grows_with_what_is_written(forecasting: Forecasting, text: Callable[[int], str]) -> None:
+    assert growth(forecasting(text), 140, threads=True) < TWICE
+
+
+def test_forecasting_grows_with_the_stages(forecasting: Forecasting) -> None:
+    def text(size: int) -> str:
+        twice = (f"COPY --from=s{n} / /\n" * 2 for n in range(size))
+        stages = "".join(f"FROM scratch AS s{n + 1}\n{each}" for n, each in enumerate(twice))
+        return f"COPY f1 /\nFROM scratch AS s0\nCOPY f2 /\n{stages}RUN pip install -r /gone.txt\n"
+
+    # What each stage has is found in those below it.
+    assert growth(forecasting(text), 12, threads=True) < 2 * TWICE
+
+
+def test_explaining_grows_with_the_log() -> None:
+    def work(size: int) -> Callable[[], object]:
+        text = "".join(f"write /a/{n}: no space left on device\n#7 1.2 building {n}\n" for n in range(size))
+        return lambda: find_symptoms(text)
+
+    assert growth(work, 200) < TWICE
+
+
+def test_of_a_log_of_nothing_but_complaints_so_many_are_looked_at() -> None:
+    found = find_symptoms("".join(f"write /a/{n}: no space left on device\n" for n in range(10_500)))
+    assert len(found) == 10_000
+    assert (found[0].line, found[999].line, found[1_000].line, found[-1].line) == (1, 1_000, 1_501, 10_500)
