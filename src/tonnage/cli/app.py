@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage import __version__
-from tonnage.cli.group import COMMANDS, LazyGroup
+from tonnage.cli.group import COMMANDS, COMPLETING, LazyGroup
 from tonnage.cli.program import VisibleStream, let_go_of_output, prepare_streams
 from tonnage.cli.session import Session
 from tonnage.errors import InterruptedRunError, TonnageError, UsageError
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None, *, ports: AllPorts | None = Non
     code = 0
     try:
         with contextlib.redirect_stderr(VisibleStream(sys.stderr)):
-            code = _run(session, typed)
+            code = _complete(session) if COMPLETING in session.ports.environment else _run(session, typed)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output is gone.
@@ -62,6 +62,12 @@ def main(arguments: Sequence[str] | None = None, *, ports: AllPorts | None = Non
             session.say(f"error: standard output cannot be written\n{error.strerror}.")
         return code or 1
     return code
+
+
+def _complete(session: Session) -> int:
+    from tonnage.cli.completion import complete  # noqa: PLC0415 - only where a shell asks
+
+    return complete(session, cli)
 
 
 def _run(session: Session, typed: list[str]) -> int:

@@ -11,6 +11,8 @@ from click.exceptions import NoSuchCommand
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from click.shell_completion import CompletionItem
+
     from tonnage.errors import TonnageError
 
 COMMANDS = {
@@ -29,7 +31,11 @@ COMMANDS = {
     "ci": "Write GitHub workflows and a deploy script for this stack.",
     "explain": "Say what went wrong in a log, with the figures of this machine.",
     "doctor": "Check this machine, the engine and the settings.",
+    "completion": "Print the script that completes commands in your shell.",
 }
+
+COMPLETING = "_TONNAGE_COMPLETE"
+"""The variable by which the script in a shell says that words are to be completed."""
 
 
 class LazyGroup(click.Group):
@@ -42,11 +48,21 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, importing its module; None when there is none of that name."""
-        del ctx
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"tonnage.cli.{cmd_name}").command
+        if ctx.resilient_parsing:
+            from tonnage.cli.completion import complete_values  # noqa: PLC0415 - only for completion
+
+            complete_values(command.params)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command without importing any of them."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only for completion
+
+        names = [CompletionItem(name, help=about) for name, about in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -159,10 +159,9 @@ def _get_ready(ports: ReclaimPorts, request: ReclaimRequest) -> None:
 def _check_kinds(request: ReclaimRequest) -> None:
     if not request.only:
         return
-    from tonnage.model.reclaim.candidate import CandidateKind, NamedKind, PlaceKind  # noqa: PLC0415
+    from tonnage.model.reclaim.candidate import named_kinds  # noqa: PLC0415
 
-    by_paths = (CandidateKind.PATH, CandidateKind.PLACES)
-    known = [str(kind) for kinds in (CandidateKind, NamedKind, PlaceKind) for kind in kinds if kind not in by_paths]
+    known = named_kinds()
     for kind in request.only:
         if kind not in known:
             raise UsageError(f"--only: there is no kind {kind!r}", todo=f"The kinds: {', '.join(known)}.")

@@ -219,6 +219,12 @@ class PlaceKind(StrEnum):
     SNAP = "snap"
 
 
+def named_kinds() -> tuple[str, ...]:
+    """Return the kinds that ``--only`` takes."""
+    by_paths = (CandidateKind.PATH, CandidateKind.PLACES)
+    return tuple(str(each) for kinds in (CandidateKind, NamedKind, PlaceKind) for each in kinds if each not in by_paths)
+
+
 class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One sort of thing: how it is found, what breaks without it, how it is got back.
 
