@@ -8,6 +8,9 @@ at any time::
     here = tonnage.StackFlags(files=("compose.yaml",), settings={"keep-free": "2GB"})
     print(tonnage.forecast_text(tonnage.forecast(here).stack))
     print(tonnage.plan_text(tonnage.plan(here)))
+    print(tonnage.observe(here).filesystems)
+
+``docs/library.md`` has more.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ A script imports ``tonnage`` alone; this list is the only one of its names.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping  # noqa: TC003 - as below
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
 
 from tonnage.errors import (
     CannotFitError,
@@ -22,24 +22,43 @@ from tonnage.errors import (
     TonnageError,
     UsageError,
 )
+from tonnage.flows import requests
 from tonnage.flows.requests import ForecastOptions, ReclaimRequest, StackFlags
-from tonnage.model.deploy.plan import Plan, Purpose
-from tonnage.model.deploy.run import Run
+from tonnage.model import inventory
+from tonnage.model.builder import BuilderBeside
+from tonnage.model.deploy import run as runs
+from tonnage.model.deploy.event import Event  # noqa: TC001 - as below
+from tonnage.model.deploy.plan import Plan, Purpose, Version
+from tonnage.model.deploy.run import OtherRun, Run
+from tonnage.model.forecast import fit
+from tonnage.model.forecast.estimate import Estimate, StackForecast
 from tonnage.model.forecast.fit import ForecastAnswer
+from tonnage.model.forecast.learned import LearnedInstruction, LearnedStep
 from tonnage.model.inventory import Inventory
+from tonnage.model.offer import OfferedImage
+from tonnage.model.reclaim import outcome
+from tonnage.model.reclaim.candidate import Candidate, Findings, Roots
 from tonnage.model.reclaim.outcome import ReclaimReport
-from tonnage.model.stack import Stack
+from tonnage.model.reports.symptom import Explanation
+from tonnage.model.stack import FileToSend, Stack
 from tonnage.units import format_bytes, parse_bytes
 from tonnage.views.text.forecast import forecast_text
 from tonnage.views.text.plan import plan_text
 from tonnage.views.text.runs import run_text
 from tonnage.wiring.ports import Ports
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tonnage.model.deploy.event import Event
-
+# Modules of the model import names of annotations for type checkers alone. help() and inspect look these names up.
+for _module, _names in (
+    (fit, {"StackForecast": StackForecast}),
+    (inventory, {"BuilderBeside": BuilderBeside, "OtherRun": OtherRun, "OfferedImage": OfferedImage, "Roots": Roots}),
+    (inventory, {"FileToSend": FileToSend}),
+    (outcome, {"CannotReclaimError": CannotReclaimError, "TonnageError": TonnageError}),
+    (outcome, {"Candidate": Candidate, "Findings": Findings}),
+    (requests, {"Mapping": Mapping}),
+    (runs, {"TonnageError": TonnageError, "Plan": Plan, "Purpose": Purpose, "Version": Version, "Estimate": Estimate}),
+    (runs, {"LearnedInstruction": LearnedInstruction, "LearnedStep": LearnedStep, "Explanation": Explanation}),
+):
+    vars(_module).update(_names)
 
 __all__ = [
     "CannotFitError",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import pydoc
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import tonnage
+from tonnage.model.deploy import run
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.unit.wiring.conftest import StandInEngine
 
+Captured = pytest.CaptureFixture[str]
 COMPOSE = "name: shop\nservices:\n  web: {build: .}\n  db: {image: 'example/db:3'}\n"
 
 
@@ -93,3 +99,45 @@ def test_a_reclaim_shows_what_would_go_and_raises_when_it_is_not_enough(
     assert tool.exists()
     with pytest.raises(tonnage.CannotReclaimError):
         tonnage.reclaim(tonnage.ReclaimRequest(free_bytes=50_000_000, root=str(tmp_path), disposable=True), here)
+
+
+@pytest.mark.usefixtures("docker")
+@pytest.mark.parametrize("where", ["docs/library.md", "the package"])
+def test_an_example_runs_as_it_is_written(
+    where: str, here: tonnage.StackFlags, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    del here
+    monkeypatch.chdir(tmp_path)
+    if where == "the package":
+        assert tonnage.__doc__ is not None
+        code = textwrap.dedent(tonnage.__doc__.split("::\n")[1].split("``docs")[0])
+    else:
+        page = (Path(__file__).resolve().parents[3] / where).read_text()
+        code = page.split("```python\n")[1].split("```")[0]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+
+    exec(compile(code, where, "exec"), {})
+
+    told = capsys.readouterr().out
+    assert "web" in told
+    assert "/" in told
+
+
+def test_help_of_the_package_describes_what_is_public() -> None:
+    text = pydoc.plain(pydoc.render_doc(tonnage))
+    for name in ("forecast(", "plan(", "observe(", "class Plan", "class Inventory", "StackFlags"):
+        assert name in text
+
+
+@pytest.mark.parametrize("name", [*dir(tonnage), "StepOutcome", "History"])
+def test_every_public_class_and_function_has_a_signature(name: str) -> None:
+    public = getattr(run, name, None) or getattr(tonnage, name)
+    if callable(public):
+        assert str(inspect.signature(public)).startswith("(")
+
+
+def test_the_package_can_be_run_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tonnage", "--version"], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert done.stdout == f"tonnage, version {tonnage.__version__}\n"
