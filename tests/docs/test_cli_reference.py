@@ -15,7 +15,7 @@ from tonnage.cli.group import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = {"-f", "-p", "--project-directory", "--env-file", "--profile", "-H", "--json"}
-NOT_ABOUT_SERVICES = {"ci", "explain", "lint"}
+NOT_ABOUT_SERVICES = {"ci", "explain", "lint", "uninstall"}
 NOT_ABOUT_A_STACK = {"completion"}
 MOST_MODULES_OF_HELP = 20
 

@@ -23,6 +23,7 @@ from tonnage.model.reclaim.candidate import Findings
 from tonnage.model.reclaim.garbage_collection import CollectionLoss, CollectionReport, CollectionSettings
 from tonnage.model.reclaim.outcome import ReclaimChoice
 from tonnage.model.reports.lint import LintedFile, LintedKind, LintReport
+from tonnage.model.reports.traces import TraceReport
 from tonnage.model.stack import Place
 from tonnage.views.json.forms import (
     EVENT_NAMES,
@@ -41,6 +42,7 @@ from tonnage.views.text.garbage_collection import block_form, collection_form
 from tonnage.views.text.reclaim import reclaim_form
 from tonnage.views.text.runs import Comparison, accuracy_form, pruned_form
 from tonnage.views.text.status import status_form
+from tonnage.views.text.uninstall import uninstall_form
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text()
 CODE = re.compile(r"`([a-z_-]+)`")
@@ -56,9 +58,10 @@ def documented(name: str) -> set[str]:
     return set(CODE.findall(rows[0].split("|")[-2]))
 
 
-def test_documents_have_the_documented_fields() -> None:
+def documented_forms() -> dict[str, dict[str, object]]:
+    """Return one form of each sort that needs nothing but samples."""
     setting = Setting(key="keep-free", value="2GB", origin="default", meaning="The line.")
-    forms: dict[str, dict[str, object]] = {
+    return {
         "plan": plan_form(PLAN),
         "verification": verification_form("hello", [Verdict(service="web", healthy=True)]),
         "status": status_form(INVENTORY, reserves=LINES, stack=STACK),
@@ -67,9 +70,13 @@ def test_documents_have_the_documented_fields() -> None:
         "builder-gc": block_form({"enabled": True}, path=None, state="shown"),
         "settings": settings_form([setting]),
         "reclaim": reclaim_form(NOTHING_CHOSEN, mount="/", done=None),
+        "uninstall": uninstall_form(TraceReport(endpoint="", traces=())),
         "explanations": explanations_form("build.log", ()),
     }
-    for name, form in forms.items():
+
+
+def test_documents_have_the_documented_fields() -> None:
+    for name, form in documented_forms().items():
         assert set(form) == documented(name), name
 
 

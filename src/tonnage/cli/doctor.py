@@ -52,6 +52,7 @@ def command(
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415
     from tonnage.views.text.checks import checks_form, checks_text, items_text, settings_form, settings_text  # noqa: PLC0415
     from tonnage.views.text.garbage_collection import collection_form  # noqa: PLC0415
+    from tonnage.views.text.status import filesystem_forms  # noqa: PLC0415
 
     if (write or daemon_json) and not suited:
         raise click.UsageError("--write and --daemon-json belong to --builder-gc")
@@ -66,9 +67,10 @@ def command(
     found = examine(session.ports, flags)
     listed = f"\n\nchecklist of {found.stack}:\n{items_text(found.items)}" if found.items else ""
     collection = collection_form(found.collection) if found.collection is not None else None
+    filesystems = filesystem_forms(found.seen.inventory, found.seen.reserves) if found.seen is not None else ()
     session.answer(
         "checks",
-        lambda: checks_form(found.checks, found.items, collection),
+        lambda: checks_form(found.checks, found.items, collection, filesystems),
         lambda: checks_text(found.checks) + listed,
     )
     if found.failure is not None:

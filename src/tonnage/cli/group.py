@@ -31,6 +31,7 @@ COMMANDS = {
     "ci": "Write GitHub workflows and a deploy script for this stack.",
     "explain": "Say what went wrong in a log, with the figures of this machine.",
     "doctor": "Check this machine, the engine and the settings.",
+    "uninstall": "Show what Tonnage made on the engine and on this machine, and remove it.",
     "completion": "Print the script that completes commands in your shell.",
 }
 

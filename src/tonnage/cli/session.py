@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from tonnage.flows.deploy import EventView
-    from tonnage.flows.ports import CiPorts, RehearsalPorts
+    from tonnage.flows.ports import CiPorts, RehearsalPorts, WatchPorts
 
-    class AllPorts(RehearsalPorts, CiPorts, Protocol):
+    class AllPorts(RehearsalPorts, CiPorts, WatchPorts, Protocol):
         """What commands may reach: all that their use cases need."""
 
 

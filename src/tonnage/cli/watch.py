@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -28,14 +28,22 @@ if TYPE_CHECKING:
         ("tonnage watch", "Every two seconds, until Ctrl-C"),
         ("tonnage watch --interval 500ms", "More often"),
         ("tonnage watch --json", "One JSON document for each look"),
+        ("tonnage watch --listen 127.0.0.1:9723", "Serve metrics that Prometheus can scrape"),
     ),
     failures=(EngineUnreachableError, EngineLacksError),
-    about="Without a terminal it writes one line for each filesystem and look.",
+    about="Without a terminal it writes one line for each filesystem and look. With --listen it shows nothing: it"
+    " answers GET /metrics with the last look, in Prometheus' text format or OpenMetrics.",
 )
 @stack_options
-@click.option("--interval", default="2s", show_default=True, metavar="TIME", help="Between two looks.")
+@click.option("--interval", metavar="TIME", help="Between two looks (default: 2s; with --listen 15s).")
+@click.option(
+    "--listen",
+    default="",
+    metavar="[HOST:]PORT",
+    help="Serve metrics over HTTP there instead of showing them. HOST: 127.0.0.1 unless named.",
+)
 @keep_free_option
-def command(session: Session, *, flags: StackFlags, interval: str) -> None:
+def command(session: Session, *, flags: StackFlags, interval: str | None, listen: str) -> None:
     """Show what is there, live."""
     from threading import Event  # noqa: PLC0415 - help needs none of these
 
@@ -43,8 +51,12 @@ def command(session: Session, *, flags: StackFlags, interval: str) -> None:
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415
     from tonnage.units import parse_seconds  # noqa: PLC0415
 
+    if listen and session.json:
+        raise click.UsageError("--json and --listen exclude each other")
     session.streams = True
-    pause_s = typed_value("--interval", interval, parse_seconds)
+    pause_s = typed_value("--interval", interval or ("15s" if listen else "2s"), parse_seconds)
+    if listen:
+        _serve(session, flags, listen, pause_s)
     wanted = read_if_there(session.ports, flags)
     never = Event()
     try:
@@ -55,6 +67,14 @@ def command(session: Session, *, flags: StackFlags, interval: str) -> None:
     except KeyboardInterrupt:
         # This is how watching ends: nothing was interrupted that people need to hear about.
         raise click.exceptions.Exit(128 + signal.SIGINT) from None
+
+
+def _serve(session: Session, flags: StackFlags, listen: str, pause_s: float) -> NoReturn:
+    from tonnage.flows.machine.metrics import listening_place, serve_metrics  # noqa: PLC0415 - help needs none of these
+
+    with contextlib.suppress(KeyboardInterrupt):
+        serve_metrics(session.ports, flags, listening_place(listen), pause_s=pause_s, tell=session.say)
+    raise click.exceptions.Exit(128 + signal.SIGINT)
 
 
 @contextlib.contextmanager

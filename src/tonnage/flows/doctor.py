@@ -72,6 +72,7 @@ class Examination(Struct, frozen=True, kw_only=True):
         failure: Of the first check that failed.
         stack: The stack whose checklist was verified; empty where there is none.
         collection: The engine's garbage collection; None where the engine or the stack cannot be read.
+        seen: What was seen of the engine; None where it does not answer.
     """
 
     checks: tuple[Check, ...]
@@ -79,6 +80,7 @@ class Examination(Struct, frozen=True, kw_only=True):
     stack: str
     items: tuple[Item, ...]
     collection: CollectionReport | None
+    seen: Snapshot | None = None
 
 
 class _Looked(Struct, frozen=True, kw_only=True):
@@ -109,7 +111,10 @@ def examine(ports: RehearsalPorts, flags: StackFlags) -> Examination:
         with contextlib.suppress(TonnageError):
             items = checklist(_evidence(ports, looked))
     stack = looked.wanted.stack.name if looked is not None and items else ""
-    return Examination(checks=tuple(checks), failure=failure, stack=stack, items=items, collection=collection)
+    seen = looked.seen if looked is not None else None
+    return Examination(
+        checks=tuple(checks), failure=failure, stack=stack, items=items, collection=collection, seen=seen
+    )
 
 
 def _look(ports: RehearsalPorts, flags: StackFlags) -> _Looked:

@@ -283,6 +283,17 @@ class EnginePorts(StackPorts, Protocol):
         """Engines."""
 
 
+class WatchPorts(EnginePorts, Protocol):
+    """What serving metrics needs."""
+
+    def served(self, host: str, port: int, answer: Callable[[str], tuple[str, str]]) -> AbstractContextManager[str]:
+        """Answer requests on an address as long as the context lasts, which has that address.
+
+        Args:
+            answer: Is given what a request accepts, and returns a content type and the text.
+        """
+
+
 class ForecastPorts(EnginePorts, Protocol):
     """What a forecast needs."""
 

@@ -5,6 +5,7 @@ What each needs is loaded when it is first used: most commands use few of them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from tonnage.wiring.engines import DockerEngines, PrivateEngines
 from tonnage.wiring.machine import FoundPrograms, RealStackFiles, ThisMachine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.host.checksums import Checksums
@@ -81,6 +82,14 @@ class Ports:
             insecure=told.insecure,
             within_s=ASKED_WITHIN_S if within_s is None else within_s,
         )
+
+    @contextlib.contextmanager
+    def served(self, host: str, port: int, answer: Callable[[str], tuple[str, str]]) -> Iterator[str]:
+        """Answer requests on an address as long as the context lasts."""
+        from tonnage.adapters.web.metrics_server import MetricsServer  # noqa: PLC0415
+
+        with MetricsServer(host, port, answer) as server:
+            yield server.address
 
     def call_on_failure(self, wanted: FailureCall, document: str) -> str:
         """Tell whom the user named of a deploy that failed; return why that went wrong, or nothing."""

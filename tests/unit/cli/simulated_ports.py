@@ -24,6 +24,7 @@ from tonnage.runtime.lock import StackLock
 from tonnage.sources.compose.files import HERE
 from tonnage.wiring.failure_calls import call
 from tonnage.wiring.machine import RealStackFiles
+from tonnage.wiring.ports import Ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -213,6 +214,9 @@ class SimulatedPorts:
 
     def write_comment(self, text: str, *, marker: str, repository: str, pull_request: int) -> bool:
         raise NotImplementedError(text, marker, repository, pull_request)
+
+    def served(self, host: str, port: int, answer: Callable[[str], tuple[str, str]]) -> AbstractContextManager[str]:
+        return Ports(self.environment).served(host, port, answer)
 
     def call_on_failure(self, wanted: FailureCall, document: str) -> str:
         return call(wanted, document, self.environment, within_s=self.call_within_s)

@@ -171,6 +171,15 @@ def why_ours_stays(reference: str) -> str:
     return reasons.get(tag, "") if reference.startswith(f"{_HERE}tonnage/") else ""
 
 
+def is_ours(reference: str) -> bool:
+    """Tell whether a name is one that Tonnage gives: others may begin alike."""
+    if not reference.startswith(f"{_HERE}tonnage/"):
+        return False
+    tag = reference.rpartition(":")[2]
+    known = tag in {"candidate", "unproven"} or _VERSION.fullmatch(tag) is not None
+    return known or is_shared(reference) or (tag.startswith(_ADOPTED) and tag.endswith(_RECORD))
+
+
 def candidate_container_name(stack: str, service: str) -> str:
     """Return the name of the container that is proven while the running version still serves."""
     return f"{stack}-{service}-candidate"

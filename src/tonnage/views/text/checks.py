@@ -65,18 +65,23 @@ def items_text(items: Sequence[Item]) -> str:
 
 
 def checks_form(
-    checks: Sequence[Check], items: Sequence[Item] = (), collection: Mapping[str, object] | None = None
+    checks: Sequence[Check],
+    items: Sequence[Item] = (),
+    collection: Mapping[str, object] | None = None,
+    filesystems: Sequence[Mapping[str, object]] = (),
 ) -> dict[str, object]:
     """Return checks as a JSON-able mapping.
 
     Args:
         collection: The engine's garbage collection; None where it is not known.
+        filesystems: Those that the engine writes to, as ``status`` tells them; none where it does not answer.
     """
     return {
         "checks": [{"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in checks],
         "checklist": [
             {"name": each.name, "state": each.state, "found": each.found, "todo": each.todo} for each in items
         ],
+        "filesystems": list(filesystems),
         "garbage_collection": collection,
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tonnage.model.inventory import PODMAN
 from tonnage.model.orphans import REMOVE_ORPHANS, orphans_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Service, Stack
 
 _ID_LENGTH = 12
+_ENDED = frozenset({"exited", "dead"})
 
 
 def status_form(
@@ -41,7 +42,7 @@ def status_form(
             "data_root": engine.data_root,
             "builder": engine.builder.name if engine.builder is not None else "",
         },
-        "filesystems": [_filesystem_form(disk, reserves.get(disk.mount, 0)) for disk in inventory.filesystems],
+        "filesystems": filesystem_forms(inventory, reserves),
         "use": engine_use(inventory),
         "stack": stack.name,
         "services": _service_forms(inventory, stack, services),
@@ -103,10 +104,7 @@ def status_text(
     blocks.append(["the engine keeps", *columns(rows, right=(1, 2), indent="  ")])
     if stack.name:
         forms = _service_forms(inventory, stack, services)
-        cells = [
-            (str(form["service"]), str(form["state"]), str(form["health"]), str(form["replicas"]), str(form["version"]))
-            for form in forms
-        ]
+        cells = [_service_row(form) for form in forms]
         heads = ("service", "state", "health", "running", "version")
         blocks.append([f"stack {stack.name}", *columns((heads, *cells), indent="  ")])
         orphans = _orphan_forms(inventory, stack, services)
@@ -121,6 +119,11 @@ def _builder_line(builder: BuilderBeside, records: Sequence[CacheRecord]) -> str
     if not builder.runs:
         kept = "its container does not run, so what it keeps is not told"
     return f"builder {builder.name}: {kept}, in the volume {builder.volume}"
+
+
+def filesystem_forms(inventory: Inventory, reserves: Mapping[str, int]) -> list[dict[str, object]]:
+    """Return the filesystems that an engine writes to as JSON-able mappings."""
+    return [_filesystem_form(disk, reserves.get(disk.mount, 0)) for disk in inventory.filesystems]
 
 
 def _filesystem_form(disk: Filesystem, reserve_bytes: int) -> dict[str, object]:
@@ -163,15 +166,31 @@ def _service_forms(inventory: Inventory, stack: Stack, services: Sequence[str]) 
 
 def _service_form(inventory: Inventory, project: str, service: Service) -> dict[str, object]:
     containers = inventory.service_containers(project, service.name)
-    running = sum(1 for container in containers if container.state == "running")
+    states = sorted({container.state for container in containers})
+    ended = [each.exit_code for each in containers if each.state in _ENDED and each.exit_code is not None]
     return {
         "service": service.name,
-        "state": _state(containers),
+        "state": "absent" if not states else "mixed" if len(states) > 1 else states[0],
+        "states": states,
+        "exit_code": max(ended, key=abs, default=None),
+        "done": service.settings.one_shot and bool(ended) and not any(ended) and len(ended) == len(containers),
         "health": _health(containers),
-        "replicas": f"{running}/{service.replicas}",
-        "version": _version(containers),
+        "running": sum(1 for container in containers if container.state == "running"),
+        "replicas": service.replicas,
+        "versions": sorted({each.image_id.removeprefix("sha256:")[:_ID_LENGTH] for each in containers}),
         "image": service.image,
     }
+
+
+def _service_row(form: Mapping[str, Any]) -> tuple[str, ...]:
+    ended = form["state"] == "exited" and form["exit_code"] is not None
+    return (
+        form["service"],
+        f"exited {form['exit_code']}" if ended else "+".join(form["states"]) or "absent",
+        form["health"] or "-",
+        "done" if form["done"] else f"{form['running']}/{form['replicas']}",
+        "+".join(form["versions"]) or "-",
+    )
 
 
 def _orphan_forms(inventory: Inventory, stack: Stack, services: Sequence[str]) -> list[dict[str, str]]:
@@ -184,23 +203,11 @@ def _orphan_forms(inventory: Inventory, stack: Stack, services: Sequence[str]) -
     ]
 
 
-def _state(containers: Sequence[Container]) -> str:
-    states = sorted({container.state for container in containers})
-    if len(containers) == 1 and containers[0].state == "exited":
-        return f"exited {containers[0].exit_code}"
-    return "+".join(states) or "absent"
-
-
-def _health(containers: Sequence[Container]) -> str:
+def _health(containers: Sequence[Container]) -> str | None:
     for worst in ("unhealthy", "starting", "healthy"):
         if any(container.health == worst for container in containers):
             return worst
-    return "-"
-
-
-def _version(containers: Sequence[Container]) -> str:
-    images = sorted({container.image_id.removeprefix("sha256:")[:_ID_LENGTH] for container in containers})
-    return "+".join(images) or "-"
+    return None
 
 
 def _sum(parts: Sequence[int | None]) -> int | None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from msgspec.structs import replace
 from rich.console import Console
 from tests.unit.views.samples import INVENTORY, LINES, MOUNT, STACK
 
-from tonnage.model.stack import Stack
+from tonnage.model.stack import ServiceSettings, Stack
 from tonnage.views.text.status import InPlace, engine_use, status_form, status_text, watch_lines
 
 TEXT = """\
@@ -64,7 +65,7 @@ def test_only_the_named_services_are_told_about() -> None:
     services = status_form(INVENTORY, reserves=LINES, stack=STACK, services=("job",))["services"]
 
     assert isinstance(services, list)
-    assert [(each["service"], each["state"]) for each in services] == [("job", "exited 3")]
+    assert [(each["service"], each["state"]) for each in services] == [("job", "exited")]
 
 
 def test_the_worst_health_of_all_replicas_counts() -> None:
@@ -74,6 +75,37 @@ def test_the_worst_health_of_all_replicas_counts() -> None:
 
     assert isinstance(services, list)
     assert services[0]["health"] == "unhealthy"
+
+
+def test_states_and_counts_are_values_and_not_text() -> None:
+    done = replace(INVENTORY.containers[2], exit_code=0)
+    one_shot = replace(STACK.services[2], settings=ServiceSettings(one_shot=True))
+    stack = replace(STACK, services=(*STACK.services[:2], one_shot))
+    inventory = replace(INVENTORY, containers=(*INVENTORY.containers[:2], done))
+    services: Any = status_form(inventory, reserves=LINES, stack=stack)["services"]
+
+    told = [
+        [each[name] for name in ("state", "exit_code", "done", "health", "running", "replicas")] for each in services
+    ]
+    assert told == [
+        ["absent", None, False, None, 0, 1],
+        ["running", None, False, "starting", 2, 2],
+        ["exited", 0, True, None, 0, 1],
+    ]
+    assert "  job      exited 0  -         done" in status_text(inventory, reserves=LINES, stack=stack)
+
+
+def test_containers_that_differ_are_mixed_and_the_worst_end_counts() -> None:
+    ended = replace(INVENTORY.containers[0], state="exited", exit_code=137)
+    inventory = replace(INVENTORY, containers=(ended, INVENTORY.containers[1]))
+    services: Any = status_form(inventory, reserves=LINES, stack=STACK, services=("web",))["services"]
+
+    assert (services[0]["state"], services[0]["states"], services[0]["exit_code"]) == (
+        "mixed",
+        ["exited", "running"],
+        137,
+    )
+    assert (services[0]["running"], services[0]["done"]) == (1, False)
 
 
 def test_a_look_for_a_log_is_one_line_for_each_filesystem() -> None:

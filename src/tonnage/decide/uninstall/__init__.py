@@ -1,0 +1,1 @@
+"""What ``tonnage uninstall`` removes."""

@@ -1,0 +1,88 @@
+"""JSON Schemas of every form, made from the types in ``shapes``. ``docs/schemas`` has them as files.
+
+They say which fields are there; a form may get more of them later, so other fields are not forbidden.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tonnage.views.json.forms import FORMAT
+from tonnage.views.json.shapes import forecasts, happening, looks, parts
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_PLACES = "#/$defs/{name}"
+
+DOCUMENTS: dict[str, Any] = {
+    "plan": parts.PlanForm,
+    "versions": looks.VersionsForm,
+    "verification": looks.VerificationForm,
+    "status": looks.StatusForm,
+    "lint": forecasts.LintForm,
+    "forecast": forecasts.ForecastForm,
+    "runs": looks.RunsForm,
+    "accuracy": forecasts.AccuracyForm,
+    "checks": looks.ChecksForm,
+    "builder-gc": looks.BuilderCollectionForm,
+    "settings": looks.SettingsForm,
+    "reclaim": looks.ReclaimForm,
+    "uninstall": looks.UninstallForm,
+    "explanations": forecasts.ExplanationsForm,
+    "files": forecasts.FilesForm,
+    "job": forecasts.JobForm,
+    "next-runner": forecasts.NextRunnerForm,
+    "run": parts.RunForm,
+    "error": parts.ErrorForm,
+}
+"""Documents, by their name in ``document``."""
+EVENTS: dict[str, Any] = {
+    "run-started": happening.RunStartedForm,
+    "step-started": happening.StepStartedForm,
+    "step-progress": happening.StepProgressForm,
+    "step-log": happening.StepLogForm,
+    "disk-sampled": happening.DiskSampledForm,
+    "step-finished": parts.OutcomeForm,
+    "run-finished": parts.RunForm,
+    "notice": happening.NoticeForm,
+    "error": parts.ErrorForm,
+}
+"""Events, by their name in ``event``."""
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return each schema by the name of its file: one for each document, and ``events`` for a line of a stream."""
+    return {name: _document(name, form) for name, form in DOCUMENTS.items()} | {"events": _events()}
+
+
+def _document(name: str, form: object) -> dict[str, Any]:
+    (schema,), definitions = msgspec.json.schema_components((form,), ref_template=_PLACES)
+    own = definitions.pop(_name(schema))
+    head = {"format": {"const": FORMAT}, "document": {"const": name}}
+    return {"$schema": _DIALECT, **_with(own, head), "$defs": definitions}
+
+
+def _events() -> dict[str, Any]:
+    found, definitions = msgspec.json.schema_components(tuple(EVENTS.values()), ref_template=_PLACES)
+    timed = {"format": {"const": FORMAT}, "at_s": {"type": "number", "minimum": 0}}
+    lines = [
+        _with(definitions[_name(schema)], {**timed, "event": {"const": name}}, optional=("at_s",))
+        for name, schema in zip(EVENTS, found, strict=True)
+    ]
+    return {
+        "$schema": _DIALECT,
+        "title": "Event",
+        "description": "One line of what deploy, build, rollback and rehearse print, or write with --events.",
+        "oneOf": lines,
+        "$defs": definitions,
+    }
+
+
+def _name(schema: dict[str, Any]) -> str:
+    return str(schema["$ref"]).rsplit("/", 1)[-1]
+
+
+def _with(form: dict[str, Any], head: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    required = [*(name for name in head if name not in optional), *form["required"]]
+    return {**form, "properties": {**head, **form["properties"]}, "required": required}

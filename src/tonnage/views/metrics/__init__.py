@@ -1,0 +1,1 @@
+"""What is there now, for monitoring."""
