@@ -23,6 +23,7 @@ from tonnage.flows.forecast import ForecastRequest, gather
 from tonnage.flows.garbage_collection import collection_report
 from tonnage.flows.left_behind import left_behind
 from tonnage.flows.looks import look
+from tonnage.flows.machine.platforms import platform_check
 from tonnage.flows.needed import with_needs
 from tonnage.flows.stack import build_environment_of, read_if_there, read_inputs, stack_request
 from tonnage.flows.state import journal_path, opened_journal, read_history, runs_if_readable
@@ -152,6 +153,7 @@ def _check_all(
         *_weights_checks(ports, flags, checked),
         *_needed_checks(ports, flags, checked),
         checked("engine", lambda: _engine(ports, flags)),
+        platform_check(ports, flags.host),
         checked("disk", lambda: _disk(ports, flags)),
         *([collection_check(collection)] if collection is not None else []),
         *left,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.decide.uninstall.engine_traces import engine_traces, freeable_bytes
-from tonnage.errors import EngineUnreachableError, LockHeldError, TonnageError
+from tonnage.errors import EngineLacksError, EngineUnreachableError, LockHeldError, TonnageError
 from tonnage.flows.state import cache_directory, journal_path
 from tonnage.model.deploy.run import RECLAIM
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 512
 _OF_THE_ENGINE = frozenset({TraceKind.CONTAINER, TraceKind.NAME, TraceKind.IMAGE})
-_NO_ENGINE = "no engine answers, so what is ours on it is not shown and stays"
+_NO_ENGINE = "no engine answers whose disk can be read from here, so what is ours on one is not shown and stays"
 _WHERE = "Written workflows, deploy.sh, settings in compose files and the engine's build cache are yours: they stay."
 
 
@@ -73,7 +73,7 @@ def _find(ports: RehearsalPorts, host: str, *, journal: bool) -> TraceReport:
     try:
         with ports.engines.facts(host) as facts:
             inventory = observe(facts)
-    except EngineUnreachableError:
+    except (EngineUnreachableError, EngineLacksError):
         if host:
             raise
         return TraceReport(endpoint="", traces=local, notes=(_NO_ENGINE, *notes))
