@@ -24,6 +24,7 @@ from tonnage.model.reclaim.garbage_collection import CollectionLoss, CollectionR
 from tonnage.model.reclaim.outcome import ReclaimChoice
 from tonnage.model.reports.lint import LintedFile, LintedKind, LintReport
 from tonnage.model.reports.traces import TraceReport
+from tonnage.model.reports.torch import PackageChange, ServiceTorch, TorchReport, TorchVariant
 from tonnage.model.stack import Place
 from tonnage.views.json.forms import (
     EVENT_NAMES,
@@ -36,6 +37,7 @@ from tonnage.views.json.forms import (
     step_form,
 )
 from tonnage.views.json.lint import lint_form
+from tonnage.views.json.torch import torch_form
 from tonnage.views.text.checks import Check, Verdict, checks_form, explanations_form, settings_form, verification_form
 from tonnage.views.text.error import failure_form
 from tonnage.views.text.garbage_collection import block_form, collection_form
@@ -112,6 +114,15 @@ def test_what_lint_finds_has_the_documented_fields() -> None:
 
     assert set(form) == documented("lint`")
     assert set(form["findings"][0]) | {"what", "safety"} == documented("lint finding")
+
+
+def test_what_torch_says_has_the_documented_fields() -> None:
+    change = PackageChange(name="torch", before="2.3.1", after="2.3.1+cpu", expected=True)
+    found = ServiceTorch(service="web", wanted=TorchVariant.CPU, changes=(change,), saved=exactly(7))
+    form: Any = torch_form(TorchReport(services=(found,)), written=True)
+
+    assert set(form) == documented("torch`")
+    assert {*form["services"][0], *form["services"][0]["changes"][0]} == documented("service of `torch`")
 
 
 def test_accuracy_has_the_documented_fields() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "forecast": "Know the bytes of every image, and of building it, before anything is built.",
     "lint": "Find what wastes disk in Dockerfiles and requirement files, in bytes, and mend it.",
+    "torch": "Give services PyTorch without CUDA, or with it, and say who brought it.",
     "plan": "Show what deploy would do, or why it cannot fit. Changes nothing.",
     "build": "Build images one after the other, within the disk.",
     "deploy": "Build, prove and switch over services, one after the other.",

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import DeployPorts, EnginePorts, ForecastPorts
     from tonnage.flows.requests import ForecastOptions, StackFlags
     from tonnage.flows.stack import DesiredState
+    from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.forecast.estimate import ServiceForecast, StackForecast
     from tonnage.model.forecast.fit import Remedy, Room
     from tonnage.model.forecast.known_engine import KnownEngine
@@ -198,8 +199,11 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
             )  # fmt: skip
     if signals.number:
         raise InterruptedRunError(signals.number, "stopped; nothing was changed")
+    from tonnage.flows.torch.no_effect import without_effect  # noqa: PLC0415 - it needs nothing of a plan
+
     # What is asked for another engine or another disk does not depend on the one that is here.
     notes = unknowns(seen.inventory) if seen and its_own else ()
+    notes = (*notes, *without_effect(ports, services, found, untrusted=wanted.untrusted))
     if unknown:
         notes = (*notes, f"what {'tonnage build --push' if options.push else 'tonnage deploy'} needs: {unknown}")
     return ForecastAnswer(stack=whole, fits=fits, disk_known=bool(rooms), deploy=deploy, remedies=helping, notes=notes)
@@ -273,8 +277,12 @@ def gathering(
     facts: EngineFacts | None = None,
     inventory: Inventory | None = None,
     history: History | None = None,
+    watch: Callable[[Lookups], Lookups] = lambda looked: looked,
 ) -> Iterator[Gathering | None]:
     """Open what forecasts several times, with different files, and looks everything else up once; as ``gather``.
+
+    Args:
+        watch: Is put around what looks up, each time that something is forecast.
 
     Returns:
         What forecasts services, with Dockerfiles (by context and name) and text files (by path) in place of what is
@@ -322,7 +330,7 @@ def gathering(
             files: Mapping[str, str],
             cancel: Cancel | None,
         ) -> tuple[ServiceForecast, ...]:
-            lookups = with_pins(with_dockerfiles(looked, dockerfiles, files), asked.pins)
+            lookups = watch(with_pins(with_dockerfiles(looked, dockerfiles, files), asked.pins))
             made = forecast_services(some, around, lookups, done=done, cancel=cancel, within_s=asked.within_s)
             return tuple(without_unpacking(each) if each.service in asked.packed else each for each in made)
 

@@ -95,6 +95,7 @@ def expected_of(
         gather,
     )
     from tonnage.flows.sharing import shared  # noqa: PLC0415
+    from tonnage.flows.torch.no_effect import without_effect  # noqa: PLC0415
     from tonnage.flows.verdict import as_planned, builds_of  # noqa: PLC0415
 
     # An image of the stack that this plan does not build is taken from the engine.
@@ -122,6 +123,7 @@ def expected_of(
     found = gathered(services, asked)
     notes = [f"{each.service}: not known: {failure}" for each in found for failure in each.failures]
     notes += [f"{each.service}: {finding.place}: {finding.text}" for each in found for finding in each.findings]
+    notes += without_effect(ports, services, found, untrusted=wanted.untrusted)
 
     def with_versions(service: Service, pins: Mapping[str, str]) -> ServiceForecast:
         return gathered((service,), replace(asked, pins=pins))[0]

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.build_environment import TORCH_INDEX_URL
+from tonnage.decide.deploy.build_environment import CPU_INDEX, TORCH_INDEX_URL
 from tonnage.decide.reports.remedies import with_lines, without_caches, without_cuda
 from tonnage.decide.reports.torch import found_torch
 from tonnage.errors import TonnageError
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.fit import DeployNeed, FilesystemFit, Room
     from tonnage.model.stack import Service
 
-_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 _TEMPORARY = "temporary"
 
 _TOGETHER = "together"
@@ -120,7 +119,7 @@ def _changes(ports: DeployPorts, asked: Asked) -> list[ProposedChange]:
     }
     index = ports.environment.get(TORCH_INDEX_URL) if not asked.planned.wanted.untrusted else ""
     changes = (
-        without_cuda(found, declared, names, index_url=index or _CPU_INDEX),
+        without_cuda(found, declared, names, index_url=index or CPU_INDEX),
         without_caches(asked.forecasts, names),
     )
     return [change for change in changes if change is not None]

@@ -134,7 +134,7 @@ _KNOWN = (
         "TORCH_CPU_ONLY",
         "TORCH_CPU_ONLY",
         "1 for services without a device, where TORCH_INDEX_URL is set",
-        "To builds that declare it: PyTorch without CUDA.",
+        "To builds that declare it: PyTorch without CUDA; builds that declare TORCH_INDEX_URL then get its index.",
         in_file=False,
     ),
     _Known(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.model.marks import unmarked
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,6 +23,9 @@ PIP_DISABLE_PIP_VERSION_CHECK = "PIP_DISABLE_PIP_VERSION_CHECK"
 TORCH_CPU_ONLY = "TORCH_CPU_ONLY"
 TORCH_INDEX_URL = "TORCH_INDEX_URL"
 PASSED = (PIP_NO_CACHE_DIR, PIP_DISABLE_PIP_VERSION_CHECK, TORCH_CPU_ONLY, TORCH_INDEX_URL)
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+"""The index that has PyTorch without CUDA, where nobody names another one."""
+_YES = frozenset({"1", "true", "yes", "on"})
 _ASSUMED = {PIP_NO_CACHE_DIR: "1", PIP_DISABLE_PIP_VERSION_CHECK: "1"}
 
 
@@ -40,12 +45,24 @@ def with_build_environment(
     for name in PASSED:
         if name not in declared or name in written:
             continue
-        value = environment.get(name) or (_assumed(name, service, environment) if declared[name] is None else "")
+        value = environment.get(name) or _in_place_of(declared[name], name, service, environment)
         if value:
             added.append((name, value))
     if not added:
         return service
     return replace(service, build=replace(service.build, args=(*service.build.args, *added)))
+
+
+def is_cpu_only(environment: Mapping[str, str]) -> bool:
+    """Return whether the user's environment asks for PyTorch without CUDA."""
+    return unmarked(environment.get(TORCH_CPU_ONLY, "")).strip().lower() in _YES
+
+
+def _in_place_of(default: str | None, name: str, service: Service, environment: Mapping[str, str]) -> str:
+    """Return what a variable is that the environment does not set; empty for what the Dockerfile says."""
+    if name == TORCH_INDEX_URL and is_cpu_only(environment):
+        return "" if default and default.rstrip("/").endswith("/cpu") else CPU_INDEX
+    return _assumed(name, service, environment) if default is None else ""
 
 
 def _assumed(name: str, service: Service, environment: Mapping[str, str]) -> str:

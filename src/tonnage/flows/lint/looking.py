@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from tonnage.errors import TonnageError, UsageError
 from tonnage.flows.lint.files import files_of, written_text
+from tonnage.flows.lint.writing import roots_of, write_change
 from tonnage.flows.stack import read_if_there
 from tonnage.lint.dockerfiles import dockerfile_findings
 from tonnage.lint.fixing import mended, with_edits
@@ -23,7 +24,6 @@ from tonnage.lint.same_commands import does_the_same
 from tonnage.lint.text_files import text_findings
 from tonnage.model.forecast.finding import Safety
 from tonnage.model.reports.lint import LintChange, LintedKind, LintReport
-from tonnage.own_files import write_whole
 from tonnage.small_files import UnfitFileError
 from tonnage.sources.outside import NOT_SHOWN, is_shown, project_root
 
@@ -114,9 +114,9 @@ def lint(
     )
     show(report)
     if request.writes:
-        roots = _roots(here, wanted, request)
+        roots = roots_of(here, wanted, request.named)
         for change in changes:
-            _write(change, roots)
+            write_change(change, roots, command="tonnage lint --fix")
     return report
 
 
@@ -240,26 +240,3 @@ def _changes(looked: list[_LookedAt], request: LintRequest, chosen: frozenset[st
         if done.text != each.text:
             found.append(LintChange(file=each.file, before=each.text, after=done.text, fixed=done.fixed))
     return tuple(found)
-
-
-def _roots(here: str, wanted: DesiredState | None, request: LintRequest) -> tuple[str, ...]:
-    """Return the directories in which files may be changed: the project, and what was named."""
-    named = (Path(here, each) for each in request.named)
-    typed = (str(each if each.is_dir() else each.parent) for each in named if each.exists())
-    return (project_root(here), *((project_root(wanted.stack.directory),) if wanted is not None else ()), *typed)
-
-
-def _write(change: LintChange, roots: tuple[str, ...]) -> None:
-    path = Path(change.file.path)
-    if not any(is_shown(str(path), str(Path(root).resolve())) for root in roots):
-        raise UsageError(
-            f"{change.file.shown} is not changed",
-            why="It lies outside of the project, and was not named.",
-            todo=f"To have it changed all the same, name it:\n  tonnage lint --fix {path}",
-        )
-    try:
-        write_whole(
-            path, change.after.encode("utf-8", errors="surrogateescape"), keep_mode=True, project=map(Path, roots)
-        )
-    except OSError as error:
-        raise UsageError(f"{change.file.shown} cannot be written", why=f"{error.strerror}.") from error

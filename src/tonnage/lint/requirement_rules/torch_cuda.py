@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.decide.deploy.build_environment import CPU_INDEX
 from tonnage.lazily import regex
 from tonnage.lint.requirement_rules.torch_lines import MOST_CHARACTERS, TORCH, has_exact_pin, with_cpu_pin
 from tonnage.lint.rule import TextRule
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from tonnage.lint.written_lines import WrittenLines
 
 NAME = "torch-cuda"
-_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 _INDEX = regex(r"\s*(?:--extra-index-url|--index-url|-i|--find-links|-f)\b.*")
 
 
@@ -32,7 +32,7 @@ def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
         return
     exact = all(has_exact_pin(text) for _, text in named)
     first = lines.begin(named[0][0])
-    edits = [Edit(first, first, f"--extra-index-url {_CPU_INDEX}{lines.newline}")]
+    edits = [Edit(first, first, f"--extra-index-url {CPU_INDEX}{lines.newline}")]
     edits += [Edit(lines.begin(number), lines.begin(number) + len(text), with_cpu_pin(text)) for number, text in named]
     yield Finding(
         rule=NAME,
@@ -41,7 +41,7 @@ def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
         end_line=named[-1][0],
         text="PyTorch comes with CUDA, and no service that installs it asks for a device",
         why="Beside PyTorch come the wheels of CUDA and Triton, which nothing can use there.",
-        todo=f"Name the build without CUDA, and the index that has it:\n  --extra-index-url {_CPU_INDEX}\n"
+        todo=f"Name the build without CUDA, and the index that has it:\n  --extra-index-url {CPU_INDEX}\n"
         f"  {with_cpu_pin(named[0][1]).strip() if exact else 'torch==VERSION+cpu'}",
         fix=Fix(edits=tuple(edits), what="take the builds without CUDA", safety=Safety.DECISION) if exact else None,
     )

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.decide.observed import service
 
-from tonnage.decide.deploy.build_environment import PASSED, with_build_environment
+from tonnage.decide.deploy.build_environment import CPU_INDEX, PASSED, with_build_environment
 from tonnage.model.stack import BuildSpec
 
 if TYPE_CHECKING:
@@ -59,6 +59,22 @@ def test_torch_without_cuda_is_assumed_where_there_is_no_device_and_an_index_tha
     devices: tuple[str, ...], environment: dict[str, str], cpu_only: str | None
 ) -> None:
     assert passed(web(devices=devices), environment=environment).get("TORCH_CPU_ONLY") == cpu_only
+
+
+@pytest.mark.parametrize(
+    ("default", "environment", "index"),
+    [
+        (None, {"TORCH_CPU_ONLY": "1"}, CPU_INDEX),
+        ("https://example.org/whl/cu121", {"TORCH_CPU_ONLY": "true"}, CPU_INDEX),
+        ("https://example.org/whl/cpu/", {"TORCH_CPU_ONLY": "1"}, None),
+        (None, {"TORCH_CPU_ONLY": "0"}, None),
+        (None, {"TORCH_CPU_ONLY": "1", "TORCH_INDEX_URL": "https://example.org/cpu"}, "https://example.org/cpu"),
+    ],
+)
+def test_who_asks_for_torch_without_cuda_gets_the_index_that_has_it(
+    default: str | None, environment: dict[str, str], index: str | None
+) -> None:
+    assert passed(web(), {"TORCH_INDEX_URL": default}, environment).get("TORCH_INDEX_URL") == index
 
 
 def test_a_service_that_is_only_an_image_stays_as_it_is() -> None:

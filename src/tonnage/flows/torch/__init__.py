@@ -1,0 +1,1 @@
+"""Giving services the build of PyTorch that suits where they run."""
