@@ -14,6 +14,7 @@ from tonnage.lint.dockerfile_rules import (
     cache_mount,
     changed_later,
     copied_archive,
+    copied_before_install,
     cuda_twice,
     high_user_id,
     installer_cache,
@@ -22,10 +23,13 @@ from tonnage.lint.dockerfile_rules import (
     other_caches,
     pip_cache,
     removed_later,
+    torch_replaced,
     uv_cache,
+    weights_inside,
     whole_stage,
 )
 from tonnage.lint.requirement_rules import index_on_requirement, torch_cuda, unpinned_torch
+from tonnage.lint.workflow_rules import no_disk_check, pasted_cleanup, prune_between_builds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,9 +56,13 @@ DOCKERFILE_RULES: tuple[DockerfileRule, ...] = (
     build_tools.RULE,
     large_base.RULE,
     high_user_id.RULE,
+    copied_before_install.RULE,
+    torch_replaced.RULE,
+    weights_inside.RULE,
 )
 REQUIREMENT_RULES: tuple[TextRule, ...] = (torch_cuda.RULE, index_on_requirement.RULE, unpinned_torch.RULE)
-RULES: tuple[RuleText, ...] = (*DOCKERFILE_RULES, *REQUIREMENT_RULES)
+WORKFLOW_RULES: tuple[TextRule, ...] = (pasted_cleanup.RULE, prune_between_builds.RULE, no_disk_check.RULE)
+RULES: tuple[RuleText, ...] = (*DOCKERFILE_RULES, *REQUIREMENT_RULES, *WORKFLOW_RULES)
 
 
 def rules_named(name: str, rules: Sequence[RuleText] = RULES) -> frozenset[str]:

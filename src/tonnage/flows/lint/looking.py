@@ -19,7 +19,7 @@ from tonnage.flows.stack import read_if_there
 from tonnage.lint.dockerfiles import dockerfile_findings
 from tonnage.lint.fixing import mended, with_edits
 from tonnage.lint.requirement_rules import torch_cuda
-from tonnage.lint.rules import REQUIREMENT_RULES, RULES, rules_named
+from tonnage.lint.rules import REQUIREMENT_RULES, RULES, WORKFLOW_RULES, rules_named
 from tonnage.lint.same_commands import does_the_same
 from tonnage.lint.text_files import text_findings
 from tonnage.model.forecast.finding import Safety
@@ -155,6 +155,8 @@ def _look(file: LintedFile, wanted: DesiredState | None, root: str) -> _LookedAt
     def find(text: str) -> tuple[Finding, ...]:
         if file.kind is LintedKind.DOCKERFILE:
             return dockerfile_findings(text, file.shown, build_args=args, target=target)
+        if file.kind is LintedKind.WORKFLOW:
+            return text_findings(text, file.shown, WORKFLOW_RULES)
         return text_findings(text, file.shown, requirement_rules) if file.kind is LintedKind.REQUIREMENTS else ()
 
     def failed(why: str) -> _LookedAt:

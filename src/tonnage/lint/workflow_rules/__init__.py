@@ -1,0 +1,1 @@
+"""Rules about workflows of GitHub, one module for each."""
