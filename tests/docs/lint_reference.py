@@ -19,8 +19,8 @@ HEAD = """\
 
 This page is written from the rules themselves: `python -m tests.docs.lint_reference > docs/lint.md` renews it.
 
-`tonnage lint` reads Dockerfiles and requirement files and names what wastes disk, what saves most first. A price is the difference of two
-forecasts: of the stack as it is, and with the fix in memory, for an engine that has nothing yet. What stands beside it says how it is known, as
+`tonnage lint` reads Dockerfiles, requirement files, workflows of GitHub, and the services of a stack together. It names what wastes disk, what
+saves most first. A price is the difference of two forecasts: of the stack as it is, and with the fix in memory, for an engine that has nothing yet. What stands beside it says how it is known, as
 in [forecast.md](forecast.md). A file that no service of a stack is built from has no price, and with `--no-prices` nothing has.
 
 `--fix` mends what is safe: the image does the same afterwards. `--fix=RULE` also mends what a rule finds although it needs a decision. Either

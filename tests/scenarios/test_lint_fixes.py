@@ -49,6 +49,7 @@ CASES = {
     "changed-later": "COPY files /data\nRUN chown -R 1000:1000 /data\n",
     "copied-archive": "COPY a.tar /tmp/a.tar\nRUN tar -xf /tmp/a.tar -C /srv\n",
     "large-base": "RUN true\n",
+    "copied-before-install": "COPY . /ctx\nRUN pip install --no-cache-dir -r /ctx/req.txt\n",
     "high-user-id": "RUN useradd -u 1000700000 app\n",
 }
 
@@ -66,6 +67,7 @@ def test_a_mended_dockerfile_is_built_and_does_the_same(project: Project, *, crl
     context = project.directory / "web"
     (context / "files").mkdir(parents=True)
     (context / "files" / "one").write_text("x")
+    (context / "req.txt").write_text("flask\n")
     subprocess.run(["tar", "-cf", "a.tar", "files"], cwd=context, check=True)
     tools = TOOLS.format(programs=" ".join(PROGRAMS))
     stages = [f"{tools}\nRUN true\n".replace("FROM busybox:latest", "FROM busybox:latest AS build")]

@@ -29,12 +29,19 @@ from tonnage.lint.dockerfile_rules import (
     whole_stage,
 )
 from tonnage.lint.requirement_rules import index_on_requirement, torch_cuda, unpinned_torch
+from tonnage.lint.stack_rules import (
+    different_bases,
+    different_order,
+    different_versions,
+    no_health_check,
+    no_ignore_file,
+)
 from tonnage.lint.workflow_rules import no_disk_check, pasted_cleanup, prune_between_builds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.lint.rule import DockerfileRule, TextRule
+    from tonnage.lint.rule import DockerfileRule, StackRule, TextRule
     from tonnage.model.reports.lint import RuleText
 
 DOCKERFILE_RULES: tuple[DockerfileRule, ...] = (
@@ -62,7 +69,14 @@ DOCKERFILE_RULES: tuple[DockerfileRule, ...] = (
 )
 REQUIREMENT_RULES: tuple[TextRule, ...] = (torch_cuda.RULE, index_on_requirement.RULE, unpinned_torch.RULE)
 WORKFLOW_RULES: tuple[TextRule, ...] = (pasted_cleanup.RULE, prune_between_builds.RULE, no_disk_check.RULE)
-RULES: tuple[RuleText, ...] = (*DOCKERFILE_RULES, *REQUIREMENT_RULES, *WORKFLOW_RULES)
+STACK_RULES: tuple[StackRule, ...] = (
+    different_bases.RULE,
+    different_versions.RULE,
+    different_order.RULE,
+    no_ignore_file.RULE,
+    no_health_check.RULE,
+)
+RULES: tuple[RuleText, ...] = (*DOCKERFILE_RULES, *REQUIREMENT_RULES, *STACK_RULES, *WORKFLOW_RULES)
 
 
 def rules_named(name: str, rules: Sequence[RuleText] = RULES) -> frozenset[str]:

@@ -28,6 +28,10 @@ HOLES = "FROM python:3.11-slim\nRUN useradd -u 1000700 app\n"
 def wasting(world: World) -> World:
     """The stack, with a service that keeps the cache of pip."""
     (world.directory / "web" / "Dockerfile").write_text(WASTING)
+    compose = next(world.directory.glob("*compose*.y*ml"))
+    for name in ("web", "worker"):
+        checked = f"build: ./{name}\n    healthcheck: {{test: [CMD, 'true']}}\n"
+        compose.write_text(compose.read_text().replace(f"build: ./{name}\n", checked))
     return world
 
 
@@ -168,9 +172,8 @@ def test_pytorch_with_cuda_is_found_where_no_service_asks_for_a_device(
     compose.write_text(COMPOSE.replace("build: ./worker", f"build: ./worker\n    {devices}"))
 
     assert world.run("lint", "--json", "--no-prices") == 0
-    assert [(each["rule"], each["file"]) for each in told(capsys)["findings"]] == [
-        ("torch-cuda", "web/requirements.txt")
-    ]
+    found = [(each["rule"], each["file"]) for each in told(capsys)["findings"] if each["rule"] != "no-health-check"]
+    assert found == [("torch-cuda", "web/requirements.txt")]
     assert world.run("lint", "--no-prices", "--fix=torch-cuda") == 0
     assert (world.directory / "web" / "requirements.txt").read_text().endswith("/whl/cpu\ntorch==2.3.1+cpu\n")
     assert (world.directory / "worker" / "requirements.txt").read_text() == "torch==2.3.1\n"
@@ -211,3 +214,34 @@ def test_nothing_is_quoted_of_a_file_outside_that_a_stack_names(
     told_text = "".join(capsys.readouterr())
     assert "lies outside of the project" in told_text
     assert "hunter2" not in told_text.lower()
+
+
+def test_services_are_looked_at_together_with_prices_for_the_stack(
+    wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    web, worker = wasting.directory / "web", wasting.directory / "worker"
+    good = "COPY requirements.txt .\nRUN pip install --no-cache-dir --no-compile -r requirements.txt\n"
+    (web / "Dockerfile").write_text(f"FROM python:3.11-slim\n{good}")
+    (worker / "Dockerfile").write_text(f"FROM python:3.11-slim\nRUN true\nCOPY . .\n{good}")
+    (web / "Dockerfile").write_text(f"FROM python:3.11-slim\nCOPY . .\nRUN true\n{good}")
+    (worker / ".git").mkdir()
+    (worker / ".git" / "pack").write_bytes(bytes(70_001))
+    (web / ".dockerignore").write_text("*.md\n")
+    assert wasting.run("lint", "--json") == 0
+    document = told(capsys)
+    rules = {each["rule"]: each for each in document["findings"]}
+    assert rules["no-ignore-file"]["price_bytes"]["likely"] == 70_001
+    assert rules["no-ignore-file"]["file"] == "worker/Dockerfile"
+    assert rules["different-order"]["services"] == ["web", "worker"]
+    assert wasting.run("lint", "--json", "worker/Dockerfile") == 0
+    assert not [each for each in told(capsys)["findings"] if each["rule"] in {"different-order", "no-ignore-file"}]
+
+
+def test_a_service_without_a_health_check_is_found_in_the_compose_file(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compose = next(world.directory.glob("*compose*.y*ml"))
+    compose.write_text(compose.read_text().replace("  worker:\n", "  worker:  # tonnage: ignore=no-health-check\n"))
+    assert world.run("lint", "--no-prices", "--json") == 0
+    found = [each for each in told(capsys)["findings"] if each["rule"] == "no-health-check"]
+    assert [(each["file"], each["services"]) for each in found] == [(compose.name, ["web"])]

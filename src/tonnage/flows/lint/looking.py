@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from tonnage.errors import TonnageError, UsageError
 from tonnage.flows.lint.files import files_of, written_text
+from tonnage.flows.lint.stack_findings import stack_findings
 from tonnage.flows.lint.writing import roots_of, write_change
 from tonnage.flows.stack import read_if_there
 from tonnage.lint.dockerfiles import dockerfile_findings
@@ -22,6 +23,7 @@ from tonnage.lint.requirement_rules import torch_cuda
 from tonnage.lint.rules import REQUIREMENT_RULES, RULES, WORKFLOW_RULES, rules_named
 from tonnage.lint.same_commands import does_the_same
 from tonnage.lint.text_files import text_findings
+from tonnage.model.forecast.estimate import Grade, spread
 from tonnage.model.forecast.finding import Safety
 from tonnage.model.reports.lint import LintChange, LintedKind, LintReport
 from tonnage.small_files import UnfitFileError
@@ -34,10 +36,11 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
     from tonnage.lint.fixing import Mended
+    from tonnage.lint.rule import StackFinding
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.finding import Finding
     from tonnage.model.reports.lint import LintedFile
-    from tonnage.model.stack import Service
+    from tonnage.model.stack import Service, Stack
 
 _SAFE = "safe"
 
@@ -102,7 +105,8 @@ def lint(
         if not found.file.failure:
             looked.append(found)
     changes = _changes(looked, request, chosen)
-    priced, removable, unpriced = _priced(ports, wanted, looked, request)
+    together = _together(looked, stack, here) if stack is not None and not request.named else ()
+    priced, removable, unpriced = _priced(ports, wanted, looked, together, request)
     report = LintReport(
         files=tuple(files),
         findings=tuple(sorted(priced, key=_by_bytes)),
@@ -118,6 +122,11 @@ def lint(
         for change in changes:
             write_change(change, roots, command="tonnage lint --fix")
     return report
+
+
+def _together(looked: Sequence[_LookedAt], stack: Stack, here: str) -> tuple[StackFinding, ...]:
+    texts = {each.file.path: (each.file, each.text) for each in looked}
+    return stack_findings(stack.built, texts, here)
 
 
 def _with_paths_apart(request: LintRequest, here: str, services: Collection[str]) -> LintRequest:
@@ -198,7 +207,11 @@ def _by_bytes(finding: Finding) -> tuple[bool, int]:
 
 
 def _priced(
-    ports: DeployPorts, wanted: DesiredState | None, looked: Sequence[_LookedAt], request: LintRequest
+    ports: DeployPorts,
+    wanted: DesiredState | None,
+    looked: Sequence[_LookedAt],
+    together: Sequence[StackFinding],
+    request: LintRequest,
 ) -> tuple[list[Finding], Estimate | None, str]:
     """Return all findings with their prices, what all fixes save together, and why nothing has a price."""
     found = [
@@ -207,11 +220,17 @@ def _priced(
         for finding in each.findings
     ]
     plain = [finding for _, finding in found]
+    of_stack = [
+        replace(each.finding, services=each.services, price=_of_copies(each.unneeded_bytes)) for each in together
+    ]
     if not request.prices:
-        return plain, None, ""
+        return [*plain, *(replace(each, price=None) for each in of_stack)], None, ""
     with_price = [each for each in found if each[1].fix is not None and each[0].services]
-    if wanted is None or not with_price:
-        return plain, None, "" if with_price or not plain else "no service of a stack is built from these files"
+    files = {each.file.path: each for each in looked}
+    changing = [index for index, each in enumerate(together) if each.edits and each.path in files]
+    if wanted is None or not (with_price or changing):
+        why = "" if with_price or not plain else "no service of a stack is built from these files"
+        return [*plain, *of_stack], None, why
     from tonnage.flows.lint.prices import ChangedText, prices  # noqa: PLC0415 - --no-prices does without it
 
     def changed(each: _LookedAt, text: str) -> ChangedText:
@@ -222,10 +241,24 @@ def _priced(
         for each, finding in with_price
         if finding.fix is not None
     ]
+    for index in changing:
+        each, at = together[index], files[together[index].path]
+        text = with_edits(at.text, each.edits)
+        single.append((ChangedText(file=at.file, text=text, services=wanted.stack.built),))
     whole = [changed(each, each.mended(lambda _: True).text) for each in looked if each.services]
     told, why = prices(ports, wanted, [*single, whole], offline=request.offline)
     by_finding = {id(finding): price for (_, finding), price in zip(with_price, told, strict=False)}
-    return [replace(each, price=by_finding.get(id(each))) for each in plain], told[-1], why
+    for index, price in zip(changing, told[len(with_price) :], strict=False):
+        # What costs bytes in place of saving some is no waste.
+        of_stack[index] = replace(of_stack[index], price=price if price and price.likely_bytes > 0 else None)
+    priced = [replace(each, price=by_finding.get(id(each))) for each in plain]
+    return [*priced, *of_stack], told[-1] if with_price else None, why
+
+
+def _of_copies(unneeded_bytes: int | None) -> Estimate | None:
+    if unneeded_bytes is None:
+        return None
+    return spread(unneeded_bytes, unneeded_bytes, unneeded_bytes, Grade.DECLARED)
 
 
 def _changes(looked: list[_LookedAt], request: LintRequest, chosen: frozenset[str]) -> tuple[LintChange, ...]:

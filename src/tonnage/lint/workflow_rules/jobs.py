@@ -23,7 +23,7 @@ PRUNE = regex(r"docker(?: system| builder| buildx| image) prune\b(?P<options>[^&
 _JOB = regex(r"  [A-Za-z_\"'][\w\"'-]*:\s*(?:#.*)?")
 
 
-class Found(Struct, frozen=True):
+class WorkflowText(Struct, frozen=True):
     """Something on a line: its number, where on it that begins (from 1), and the text."""
 
     line: int
@@ -31,23 +31,23 @@ class Found(Struct, frozen=True):
     text: str
 
 
-class Job(Struct):
+class WorkflowJob(Struct):
     """The lines of one job, by number and without comments."""
 
     lines: list[tuple[int, str]]
 
-    def found(self, pattern: object) -> list[Found]:
+    def found(self, pattern: object) -> list[WorkflowText]:
         """Return where a pattern stands, in order."""
         return [
-            Found(number, match.start() + 1, match[0])
+            WorkflowText(number, match.start() + 1, match[0])
             for number, text in self.lines
             for match in pattern.finditer(text)  # type: ignore[attr-defined]
         ]
 
 
-def jobs(lines: WrittenLines) -> Iterator[Job]:
+def jobs(lines: WrittenLines) -> Iterator[WorkflowJob]:
     """Yield the jobs of a workflow; what stands above them belongs to the first."""
-    job = Job([])
+    job = WorkflowJob([])
     in_jobs = False
     for number in range(1, len(lines) + 1):
         text = lines.line(number)
@@ -57,6 +57,6 @@ def jobs(lines: WrittenLines) -> Iterator[Job]:
             in_jobs = True
         elif in_jobs and _JOB.fullmatch(text):
             yield job
-            job = Job([])
+            job = WorkflowJob([])
         job.lines.append((number, text))
     yield job
