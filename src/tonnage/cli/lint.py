@@ -28,6 +28,7 @@ _MOST_TOLD = 5
         ("tonnage lint --fix=apt-recommends --dry-run", "Show what a fix that needs a decision would change"),
         ("tonnage lint --fail-over 500MB", "End with 11 where more than that could be saved"),
         ("tonnage lint --no-prices Dockerfile", "One file, without a forecast"),
+        ("tonnage lint --diff origin/main", "What a pull request adds"),
         ("tonnage lint --output sarif > lint.sarif", "For code scanning of GitHub"),
     ),
     failures=(LimitPassedError,),
@@ -52,6 +53,9 @@ _MOST_TOLD = 5
     default="text",
     help="How findings are told: for people, as JSON, as SARIF, or as annotations of a GitHub job.",
 )
+@click.option(
+    "--diff", "since", default="", metavar="REF", help="Only tell what files have that they had not at a commit."
+)
 @click.option("--no-prices", is_flag=True, help="Forecast nothing.")
 @click.option("--offline", is_flag=True, help="Ask no server for prices: use what is known from earlier.")
 @click.option("--fail-over", metavar="SIZE", help="End with 11 where all that can be mended is more than this.")
@@ -67,6 +71,7 @@ def command(
     fix: tuple[str, ...],
     dry_run: bool,
     output: str,
+    since: str,
     no_prices: bool,
     offline: bool,
     fail_over: str | None,
@@ -88,7 +93,7 @@ def command(
         raise UsageError("--fail-over compares prices, and --no-prices makes none", todo="Leave one of them out.")
     if dry_run and not fix:
         raise UsageError("--dry-run is about --fix", todo="Write what is to be mended:\n  tonnage lint --fix --dry-run")
-    request = LintRequest(named=named, fix=fix, writes=not dry_run, prices=not no_prices, offline=offline)
+    request = LintRequest(named=named, fix=fix, writes=not dry_run, prices=not no_prices, offline=offline, since=since)
 
     # SARIF has standard output for itself, as JSON has.
     tell = session.say if output == "sarif" else session.show

@@ -120,6 +120,15 @@ class StackFiles(Protocol):
             OSError: It is not there, or cannot be read.
         """
 
+    def earlier(
+        self, directory: str, commit: str, paths: Sequence[str], environment: Mapping[str, str]
+    ) -> Mapping[str, str | None]:
+        """Return what files held at a commit of the repository of a directory; None for those that were not there.
+
+        Raises:
+            UsageError: There is no repository, or no such commit.
+        """
+
     def inputs(self, service: Service) -> Inputs:
         """Return what a service's build would read now."""
 

@@ -233,6 +233,14 @@ class RealStackFiles:
 
         return dockerfile_text(spec)
 
+    def earlier(
+        self, directory: str, commit: str, paths: Sequence[str], environment: Mapping[str, str]
+    ) -> Mapping[str, str | None]:
+        """Return what files held at a commit."""
+        from tonnage.adapters.host.earlier_files import earlier_files  # noqa: PLC0415
+
+        return earlier_files(directory, commit, paths, environment)
+
     def inputs(self, service: Service) -> Inputs:
         """Return what a service's build would read now."""
         from tonnage.adapters.context.inputs_digest import build_inputs  # noqa: PLC0415

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -245,3 +246,37 @@ def test_a_service_without_a_health_check_is_found_in_the_compose_file(
     assert world.run("lint", "--no-prices", "--json") == 0
     found = [each for each in told(capsys)["findings"] if each["rule"] == "no-health-check"]
     assert [(each["file"], each["services"]) for each in found] == [(compose.name, ["web"])]
+
+
+def test_of_a_pull_request_only_what_it_adds_is_told(wasting: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(["git", *who, "-C", str(wasting.directory), *words], check=True, capture_output=True)
+
+    git("init", "--quiet", "--initial-branch=main")
+    git("add", "-A")
+    git("commit", "--quiet", "-m", "begin")
+    assert wasting.run("lint", "--no-prices", "--diff", "main", "--json") == 0
+    assert not told(capsys)["findings"]
+
+    dockerfile = wasting.directory / "web" / "Dockerfile"
+    dockerfile.write_text(f"{WASTING}RUN pip install --no-compile flask\nRUN useradd -u 1000700 app\n")
+    (wasting.directory / "new.Dockerfile").write_text(WASTING)
+    assert wasting.run("lint", "--no-prices", "--diff", "HEAD", "--json") == 0
+    found = [(each["file"], each["rule"]) for each in told(capsys)["findings"]]
+    assert sorted(found) == [
+        ("new.Dockerfile", "pip-cache"),
+        ("web/Dockerfile", "high-user-id"),
+        ("web/Dockerfile", "pip-cache"),
+    ]
+
+    assert wasting.run("lint", "--no-prices", "--diff", "nowhere") == 2
+    assert "there is no commit nowhere here" in capsys.readouterr().err
+    assert wasting.run("lint", "--no-prices", "--diff", "--output=x") == 2
+
+
+def test_without_a_repository_there_is_nothing_to_compare_with(
+    wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert wasting.run("lint", "--no-prices", "--diff", "main") == 2
+    assert "no repository of git" in capsys.readouterr().err

@@ -6,6 +6,8 @@ for, and nothing outside of the project.
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +56,8 @@ class LintRequest(Struct, frozen=True, kw_only=True):
         writes: Fixes are written; else they are only shown.
         prices: Forecast what each fix saves.
         offline: Ask no server for that.
+        since: Only what a commit had not is told, and files that it had as they are are not; empty for everything.
+        prices_within_s: After so many seconds what has no price yet gets none; None for no limit.
     """
 
     named: tuple[str, ...] = ()
@@ -61,6 +65,8 @@ class LintRequest(Struct, frozen=True, kw_only=True):
     writes: bool = True
     prices: bool = True
     offline: bool = False
+    since: str = ""
+    prices_within_s: float | None = None
 
 
 class _LookedAt(Struct, frozen=True, kw_only=True):
@@ -104,8 +110,13 @@ def lint(
         files.append(found.file)
         if not found.file.failure:
             looked.append(found)
+    if request.since:
+        looked = _since(ports, looked, request.since, here)
     changes = _changes(looked, request, chosen)
+    seen = {each.file.shown for each in looked}
     together = _together(looked, stack, here) if stack is not None and not request.named else ()
+    if request.since:
+        together = tuple(each for each in together if each.finding.place.file in seen)
     priced, removable, unpriced = _priced(ports, wanted, looked, together, request)
     report = LintReport(
         files=tuple(files),
@@ -122,6 +133,28 @@ def lint(
         for change in changes:
             write_change(change, roots, command="tonnage lint --fix")
     return report
+
+
+def _since(ports: DeployPorts, looked: Sequence[_LookedAt], commit: str, here: str) -> list[_LookedAt]:
+    """Return the files that a commit had otherwise, each with what is found now and was not then."""
+    earlier = ports.files.earlier(here, commit, [each.file.path for each in looked], ports.environment)
+    found = []
+    for each in looked:
+        text = earlier.get(each.file.path)
+        if text == each.text:
+            continue
+        known: Counter[tuple[str, str]] = Counter()
+        with contextlib.suppress(TonnageError):
+            known = Counter((one.rule, one.text) for one in (each.find(text) if text is not None else ()))
+        fresh = []
+        for finding in each.findings:
+            key = (finding.rule, finding.text)
+            if known[key]:
+                known[key] -= 1
+            else:
+                fresh.append(finding)
+        found.append(replace(each, findings=tuple(fresh)))
+    return found
 
 
 def _together(looked: Sequence[_LookedAt], stack: Stack, here: str) -> tuple[StackFinding, ...]:
@@ -246,7 +279,7 @@ def _priced(
         text = with_edits(at.text, each.edits)
         single.append((ChangedText(file=at.file, text=text, services=wanted.stack.built),))
     whole = [changed(each, each.mended(lambda _: True).text) for each in looked if each.services]
-    told, why = prices(ports, wanted, [*single, whole], offline=request.offline)
+    told, why = prices(ports, wanted, [*single, whole], offline=request.offline, within_s=request.prices_within_s)
     by_finding = {id(finding): price for (_, finding), price in zip(with_price, told, strict=False)}
     for index, price in zip(changing, told[len(with_price) :], strict=False):
         # What costs bytes in place of saving some is no waste.

@@ -6,6 +6,7 @@ For an engine that has nothing yet, so that no price depends on what was built b
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -45,13 +46,19 @@ class ChangedText(Struct, frozen=True, kw_only=True):
 
 
 def prices(
-    ports: DeployPorts, wanted: DesiredState, changes: Sequence[Sequence[ChangedText]], *, offline: bool
+    ports: DeployPorts,
+    wanted: DesiredState,
+    changes: Sequence[Sequence[ChangedText]],
+    *,
+    offline: bool,
+    within_s: float | None = None,
 ) -> tuple[tuple[Estimate | None, ...], str]:
     """Return what each change saves.
 
     Args:
         changes: Each as the files that change together.
         offline: Ask no server.
+        within_s: After so many seconds what has no price yet gets none; None for no limit.
 
     Returns:
         A price for each change, None where it is not known; and why there is none at all, empty where there may be.
@@ -81,7 +88,11 @@ def prices(
         if not any(each.found_out for each in before.values()):
             return none, next((each.failures[0] for each in before.values() if each.failures), "nothing is built")
 
+        deadline = None if within_s is None else time.monotonic() + within_s
+
         def price(change: Sequence[ChangedText]) -> Estimate | None:
+            if deadline is not None and time.monotonic() > deadline:
+                return None
             touched = {service.name for each in change for service in each.services}
             some = tuple(each for each in services if each.name in touched)
             after = _after(found, some, change) if some else ()

@@ -68,8 +68,8 @@ RULE = StackRule(
     title="services stand on different tags of one base image",
     why="Images of one engine share layers from the bottom up. Two services on `python:3.11-slim` have the base once,"
     " and what they install alike can be shared as well; on `python:3.11-slim` and `python:3.12-slim` they share"
-    " nothing, and every wheel is there twice. The price is the difference of two forecasts of the whole stack. A tag that is"
-    " newer, or has more, may run what the other one does not, so nothing is changed.",
+    " nothing, and every wheel is there twice. The price is the difference of two forecasts of the whole stack. A tag"
+    " that is newer, or has more, may run what the other one does not, so nothing is changed.",
     before="# web: FROM python:3.11-slim\n# worker: FROM python:3.12-slim",
     after="# web: FROM python:3.12-slim\n# worker: FROM python:3.12-slim",
     check=_check,
