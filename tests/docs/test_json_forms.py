@@ -23,8 +23,9 @@ from tonnage.model.reclaim.candidate import Findings
 from tonnage.model.reclaim.garbage_collection import CollectionLoss, CollectionReport, CollectionSettings
 from tonnage.model.reclaim.outcome import ReclaimChoice
 from tonnage.model.reports.lint import LintedFile, LintedKind, LintReport
-from tonnage.model.reports.traces import TraceReport
+from tonnage.model.reports.symptom import Diagnosis
 from tonnage.model.reports.torch import PackageChange, ServiceTorch, TorchReport, TorchVariant
+from tonnage.model.reports.traces import TraceReport
 from tonnage.model.stack import Place
 from tonnage.views.json.forms import (
     EVENT_NAMES,
@@ -38,8 +39,9 @@ from tonnage.views.json.forms import (
 )
 from tonnage.views.json.lint import lint_form
 from tonnage.views.json.torch import torch_form
-from tonnage.views.text.checks import Check, Verdict, checks_form, explanations_form, settings_form, verification_form
+from tonnage.views.text.checks import Check, Verdict, checks_form, settings_form, verification_form
 from tonnage.views.text.error import failure_form
+from tonnage.views.text.explanations import diagnosis_form
 from tonnage.views.text.garbage_collection import block_form, collection_form
 from tonnage.views.text.reclaim import reclaim_form
 from tonnage.views.text.runs import Comparison, accuracy_form, pruned_form
@@ -73,7 +75,7 @@ def documented_forms() -> dict[str, dict[str, object]]:
         "settings": settings_form([setting]),
         "reclaim": reclaim_form(NOTHING_CHOSEN, mount="/", done=None),
         "uninstall": uninstall_form(TraceReport(endpoint="", traces=())),
-        "explanations": explanations_form("build.log", ()),
+        "explanations": diagnosis_form(Diagnosis(source="build.log")),
     }
 
 
@@ -84,7 +86,7 @@ def test_documents_have_the_documented_fields() -> None:
 
 def test_an_explanation_and_its_symptoms_have_the_documented_fields() -> None:
     found = explain(find_symptoms("tar: x: Cannot write: No space left on device"), Machine())
-    form: Any = explanations_form("build.log", found)
+    form: Any = diagnosis_form(Diagnosis(source="build.log", explanations=found))
 
     assert set(form["explanations"][0]) == documented("explanation")
     assert set(form["explanations"][0]["symptoms"][0]) == documented("symptom")

@@ -132,7 +132,7 @@ def show_run(session: Session, run: Run) -> None:
         return
     from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
-    from tonnage.views.text.checks import explanations_text  # noqa: PLC0415
+    from tonnage.views.text.explanations import explanations_text  # noqa: PLC0415
     from tonnage.views.text.plan import unchanged_text  # noqa: PLC0415
     from tonnage.views.text.runs import run_text  # noqa: PLC0415
 

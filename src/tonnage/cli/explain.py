@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
+    from tonnage.runtime.clock import Clock
 
 _LONGEST_BYTES = 64 * 2**20
 _PIECE_BYTES = 2**20
@@ -26,20 +27,39 @@ _PIECE_BYTES = 2**20
 
 @verb(
     "explain",
-    examples=(("tonnage explain build.log", "What went wrong in this log"), ("tonnage explain -", "A log from a pipe")),
+    examples=(
+        ("tonnage explain", "Why the last run that failed did so"),
+        ("tonnage explain build.log", "What went wrong in this log"),
+        ("tonnage explain -", "A log from a pipe"),
+    ),
     failures=(),
-    about="Uses the engine, the stack and the journal where they are there; needs none of them.",
+    about="Uses the engine, the stack and the journal where they are there; needs none of them. A log from another "
+    "machine is told from the names, times and paths in it; the figures of this one are left out then.",
 )
-@click.argument("log", metavar="LOGFILE")
+@click.argument("log", metavar="[LOGFILE]", default="")
 @which_stack_options
 def command(session: Session, *, flags: StackFlags, log: str) -> None:
     """Explain."""
-    from tonnage.flows.diagnose import diagnose  # noqa: PLC0415 - help needs none of these
-    from tonnage.views.text.checks import explanations_form, explanations_text  # noqa: PLC0415
+    from tonnage.flows.diagnose import diagnose, diagnose_last_run  # noqa: PLC0415 - help needs none of these
+    from tonnage.views.text.explanations import diagnosis_form, diagnosis_text  # noqa: PLC0415
 
-    found = diagnose(session.ports, session.ports.machine, flags, _read(log))
-    width = session.width
-    session.answer("explanations", lambda: explanations_form(log, found), lambda: explanations_text(found, width=width))
+    ports, width = session.ports, session.width
+    if log:
+        text = _read(log)
+        found = diagnose(ports, ports.machine, flags, text, source=log, written_s=_written_s(log, ports.clock))
+    else:
+        found = diagnose_last_run(ports, ports.machine, flags)
+    session.answer("explanations", lambda: diagnosis_form(found), lambda: diagnosis_text(found, width=width))
+
+
+def _written_s(log: str, clock: Clock) -> float | None:
+    """Return when a log was written: a pipe brings one of now."""
+    if log == "-":
+        return clock.time()
+    try:
+        return Path(log).stat().st_mtime
+    except OSError:
+        return None
 
 
 def _read(log: str) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tonnage.model.reclaim.candidate import Builders, Candidate, Findings, HostedRunner
     from tonnage.model.reclaim.garbage_collection import CollectionRule
     from tonnage.model.reclaim.other_store import OtherStore
+    from tonnage.model.reports.symptom import Here
     from tonnage.model.stack import BuildSpec, FileToSend, NeededFile, SeenFile, Service, Stack
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.ledger import HeldLock, Ledger
@@ -208,6 +209,9 @@ class LocalMachine(Protocol):
 
     def filesystems(self) -> tuple[Filesystem, ...]:
         """Measure the filesystems that programs write to without being told to."""
+
+    def here(self, paths: Sequence[str]) -> Here:
+        """Return what this machine is called, and what it has of paths that a log names."""
 
     def containers(self, host: str) -> Sequence[Container]:
         """Return the containers of this machine's engine without asking it, with what they mount."""

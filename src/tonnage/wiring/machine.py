@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Container, Engine, Filesystem, Inputs
     from tonnage.model.reclaim.candidate import Builders, Candidate, Findings, HostedRunner
     from tonnage.model.reclaim.other_store import OtherStore
+    from tonnage.model.reports.symptom import Here
     from tonnage.model.stack import BuildSpec, FileToSend, Service, Stack
     from tonnage.runtime.load_stack import ComposeConfig
     from tonnage.sources.compose.files import Files
@@ -46,6 +47,12 @@ class ThisMachine:
         from tonnage.adapters.host.filesystem import usual_filesystems  # noqa: PLC0415
 
         return usual_filesystems(self._environment, str(Path.cwd()))
+
+    def here(self, paths: Sequence[str]) -> Here:
+        """Return what this machine is called, and what it has of paths that a log names."""
+        from tonnage.adapters.host.named_paths import look_at  # noqa: PLC0415
+
+        return look_at(paths, self._environment)
 
     def containers(self, host: str) -> tuple[Container, ...]:
         """Return the containers of this machine's engine without asking it.

@@ -19,6 +19,7 @@ from tonnage.flows.ports import EngineAccess
 from tonnage.model.deploy.plan import Build, StartFirst, Switch
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.reclaim.candidate import Builders, Findings
+from tonnage.model.reports.symptom import Here
 from tonnage.model.stack import FileToSend
 from tonnage.runtime.lock import StackLock
 from tonnage.sources.compose.files import HERE
@@ -87,6 +88,10 @@ class EmptyMachine:
 
     def filesystems(self) -> tuple[Filesystem, ...]:
         return ()
+
+    def here(self, paths: Sequence[str]) -> Here:
+        del paths
+        return Here(hostname="workshop")
 
     def containers(self, host: str) -> tuple[Container, ...]:
         del host

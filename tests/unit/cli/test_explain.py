@@ -84,3 +84,61 @@ def test_a_step_that_fails_otherwise_speaks_for_itself(world: World, capsys: Cap
     assert "make: not found" in told
     assert "no space" not in told
     assert "an image is not there" not in told
+
+
+def test_a_log_of_another_machine_is_told_without_the_figures_of_this_one(world: World, capsys: Captured) -> None:
+    log = world.directory / "job.log"
+    log.write_text(
+        "2026-11-02T09:18:20.1712450Z #14 Downloading nvidia_cudnn_cu12-9.1.0.70-py3-none-manylinux2014_x86_64.whl\n"
+        "2026-11-02T09:18:21.7712450Z #14 201.3 ERROR: Could not install packages due to an OSError: [Errno 28] No"
+        " space left on device\n"
+        "2026-11-02T09:18:22.7712450Z target web: failed to solve: exit code: 1\n"
+        "2026-11-02T09:18:23.7712450Z ##[error]Process completed with exit code 1.\n"
+    )
+
+    assert world.run("explain", "--json", str(log)) == 0
+    (found,) = json.loads(capsys.readouterr().out)["explanations"]
+    assert found["what"] == "the disk of the GitHub runner was full: pip could not write (service web)"
+    assert (found["elsewhere"], found["service"], found["mount"]) == ("the GitHub runner", "web", None)
+    assert not [sentence for sentence in found["why"] if "14.0 GB" in sentence]
+    assert any("CUDA (nvidia-cudnn-cu12)" in sentence for sentence in found["why"])
+    assert "  tonnage ci github --write" in found["todo"].splitlines()
+
+
+def test_without_a_log_the_last_run_that_failed_is_explained(world: World, capsys: Captured) -> None:
+    said = "tar: lib/libtorch.so: Cannot write: No space left on device"
+    world.recipe(Recipe(instructions=(Instruction(text="RUN tar", fails=True, prints=(said,)),)))
+    assert world.run("build", "web") == 10
+    capsys.readouterr()
+
+    assert world.run("explain", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["log"] == "run 1 of hello"
+    assert told["explanations"][0]["service"] == "web"
+    assert any(sentence.startswith("Run 1, step web.build: ") for sentence in told["explanations"][0]["why"])
+
+
+def test_a_last_run_whose_log_has_no_sign_is_told_as_the_journal_has_it(world: World, capsys: Captured) -> None:
+    world.recipe(Recipe(instructions=(Instruction(text="RUN false", fails=True, prints=("it breaks here",)),)))
+    assert world.run("build", "web") == 10
+    capsys.readouterr()
+
+    assert world.run("explain") == 0
+    assert "web.build" in capsys.readouterr().out
+
+
+def test_where_no_run_failed_a_log_has_to_be_named(world: World, capsys: Captured) -> None:
+    assert world.run("explain") == 0
+    assert "no run that failed is in the journal; name a log" in capsys.readouterr().out
+
+
+def test_only_a_run_of_the_log_s_time_is_connected_with_it(world: World, capsys: Captured) -> None:
+    said = "tar: lib/libtorch.so: Cannot write: No space left on device"
+    world.recipe(Recipe(instructions=(Instruction(text="RUN tar", fails=True, prints=(said,)),)))
+    assert world.run("build", "web") == 10
+    log = world.directory / "old.log"
+    log.write_text(f"2001-02-03T04:05:06Z {said}\n")
+    capsys.readouterr()
+
+    assert world.run("explain", str(log)) == 0
+    assert "Run 1" not in capsys.readouterr().out

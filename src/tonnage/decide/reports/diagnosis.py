@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.decide.reports.known_causes import IN_ORDER, known_cause
 from tonnage.model.deploy.run import Outcome
-from tonnage.model.reports.symptom import FULL_DISK_FOR_SURE, FULL_DISK_PERHAPS, Explanation, SymptomKind
+from tonnage.model.reports.symptom import (
+    FULL_DISK_FOR_SURE,
+    FULL_DISK_PERHAPS,
+    Explanation,
+    LogOrigin,
+    SymptomKind,
+)
 from tonnage.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
@@ -23,7 +30,11 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Filesystem
     from tonnage.model.reports.symptom import Symptom
 
+_NOWHERE = LogOrigin()
 _NEARLY_FULL = 0.02
+_SHOWN_OF_LOG = 3
+_FEW_INODES = 10
+_FEW_OF_INODES = 0.001
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -35,6 +46,9 @@ class Machine(Struct, frozen=True, kw_only=True):
         run: The last run of the stack, or the one whose step failed; None when there is none.
         forecast: What building the stack needs; None where that is not known.
         fits: How that fits each filesystem, by the same forecast.
+        elsewhere: The machine that the log is from, for people; empty for this one. Of another one nothing is measured.
+        services: Names of the stack's services.
+        absent: Paths of the log that begin with a directory which is not on this machine: they are of a container.
     """
 
     filesystems: tuple[Filesystem, ...] = ()
@@ -42,38 +56,66 @@ class Machine(Struct, frozen=True, kw_only=True):
     run: Run | None = None
     forecast: StackForecast | None = None
     fits: tuple[FilesystemFit, ...] = ()
+    elsewhere: str = ""
+    services: tuple[str, ...] = ()
+    absent: frozenset[str] = frozenset()
 
 
-def explain(symptoms: Sequence[Symptom], machine: Machine) -> tuple[Explanation, ...]:
-    """Explain what a log shows."""
+def explain(symptoms: Sequence[Symptom], machine: Machine, origin: LogOrigin = _NOWHERE) -> tuple[Explanation, ...]:
+    """Explain what a log shows.
+
+    Args:
+        origin: Where and when it was written, as far as it says so.
+    """
     full = [each for each in symptoms if each.kind in FULL_DISK_FOR_SURE]
     perhaps = [each for each in symptoms if each.kind in FULL_DISK_PERHAPS]
     if full or any(_tight(machine, _filesystem(each, machine)) for each in perhaps):
         shown = [*full, *perhaps]
-        first = _full_disk(shown, machine)
+        first = _full_disk(shown, machine, origin)
         explained = set(map(id, shown))
         # What a full disk breaks is no cause of its own.
         followed = {SymptomKind.BUILD, SymptomKind.PIP}
         rest = [each for each in symptoms if id(each) not in explained and each.kind not in followed]
-        return (first, *_others(rest))
-    return _others(symptoms)
+        return (first, *_others(rest, machine, origin))
+    return _others(symptoms, machine, origin)
 
 
-def _full_disk(shown: Sequence[Symptom], machine: Machine) -> Explanation:
+def run_as_told(run: Run) -> Explanation:
+    """Return what the journal has of a run that failed, where its log has no known sign."""
+    step = next((each for each in run.steps if each.outcome is Outcome.FAILED), None)
+    said = (step.message if step is not None else "") or run.message or "The journal has no reason."
+    end = [line for line in step.log.splitlines() if line.strip()][-_SHOWN_OF_LOG:] if step is not None else []
+    return Explanation(
+        kind=SymptomKind.BUILD,
+        what=f"run {run.run_id} of {run.stack} failed{f': step {step.name}' if step is not None else ''}",
+        why=(said, *end),
+        todo="See all of it:\n  tonnage report",
+        symptoms=(),
+        service=step.service if step is not None else "",
+    )
+
+
+def _full_disk(shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) -> Explanation:
     first = shown[0]
+    if first.cause == "thin-pool":
+        return _thin_pool(shown, machine, origin)
     disk = _filesystem(first, machine)
-    inodes = disk is not None and disk.inodes > 0 and disk.available_inodes == 0
-    where = disk.mount if disk else "the disk"
+    inodes = disk is not None and _without_inodes(disk)
+    where = f"the disk of {machine.elsewhere}" if machine.elsewhere else "the disk"
+    if disk is not None and (_tight(machine, disk) or machine.run is not None or _is_named(first, machine, disk)):
+        where = disk.mount
     who = first.told_by or "a program"
     wrote = f" {first.path}" if first.path else ""
-    what = f"{where} {'has no inodes left' if inodes else 'was full'}: {who} could not write{wrote}"
+    service = service_of(first, machine, origin)
+    told = f" (service {service})" if service else ""
+    what = f"{where} {'has no inodes left' if inodes else 'was full'}: {who} could not write{wrote}{told}"
     why = [_place(first)]
     if first.kind in FULL_DISK_PERHAPS:
         why.append(_what_it_hides(first))
     step = _failed_step(machine.run)
     if step is not None and disk is not None and not inodes and not _ran_dry(step, disk):
         what = f"{who} was told that there is no space, but {where} had room"
-        why.append("So it was a place of a size of its own: a tmpfs, a mount of the build, or a quota.")
+        why.append(_room_for_bytes(disk))
     missing = first.named_bytes if first.kind in FULL_DISK_FOR_SURE else None
     if missing is not None:
         why.append(f"The log names {format_bytes(missing)}.")
@@ -83,14 +125,17 @@ def _full_disk(shown: Sequence[Symptom], machine: Machine) -> Explanation:
         why.append(_now(disk, dict(machine.reserves).get(disk.mount), inodes=inodes))
     lacking, sentences = _what_fits(machine, disk)
     why += sentences
+    why += _hints(shown, machine, origin)
     if missing is None and lacking is None and step is None:
         why.append("How much was missing is told neither by the log nor by an earlier run.")
     return Explanation(
         kind=SymptomKind.DISK_FULL,
         what=what,
         why=tuple(why),
-        todo=_INODES if inodes else _room(machine, disk, lacking),
+        todo=_INODES if inodes else _room(machine, disk, lacking, origin, first),
         symptoms=tuple(shown),
+        service=service,
+        elsewhere=machine.elsewhere,
         mount=disk.mount if disk else "",
         missing_bytes=missing,
         forecast_missing_bytes=lacking,
@@ -104,8 +149,20 @@ _INODES = (
 )
 
 
-def _room(machine: Machine, disk: Filesystem | None, lacking: int | None) -> str:
+def _room(machine: Machine, disk: Filesystem | None, lacking: int | None, origin: LogOrigin, first: Symptom) -> str:
     lines = []
+    if origin.heavy:
+        lines += [
+            "Where there is no GPU, take the wheels of PyTorch that need no CUDA; lint prices them and mends the file:",
+            "  tonnage lint",
+        ]
+    if _CACHE in first.path:
+        lines += [
+            "Keep caches out of the image (RUN --mount=type=cache, pip's --no-cache-dir); lint names the lines:",
+            "  tonnage lint",
+        ]
+    if machine.elsewhere:
+        return "\n".join((*lines, *_room_elsewhere(machine, lines)))
     if lacking and disk:
         lines += [
             "Free what is missing, cheapest to get back first:",
@@ -115,6 +172,84 @@ def _room(machine: Machine, disk: Filesystem | None, lacking: int | None) -> str
         lines += ["See what the stack needs before anything is built:", "  tonnage forecast"]
     lines += ["Build and deploy one service at a time, stopped before the disk is full:", "  tonnage deploy"]
     return "\n".join(lines)
+
+
+_CACHE = "/.cache/"
+
+
+def _room_elsewhere(machine: Machine, above: Sequence[str]) -> list[str]:
+    if machine.elsewhere == "the GitHub runner":
+        return [
+            "See what the stack needs on such a runner, before it builds:",
+            "  tonnage forecast --disk 14GB",
+            "Write workflows that free what each build needs, and build one service after the other:",
+            "  tonnage ci github --write",
+        ]
+    return [
+        f"{'Then s' if above else 'S'}ee what the stack needs, and free it there:",
+        "  tonnage forecast",
+        "  tonnage reclaim",
+    ]
+
+
+def _room_for_bytes(disk: Filesystem) -> str:
+    other = "a tmpfs, a mount of the build, or a quota"
+    if not disk.inodes:
+        return f"So it was a place of a size of its own: {other}."
+    return f"So it was a place of a size of its own ({other}), or the inodes had run out: df --inodes {disk.mount}."
+
+
+def _hints(shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) -> list[str]:
+    said = []
+    if machine.elsewhere:
+        said.append(f"The log is from {machine.elsewhere}: the figures of this machine say nothing of it.")
+    if origin.heavy:
+        said.append(f"It installs CUDA ({', '.join(origin.heavy[:3])}): several GB that only a GPU uses.")
+    if _CACHE in shown[0].path:
+        said.append("The path belongs to a cache of downloads, which an image does not need.")
+    return said
+
+
+def _thin_pool(shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) -> Explanation:
+    return Explanation(
+        kind=SymptomKind.DISK_FULL,
+        what="the engine's thin pool (device mapper) was full",
+        why=(_place(shown[0]), "A pool has a size of its own: the filesystems of the machine may have room."),
+        todo=(
+            "See it, and extend it or remove images:\n"
+            "  docker info | grep -i -e 'data space' -e 'metadata space'\n"
+            "  sudo lvs\n"
+            "Docker 25 has no device mapper any more; overlay2 needs no pool."
+        ),
+        symptoms=tuple(shown),
+        cause="thin-pool",
+        service=service_of(shown[0], machine, origin),
+        elsewhere=machine.elsewhere,
+    )
+
+
+def service_of(symptom: Symptom, machine: Machine, origin: LogOrigin) -> str:
+    """Return the service that a sign is about; empty where the log does not tell.
+
+    A stage of a Dockerfile stands where a service stands: a name counts where the stack has it, or the log calls it a
+    service.
+    """
+    sure = {_without_number(each, machine.services) for each in origin.services}
+    if symptom.service:
+        named = _without_number(symptom.service, machine.services)
+        if named in sure or named in machine.services:
+            return named
+    return next(iter(sure)) if len(sure) == 1 else ""
+
+
+def _without_number(name: str, services: Sequence[str]) -> str:
+    """Return the service of a container such as ``shop-web-1``."""
+    if name in services:
+        return name
+    begin, _, number = name.rpartition("-")
+    if not begin or not number.isdecimal():
+        return name
+    return max((each for each in services if begin == each or begin.endswith(f"-{each}")), key=len, default=begin)
 
 
 def _for_typing(count_bytes: int) -> str:
@@ -132,8 +267,11 @@ def _what_it_hides(symptom: Symptom) -> str:
         SymptomKind.SIGBUS: "A program that writes through a memory map is ended by SIGBUS when the disk has no room.",
         SymptomKind.LAYER: "An image's layer could not be unpacked.",
         SymptomKind.RUNNER_LOST: "The runner writes its own log on that disk and ends when it cannot.",
-        SymptomKind.LOW_DISK: "The runner warned of it.",
+        SymptomKind.LOW_DISK: "A program warned of it.",
         SymptomKind.IMAGE_MISSING: "An image that could not be stored is not found afterwards.",
+        SymptomKind.CUT_SHORT: "What is written to a full disk is cut short, and does not hold afterwards.",
+        SymptomKind.READ_ONLY: "A disk that cannot be written any more may be mounted read-only.",
+        SymptomKind.DISK_ERROR: "A virtual disk whose host is full answers with errors of input and output.",
     }[symptom.kind]
 
 
@@ -157,7 +295,7 @@ def _now(disk: Filesystem, line: int | None, *, inodes: bool) -> str:
     counted = f", {disk.available_inodes} of {disk.inodes} inodes available" if disk.inodes else ""
     said = f"Now: {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}{mark}{counted}."
     if not inodes and not _nearly_full(disk):
-        said += " It has room again: a failed step gives back what it wrote, or the log is from elsewhere."
+        said += " It has room again, or the log is from another machine."
     return said
 
 
@@ -191,8 +329,17 @@ def _filesystem(symptom: Symptom, machine: Machine) -> Filesystem | None:
         return None
     if symptom.in_build or not symptom.path:
         return machine.filesystems[0]
+    if symptom.path in machine.absent:
+        return machine.filesystems[0]
     holding = [each for each in machine.filesystems if _under(symptom.path, each.mount)]
     return max(holding, key=lambda each: len(each.mount), default=machine.filesystems[0])
+
+
+def _is_named(symptom: Symptom, machine: Machine, disk: Filesystem) -> bool:
+    """Return whether a line names a path of a filesystem of its own: that of the rest of the machine is any path's."""
+    if symptom.in_build or not symptom.path or symptom.path in machine.absent:
+        return False
+    return disk.mount != "/" and _under(symptom.path, disk.mount)
 
 
 def _under(path: str, mount: str) -> bool:
@@ -204,7 +351,12 @@ def _tight(machine: Machine, disk: Filesystem | None) -> bool:
         return False
     step = _failed_step(machine.run)
     ran_dry = step is not None and _ran_dry(step, disk)
-    return ran_dry or _nearly_full(disk) or (disk.inodes > 0 and disk.available_inodes == 0)
+    return ran_dry or _nearly_full(disk) or _without_inodes(disk)
+
+
+def _without_inodes(disk: Filesystem) -> bool:
+    """Return whether no build can make its files any more."""
+    return disk.inodes > 0 and disk.available_inodes <= max(_FEW_INODES, _FEW_OF_INODES * disk.inodes)
 
 
 def _ran_dry(step: StepOutcome, disk: Filesystem) -> bool:
@@ -217,76 +369,33 @@ def _nearly_full(disk: Filesystem) -> bool:
     return disk.available_bytes <= _NEARLY_FULL * disk.size_bytes
 
 
-def _others(symptoms: Sequence[Symptom]) -> tuple[Explanation, ...]:
-    """Explain what is not a full disk: each kind once, the first line of it."""
-    found = []
-    for kind, (what, why, todo) in _KNOWN.items():
-        shown = tuple(each for each in symptoms if each.kind is kind)
-        if shown:
-            about = f": {shown[0].subject}" if shown[0].subject else ""
-            sentences = (_place(shown[0]), *([why] if why else []))
-            found.append(Explanation(kind=kind, what=what + about, why=sentences, todo=todo, symptoms=shown))
-    return tuple(found)
+def _others(symptoms: Sequence[Symptom], machine: Machine, origin: LogOrigin) -> tuple[Explanation, ...]:
+    """Explain what is not a full disk: each kind and cause once, the first line of it."""
+    found: dict[tuple[SymptomKind, str], list[Symptom]] = {}
+    for each in symptoms:
+        found.setdefault((each.kind, each.cause), []).append(each)
+    return tuple(
+        _other(kind, cause, shown, machine, origin)
+        for kind, cause, shown in sorted(
+            ((kind, cause, shown) for (kind, cause), shown in found.items()),
+            key=lambda each: (IN_ORDER.index(each[0]), each[2][0].line),
+        )
+    )
 
 
-_LIMITS = (
-    "For /dev/shm set shm_size of the service or of its build. See the other limits:\n"
-    "  sysctl fs.inotify.max_user_watches fs.inotify.max_user_instances kernel.shmmni kernel.sem"
-)
-_KNOWN: dict[SymptomKind, tuple[str, str, str]] = {
-    SymptomKind.QUOTA: (
-        "the user's quota is used up",
-        "The filesystem may have room; this user may not take more of it.",
-        "See it, and ask for more or remove files:\n  quota -s",
-    ),
-    SymptomKind.KERNEL_LIMIT: (
-        "a limit of the kernel was reached, not the disk",
-        "The kernel uses the same words for file watchers, shared memory, semaphores and control groups.",
-        _LIMITS,
-    ),
-    SymptomKind.MEMORY: (
-        "a program was killed, most likely for want of memory",
-        "The disk has nothing to do with it: exit code 137 is SIGKILL, which the kernel sends when memory runs out.",
-        "Look for it, and give the machine memory or swap:\n  dmesg | grep -i 'killed process'",
-    ),
-    SymptomKind.SIGBUS: (
-        "a program was ended by SIGBUS",
-        "A mapped file without room, a /dev/shm too small, or a file cut short. The disk is not nearly full now.",
-        "See what the build needs:\n  tonnage forecast",
-    ),
-    SymptomKind.LAYER: (
-        "an image's layer could not be unpacked",
-        "The disk is not nearly full now; the rest of the line names the cause.",
-        "Pull it again; when it fails again the layer is damaged, or the engine may not write its data root.",
-    ),
-    SymptomKind.RUNNER_LOST: (
-        "the runner stopped",
-        "It ran out of memory or disk, or was taken away. The disk of this machine is not nearly full now.",
-        "Watch the disk during the job:\n  tonnage watch",
-    ),
-    SymptomKind.LOW_DISK: (
-        "the runner warned that its disk is nearly full",
-        "",
-        "Free what is needed and not more:\n  tonnage reclaim",
-    ),
-    SymptomKind.ACCESS: (
-        "the registry refused",
-        "The name is wrong, the login is missing, or too many pulls were made.",
-        "Log in:\n  docker login",
-    ),
-    SymptomKind.IMAGE_MISSING: (
-        "an image is not there",
-        "The disk is not nearly full now; it may have been pruned, or its name is wrong.",
-        "Build or pull it again:\n  tonnage build",
-    ),
-    SymptomKind.PIP: (
-        "pip could not install",
-        "It is not for want of disk: the log has no sign of that.",
-        "Resolve for the image's Python without building:\n  tonnage forecast",
-    ),
-    SymptomKind.BUILD: (
-        "the build of an image failed",
-        "It is not for want of disk: the log has no sign of that. The lines above it name the cause.",
-        "",
-    ),
-}
+def _other(kind: SymptomKind, cause: str, shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) -> Explanation:
+    first = shown[0]
+    disk = _filesystem(first, machine)
+    said = known_cause(kind, cause, first.subject, has_room=disk is not None)
+    about = f": {first.subject}" if first.subject else ""
+    elsewhere = [f"The log is from {machine.elsewhere}."] if machine.elsewhere else []
+    return Explanation(
+        kind=kind,
+        what=said.what + about,
+        why=(_place(first), *([said.why] if said.why else []), *elsewhere),
+        todo=said.todo,
+        symptoms=tuple(shown),
+        cause=cause,
+        service=service_of(first, machine, origin),
+        elsewhere=machine.elsewhere,
+    )

@@ -1,300 +1,253 @@
-"""Recognises in a log what went wrong, line by line. Knows words only: no machine, no engine, no figures.
+"""Reads a log: what went wrong in it, line by line, and where and when it was written.
 
-A line counts when a program complains in it, not when it merely has the words in it: advice, commands that are
-printed before they run, names of tests. Limits of the kernel that are told with the words of a full disk (file
-watchers, shared memory, control groups) are told apart from it.
+Knows words only: no machine, no engine, no figures. What a step of a builder says that was done in the end, and what
+is said in a job that succeeded, went wrong nowhere: it is left out.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
+from tonnage.decide.reports.log_lines import read_lines
+from tonnage.decide.reports.log_origin import OriginReader
+from tonnage.decide.reports.log_words import words_in
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.model.reports.symptom import Symptom, SymptomKind
+from tonnage.model.reports.symptom import ReadLog, Symptom, SymptomKind
 from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    import re
+    from collections.abc import Iterable
 
-_LONGEST_END = 4_000
-# Of lines that may be complaints so many are looked at: those between the first and the last say the same again.
-_FIRST_LINES, _LAST_LINES = 1_000, 9_000
-_PIECE_CHARACTERS = 1 << 20
-_COLOUR = regex(r"\x1b\[[0-9;?]*[A-Za-z]")
-_TIME = regex(r"^\ufeff?(?P<when>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)\s+")
-_BUILDKIT = regex(r"^(?:\[[^\]]*\] )?(?:#\d+\s+(?P<at>\d+\.\d+)\s|=> => # | > \[|------$|#\d+ (?:ERROR|\[))")
-_CLASSIC_STEP = regex(r"^Step \d+/\d+ : ")
-_END_OF_BUILD = regex(r"^(?:Successfully (?:built|tagged) |#\d+ DONE |Removing intermediate container )")
-_PATH = regex(r"(?<![\w.])(?P<path>/(?:[\w.@+,%~=-]+/)*[\w.@+,%~=-]+)")
+    from tonnage.decide.reports.log_lines import LogLine
+    from tonnage.decide.reports.log_words import FoundWords
+
+_ABOVE = 5
+_ADDRESS = regex(r"\b[a-z][a-z0-9+.-]{1,20}://\S+", 2)
+_SOURCE_LINE = regex(r"^\S+\.py:\d+: ")
+_PATH = regex(
+    r"(?<![\w.:/<-])(?P<path>/(?:[\w.@+,%~=-]|(?<=sha256):)+(?:/(?:[\w.@+,%~=-]|(?<=sha256):)+)*)(?!\w*\s*->)"
+)
 # What builders quote of the command that failed: the paths in it are not what the complaint is about.
 _COMMAND = regex(r"""\bprocess "(?:[^"\\]|\\.)*"|\bThe command '.*' returned""")
+# Engines name the file of a layer as it is called in the image.
+_IN_IMAGE = regex(r"register layer|ApplyLayer|processing tar file|committing container|^COPY failed")
 _SIZE = regex(r"(?P<number>\d[\d.,]*)\s?(?P<unit>[kKMGT]i?B|B|bytes)\b")
-
-_NOT_A_COMPLAINT = regex(
-    r"""
-    \b(?:if|when|whenever|in\ case|to\ avoid|avoids?|prevents?|troubleshoot\w*|see\ also|how\ to|handles?|fix(?:es)?
-      |retry\ on|retries\ on|catch(?:es)?|instead\ of|without)\b[^:]{0,60}(?:no\ space\ left|enospc|disk\ (?:is\ )?full)
-    | ^\s*(?:\+\s|\$\s|>\s(?!(?-i:[A-Z]))|\#+\s|//|\*|--\s|<!--|RUN\s)
-    | ^\s*(?:echo|grep|rg|sed|awk|if|elif|assert\w*|expect|except|raise|def)\b
-    | \b(?:PASSED|passed|ok|OK)\s*(?:\[|\(|$)
-    """,
-    re.VERBOSE | re.IGNORECASE,
+_HUB = regex(
+    r"expected file size is: (?P<wanted>[\d.]+ \w?B)\b.{0,80}?location (?P<path>/\S+) only has (?P<left>[\d.]+ \w?B)",
 )
-_KERNEL_LIMIT = regex(
-    r"""
-    file\ watchers | inotify | /dev/shm | semget | shmget | shared\ memory\ segment | semaphore | msgget
-    | /sys/fs/cgroup | cpuset | \bbpf\b | netlink | \bipset\b | conntrack | keyring | \bkeyctl | user\ namespace
-    """,
-    re.VERBOSE | re.IGNORECASE,
+_STEP_DONE = regex(r"^(?:\[[^\]]*\] )?#(?P<step>\d{1,6}) (?P<end>DONE|CACHED|ERROR|CANCELED)\b")
+_STEP_BEGINS = regex(r"^(?:\[[^\]]*\] )?#(?P<step>\d{1,6}) \[(?P<title>[^\]]{1,200})\]")
+_CLASSIC_BEGINS = regex(r"^ ---> Running in [0-9a-f]{6,}")
+_CLASSIC_DONE = regex(r"^(?:Removing intermediate container | ---> [0-9a-f]{6,}$)")
+_SUCCESS = regex(
+    r"^(?:Successfully (?:built|tagged|installed) |Finished: SUCCESS|Job succeeded|Cleaning up orphan processes"
+    r"|BUILD SUCCESSFUL|Build succeeded|#\d+ DONE |={3,} .*\b\d+ passed\b(?!.*\bfailed\b)"
+    r"|.*\bexit(?:ed with)? code:? 0\b"
+    r"|ok\s+\S+\s+\d|PASS$)"
 )
-_FULL = regex(
-    r"""
-    no\ space\ left\ on\ device
-    | \benospc\b(?:\s*[:,)\]]|\s*$)
-    | \bcode\ enospc\b
-    | \berrno[\ :=]+28\b | \[errno\ 28\] | \(os\ error\ 28\)
-    | database\ or\ disk\ is\ full
-    | sqlite_full
-    | you\ don't\ have\ enough\ free\ space\ in
-    | (?:not\ enough|insufficient)\ (?:free\ )?disk\ space\b
-    | (?:not\ enough|insufficient)\ (?:free\ )?space\ (?:available|left)
-    | (?:not\ enough|insufficient)\ (?:free\ )?space\ (?:on|in|for)\ (?:the\ |your\ )?
-      (?:disk|device|drive|partition|file\ ?system|volume|system|target|download|[a-z]:|["'/])
-    | there\ is\ not\ enough\ space\ on\ the\ disk
-    | more\ space\ needed\ on\ the\ .*\ filesystem
-    | nospaceleft(?:error|exception)
-    | disk\ (?:is\ )?full\s*(?:$|[.,!;)\]"']|:(?!\s*(?:no\b|false\b|\d))|writing\b)
-    | \bout\ of\ inodes\b | \bno\ (?:free\ )?inodes\ (?:left|available)
-    | ran\ out\ of\ disk\ space
-    | no\ free\ (?:disk\ space|space\ (?:left|on|in|available))
-    """,
-    re.VERBOSE | re.IGNORECASE,
+_JOB_SUCCEEDED = regex(r"^(?:Finished: SUCCESS|Job succeeded|Cleaning up orphan processes)")
+_FAILURE = regex(
+    r"^(?:\[[^\]]{0,80}\] )?(?:#\d+ (?:\d+\.\d+ )?)?(?:ERROR|[Ee]rror|fatal|FATAL|panic|PANIC)\b(?! rate)[: \[]"
+    r"|##\[error\]|::error|^E: "
+    r"|^npm (?:ERR!|error)|exit(?:ed with)? (?:code|status):? [1-9]|non-zero code|failed to solve"
+    r"|Error response from daemon"
+    r"|^\S{1,80}: (?:fatal )?error:|^(?:make|gmake).{0,40}\*\*\*|^Finished: FAILURE|^FAILED\b|^=+ .*\b\d+ failed\b"
+    r"|level=(?:error|fatal)|failed to register layer"
 )
-_QUOTA = regex(r"disk quota exceeded|\bedquot\b|\(os error 122\)|\[errno 122\]", re.IGNORECASE)
-_SIGBUS = regex(
-    r"terminated with signal 7\b|\(signal: 7\b|\bSIGBUS\b(?! handler)|exit code:? 135\b"
-    r"|(?:^|[\s:(])Bus error(?:\s*\)?$|\s*\(core dumped\))|: line \d+:\s+\d+ Bus error\b"
-)
-_LAYER = regex(r"failed to register layer", re.IGNORECASE)
-_RUNNER = regex(
-    r"""
-    the\ runner\ has\ received\ a\ shutdown\ signal
-    | the\ (?:hosted|self-hosted)\ runner(?::\ .*|\ )?lost\ communication\ with\ the\ server
-    | lost\ communication\ with\ the\ server\.\ (?:verify|anything)
-    | we\ stopped\ hearing\ from\ (?:agent|runner)
-    | runner\.(?:worker|listener).*(?:unhandled\ exception|ioexception)
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_LOW_DISK = regex(
-    r"running out of disk space\b.*free space left|low on disk space|disk space is (?:critically )?low", re.IGNORECASE
-)
-_IMAGE = regex(
-    r"""
-    no\ such\ image:\ (?P<a>\S+)
-    | unable\ to\ find\ image\ '(?P<b>[^']+)'\ locally
-    | image\ "?(?P<c>[\w./:@-]+)"?:?\ not\ found
-    | manifest\ for\ (?P<e>\S+)\ not\ found
-    | (?<!\S)["']?(?P<d>[a-z0-9][\w./-]*(?::[\w.-]+|@sha256:[0-9a-f]+))["']?:\ not\ found$
-    | failed\ to\ export\ image:\ .*not\ found
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_MEMORY = regex(
-    r"exit code:? 137\b|\boom-?kill|out of memory: killed process|\bcannot allocate memory\b|\bKilled\s*$"
-    r"|signal: 9, SIGKILL",
-    re.IGNORECASE,
-)
-_PIP = regex(
-    r"""
-    could\ not\ find\ a\ version\ that\ satisfies\ the\ requirement\ (?P<a>\S+)
-    | no\ matching\ distribution\ found\ for\ (?P<b>\S+)
-    | resolutionimpossible
-    | do\ not\ match\ the\ hashes
-    | failed\ (?:building\ wheel\ for|to\ build)\ `?(?P<c>[\w.@=-]+)
-    | could\ not\ install\ packages\ due\ to\ an
-    | no\ solution\ found\ when\ resolving\ dependencies
-    | read\ ?timed\ out\..*pip | readtimeouterror
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_ACCESS = regex(
-    r"pull access denied for (?P<a>[\w./-]+)|toomanyrequests|unauthorized: authentication required"
-    r"|denied: requested access",
-    re.IGNORECASE,
-)
-_BUILD = regex(
-    r"""
-    failed\ to\ solve:? | executor\ failed\ running
-    | the\ command\ '.*'\ returned\ a\ non-zero\ code:\ \d+
-    | dockerfile\ parse\ error | failed\ to\ compute\ cache\ key | did\ not\ complete\ successfully:\ exit\ code:\ \d+
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-# Every pattern above needs one of these; most lines of a log have none, and are done with.
-_WORDS = (
-    *("space", "inodes", "enospc", "errno", "os error", "disk", "sqlite_full", "quota", "edquot"),
-    *("signal", "sigbus", "bus error", "exit code", "register layer", "runner", "stopped hearing"),
-    *("kill", "cannot allocate", "pull access", "toomanyrequests", "unauthorized", "denied"),
-    *(
-        "satisfies the requirement",
-        "matching distribution",
-        "resolutionimpossible",
-        "the hashes",
-        "timeout",
-        "timed out",
-    ),
-    *(
-        "failed",
-        "could not install",
-        "no solution",
-        "such image",
-        "unable to find",
-        "not found",
-        "non-zero",
-        "parse error",
-    ),
-)
-# The first that holds names the line: what a full disk says comes before what follows from it.
-_KINDS: tuple[tuple[SymptomKind, re.Pattern[str]], ...] = (
-    (SymptomKind.QUOTA, _QUOTA),
-    (SymptomKind.DISK_FULL, _FULL),
-    (SymptomKind.SIGBUS, _SIGBUS),
-    (SymptomKind.LAYER, _LAYER),
-    (SymptomKind.LOW_DISK, _LOW_DISK),
-    (SymptomKind.RUNNER_LOST, _RUNNER),
-    (SymptomKind.MEMORY, _MEMORY),
-    (SymptomKind.ACCESS, _ACCESS),
-    (SymptomKind.PIP, _PIP),
-    (SymptomKind.IMAGE_MISSING, _IMAGE),
-    (SymptomKind.BUILD, _BUILD),
-)
+_GITHUB_ERROR = "##[error]"
+# What goes on after a full disk: a step that is done although the disk was full ends another one.
+_TOLERATED = regex(r"^(?:\[[^\]]*\] )?#\d+ \d+\.\d+ (?:W: |E: |Err:|npm warn|WARNING: )")
+_LATER = frozenset({SymptomKind.BUILD, SymptomKind.PIP, SymptomKind.IMAGE_MISSING})
 _TOLD_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("SQLite", regex(r"sqlite|database or disk is full", re.IGNORECASE)),
-    ("npm", regex(r"\bnpm\b|nospc", re.IGNORECASE)),
-    ("apt", regex(r"^E: |\bdpkg\b|\bapt\b|/var/cache/apt|/var/lib/apt", re.IGNORECASE)),
-    ("uv", regex(r"\buv\b|\(os error 28\)|Failed to (?:download|install|extract)")),
-    ("tar", regex(r"\btar: |\bgzip: |\bxz: ")),
-    ("pip", regex(r"\bpip\b|OSError: \[Errno 28\]|site-packages|Could not install packages")),
-    ("the linker", regex(r"\bld\b|collect2|final link failed|linker")),
-    ("git", regex(r"\bgit\b|fatal: (?:write|unable to write|cannot)")),
-    ("conda", regex(r"\bconda\b|NoSpaceLeft")),
-    ("yum", regex(r"space needed on the|\bdnf\b|\byum\b")),
-    ("the runner", regex(r"runner|System\.IO\.IOException", re.IGNORECASE)),
+    ("pip", regex(r"Could not install packages")),
     (
         "the engine",
-        regex(r"daemon|layer|/var/lib/(?:docker|containerd)|containerd|overlay2|failed to (?:copy|solve|export)"),
+        regex(
+            r"register layer|Error response from daemon|failed to (?:copy:|solve|export|extract layer)"
+            r"|processing tar file|dockerd|ApplyLayer"
+            r"|/var/lib/(?:docker|containerd|desktop-containerd)|containerd|overlay2|buildkit|rwlayer"
+            r"|extracting layer|mount callback failed"
+            r"|(?i:thin.pool|dm\.min_free_space)|docker: |^\{\"errorDetail|exporting to|failed to push"
+        ),
     ),
+    ("podman", regex(r"committing container|\bpodman\b|\bbuildah\b")),
+    ("SQLite", regex(r"sqlite|database or disk is full", 2)),
+    ("npm", regex(r"\bnpm\b|nospc|ERR_PNPM|\byarn\b", 2)),
+    ("apt", regex(r"^E: |^W: |\bdpkg\b|\bapt\b|/var/cache/apt|/var/lib/apt|invalid signature was", 2)),
+    ("uv", regex(r"\buv\b|Failed to (?:download|install|extract)")),
+    ("tar", regex(r"\btar: |\bgzip: |\bxz: ")),
+    ("curl", regex(r"\bcurl: ")),
+    ("huggingface_hub", regex(r"huggingface_hub|[Ff]ree disk space to download the file")),
+    ("pip", regex(r"\bpip\d?\b|site-packages")),
+    ("Python", regex(r"\b(?:OS|IO|Environment)Error: \[Errno|\[Errno 28\]")),
+    ("the linker", regex(r"\bld\b|collect2|final link failed|linker")),
+    ("git", regex(r"\bgit\b|^error: unable to write file|fatal: (?:write|unable to write|cannot)")),
+    ("conda", regex(r"\bconda\b|NoSpaceLeft")),
+    ("yum", regex(r"space needed on the|\bdnf\b|\byum\b")),
+    ("the runner", regex(r"runner|System\.IO\.IOException", 2)),
+    ("Elasticsearch", regex(r"watermark|o\.e\.c\.", 2)),
+    ("the kernel", regex(r"EXT4-fs|XFS \(|BTRFS|I/O error, dev|device-mapper:|Out of memory: Killed|oom-kill:")),
+    ("the engine", regex(r"daemon|layer")),
 )
 
 
 def find_symptoms(text: str) -> tuple[Symptom, ...]:
     """Return what a log shows, in its order."""
-    return tuple(_in_lines(_lines(text)))
+    return read_log(text.splitlines()).symptoms
 
 
-def _lines(text: str) -> Iterator[str]:
-    """Return the lines of a text, of which only some are held at once."""
-    at = 0
-    while at < len(text):
-        end = text.find("\n", at + _PIECE_CHARACTERS) + 1 or len(text)
-        yield from text[at:end].splitlines()
-        at = end
+def read_log(lines: Iterable[str]) -> ReadLog:
+    """Read a log once, line by line."""
+    reader, origin = _SymptomReader(), OriginReader()
+    for line in read_lines(lines):
+        origin.read(line)
+        reader.read(line)
+    return ReadLog(symptoms=reader.found(), origin=origin.found())
 
 
-class _Line(Struct, frozen=True):
-    """A line that may be a complaint.
+class _SymptomReader:
+    """Collects symptoms, and knows which belong to what was done in the end."""
 
-    Args:
-        when: The time that it begins with.
-        at: The seconds into its step that BuildKit tells.
-    """
+    def __init__(self) -> None:
+        self._symptoms: dict[int, Symptom] = {}
+        self._pending: dict[str, list[Symptom]] = {}
+        self._titles: dict[str, str] = {}
+        self._tolerated: list[Symptom] = []
+        self._above: deque[str] = deque(maxlen=_ABOVE)
+        self._classic = False
+        self._last_success = 0
+        self._failures = 0
+        self._github_errors = False
+        self._job_succeeded = False
 
-    number: int
-    text: str
-    when: str
-    at: str
-    in_build: bool
-
-
-def _in_lines(lines: Iterable[str]) -> Iterable[Symptom]:
-    for line in _worth_a_look(lines):
-        found = _kind(line.text)
+    def read(self, line: LogLine) -> None:
+        """Take a line in."""
+        text = line.text
+        self._judge(text, line)
+        if line.is_script or not text:
+            return
+        found = words_in(line.said, "\n".join(self._above))
+        self._above.append(line.said)
         if found is None:
-            continue
-        kind, match = found
-        yield Symptom(
-            kind=kind,
+            return
+        symptom = self._symptom(line, found)
+        self._symptoms[line.number] = symptom
+        step = line.step or ("classic" if self._classic else "")
+        if step:
+            self._pending.setdefault(step, []).append(symptom)
+
+    def found(self) -> tuple[Symptom, ...]:
+        """Return what went wrong."""
+        succeeded = self._job_succeeded and not self._github_errors
+        if succeeded:
+            return ()
+        kept = self._symptoms
+        if not self._failures:
+            kept = {number: each for number, each in kept.items() if number > self._last_success}
+        if kept and all(each.kind in _LATER for each in kept.values()):
+            kept = {**{each.line: each for each in self._tolerated}, **kept}
+        return tuple(kept[number] for number in sorted(kept))
+
+    def _judge(self, text: str, line: LogLine) -> None:
+        """See what a line says of the outcome of a step, or of all."""
+        if text.startswith(("#", "[")):
+            self._follow_step(text)
+        elif text.startswith((" ---> ", "Removing intermediate ", "Step ")):
+            self._follow_classic(text)
+        if _SUCCESS.match(text):
+            self._last_success = line.number
+        elif _FAILURE.search(text) and not line.is_script:
+            self._failures += 1
+        self._github_errors = self._github_errors or _GITHUB_ERROR in text[:40]
+        self._job_succeeded = self._job_succeeded or _JOB_SUCCEEDED.match(text) is not None
+
+    def _follow_step(self, text: str) -> None:
+        begins = _STEP_BEGINS.match(text)
+        if begins:
+            self._titles[begins["step"]] = begins["title"]
+            self._pending.pop(begins["step"], None)
+        ends = _STEP_DONE.match(text)
+        if ends:
+            pending = self._pending.pop(ends["step"], ())
+            if ends["end"] in {"DONE", "CACHED"}:
+                self._drop(pending)
+
+    def _follow_classic(self, text: str) -> None:
+        if _CLASSIC_BEGINS.match(text):
+            self._classic = True
+            return
+        if not _CLASSIC_DONE.match(text) and not text.startswith("Step "):
+            return
+        self._classic = False
+        pending = self._pending.pop("classic", ())
+        if not text.startswith("Step "):
+            self._drop(pending)
+
+    def _drop(self, symptoms: Iterable[Symptom]) -> None:
+        for each in symptoms:
+            self._symptoms.pop(each.line, None)
+            if _TOLERATED.match(each.text):
+                self._tolerated.append(each)
+
+    def _symptom(self, line: LogLine, found: FoundWords) -> Symptom:
+        text = line.said
+        hub = _HUB.search(text)
+        path = hub["path"] if hub else _path(text, found.begin)
+        named = None
+        if hub:
+            wanted, left = _bytes(hub["wanted"]), _bytes(hub["left"])
+            named = wanted - left if wanted is not None and left is not None and wanted > left else None
+        elif found.kind in {SymptomKind.DISK_FULL, SymptomKind.LOW_DISK}:
+            named = _size(text)
+        at = line.into_step
+        title = self._titles.get(line.step, "")
+        return Symptom(
+            kind=found.kind,
+            cause=found.cause,
             line=line.number,
             text=line.text.strip(),
-            told_by=next((name for name, pattern in _TOLD_BY if pattern.search(line.text)), ""),
-            path=_path(line.text),
-            when=line.when or (f"{line.at} s into its step" if line.at else ""),
-            in_build=line.in_build,
-            named_bytes=_size(line.text) if kind in {SymptomKind.DISK_FULL, SymptomKind.LOW_DISK} else None,
-            subject=next((value for value in match.groupdict().values() if value), "").strip("'\"`,"),
+            told_by=_told_by(text),
+            path="" if found.kind is SymptomKind.KERNEL_LIMIT else path,
+            when=line.when or (f"{at} s into its step" if at else ""),
+            in_build=line.in_build or bool(line.container) or _IN_IMAGE.search(text) is not None,
+            named_bytes=named,
+            subject=found.subject,
+            service=line.container or (title.split(" ")[0] if title and "/" not in title.split(" ")[0] else ""),
         )
 
 
-def _worth_a_look(lines: Iterable[str]) -> Iterable[_Line]:
-    """Return the lines that have a word of a complaint; of very many the first ones and the last ones."""
-    first: list[_Line] = []
-    last: deque[_Line] = deque(maxlen=_LAST_LINES)
-    in_build = False
-    for number, whole in enumerate(lines, 1):
-        # A complaint stands at one of the ends; patterns would look for long in what is between them.
-        raw = whole if len(whole) <= 2 * _LONGEST_END else f"{whole[:_LONGEST_END]} ... {whole[-_LONGEST_END:]}"
-        line = (_COLOUR.sub("", raw) if "\x1b" in raw else raw).rstrip()
-        time = _TIME.match(line)
-        when = time["when"] if time else ""
-        line = line[time.end() :] if time else line
-        building = _BUILDKIT.match(line)
-        if building or _CLASSIC_STEP.match(line):
-            in_build = True
-        elif _END_OF_BUILD.match(line):
-            in_build = False
-        small = line.lower()
-        if any(word in small for word in _WORDS):
-            at = building["at"] if building and building["at"] else ""
-            (first if len(first) < _FIRST_LINES else last).append(_Line(number, line, when, at, in_build))
-    return (*first, *last)
-
-
-def _kind(line: str) -> tuple[SymptomKind, re.Match[str]] | None:
-    for kind, pattern in _KINDS:
-        match = pattern.search(line)
-        if match is None:
-            continue
-        if _NOT_A_COMPLAINT.search(line):
-            return None
-        if kind is SymptomKind.DISK_FULL and (limit := _KERNEL_LIMIT.search(line)):
-            return SymptomKind.KERNEL_LIMIT, limit
-        return kind, match
-    return None
-
-
-def _path(line: str) -> str:
-    """Return the path that stands nearest before the complaint; otherwise the first one on the line."""
+def _told_by(line: str) -> str:
     line = _COMMAND.sub("", line)
-    full = _FULL.search(line)
-    paths = list(_PATH.finditer(line))
-    if not paths:
-        return ""
-    before = [path for path in paths if full and path.end() <= full.start()]
-    return (before[-1] if before else paths[0])["path"].rstrip("/.")
+    return next((name for name, pattern in _TOLD_BY if pattern.search(line)), "")
+
+
+def _path(line: str, begin: int) -> str:
+    """Return the path that stands nearest before the complaint; otherwise the first one on the line."""
+    before = _without_other_paths(line[:begin])
+    paths = list(_PATH.finditer(before))
+    if paths:
+        return paths[-1]["path"].rstrip("/.")
+    after = _PATH.search(_without_other_paths(line[begin:]))
+    return after["path"].rstrip("/.") if after else ""
+
+
+def _without_other_paths(text: str) -> str:
+    return _SOURCE_LINE.sub("", _ADDRESS.sub(" ", _COMMAND.sub("", text)))
 
 
 def _size(line: str) -> int | None:
     found = _SIZE.search(line)
-    if found is None:
-        return None
-    unit = "B" if found["unit"] == "bytes" else found["unit"]
+    return None if found is None else _bytes(f"{found['number']}{found['unit']}")
+
+
+def _bytes(text: str) -> int | None:
+    text = text.replace(" ", "").replace(",", "")
+    number = text.rstrip("kKMGTiBbytes").rstrip(".")
+    unit = text[len(text.rstrip("kKMGTiBbytes")) :]
     try:
-        return parse_bytes(found["number"].replace(",", "").rstrip(".") + unit)
+        return parse_bytes(number + ("B" if unit == "bytes" else unit))
     except UsageError:
         return None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.escapes import visible_in_line
 from tonnage.views.text.layout import columns, fits, joined
 
 if TYPE_CHECKING:
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
 
     from tonnage.model.deploy.policy import Setting
     from tonnage.model.reports.checklist import Item
-    from tonnage.model.reports.symptom import Explanation, Symptom
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
@@ -107,64 +104,3 @@ def verification_form(stack: str, verdicts: Sequence[Verdict]) -> dict[str, obje
         {"service": each.service, "healthy": each.healthy, "reason": each.reason, "log": each.log} for each in verdicts
     ]
     return {"stack": stack, "healthy": all(each.healthy for each in verdicts), "services": services}
-
-
-_SHOWN = 3
-
-
-def explanations_text(explanations: Sequence[Explanation], *, width: int) -> str:
-    """Write explanations for people."""
-    if not explanations:
-        return "nothing in it is known to be a sign of a full disk, a failed build or a failed install"
-    return "\n\n".join(_block(each, width) for each in explanations)
-
-
-def _block(explanation: Explanation, width: int) -> str:
-    lines = [explanation.what]
-    for sentence in explanation.why:
-        lines += textwrap.wrap(
-            visible_in_line(sentence),
-            width,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    more = len(explanation.symptoms) - 1
-    if more > 0:
-        places = ", ".join(str(each.line) for each in explanation.symptoms[1 : _SHOWN + 1])
-        lines.append(f"  The same in line{'s' if more > 1 else ''} {places}{' ...' if more > _SHOWN else ''}.")
-    lines += [f"  {line}" for line in explanation.todo.splitlines()]
-    return joined(lines)
-
-
-def explanations_form(log: str, explanations: Sequence[Explanation]) -> dict[str, object]:
-    """Return explanations as a JSON-able mapping."""
-    return {"log": log, "explanations": [_form(each) for each in explanations]}
-
-
-def _form(explanation: Explanation) -> dict[str, object]:
-    return {
-        "kind": explanation.kind.value,
-        "what": explanation.what,
-        "why": list(explanation.why),
-        "todo": explanation.todo,
-        "mount": explanation.mount or None,
-        "missing_bytes": explanation.missing_bytes,
-        "forecast_missing_bytes": explanation.forecast_missing_bytes,
-        "symptoms": [_symptom_form(each) for each in explanation.symptoms],
-    }
-
-
-def _symptom_form(symptom: Symptom) -> dict[str, object]:
-    return {
-        "kind": symptom.kind.value,
-        "line": symptom.line,
-        "text": symptom.text,
-        "told_by": symptom.told_by,
-        "path": symptom.path,
-        "when": symptom.when,
-        "in_build": symptom.in_build,
-        "named_bytes": symptom.named_bytes,
-        "subject": symptom.subject,
-    }
