@@ -10,8 +10,9 @@ from tests.forecasts.stacks import forecast_of
 from tests.unit.views.samples import EVENTS, INVENTORY, LINES, PLAN, RUN, STACK
 
 from tonnage.decide.reclaim.garbage_collection import modelled_policy
-from tonnage.decide.reports.diagnosis import Machine, explain
+from tonnage.decide.reports.diagnosis import explain
 from tonnage.decide.reports.log_patterns import find_symptoms
+from tonnage.decide.reports.machine_figures import Machine
 from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import Action
 from tonnage.model.deploy.policy import Setting

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.expectations import reserve_bytes
-from tonnage.decide.reports.diagnosis import Machine, explain, run_as_told, service_of
+from tonnage.decide.reports.diagnosis import explain, run_as_told
 from tonnage.decide.reports.log_patterns import read_log
 from tonnage.decide.reports.log_place import machine_elsewhere, run_of_log
+from tonnage.decide.reports.machine_figures import Machine, service_of
 from tonnage.errors import TonnageError
 from tonnage.flows.forecast import forecast_now
 from tonnage.flows.stack import build_environment_of, read_if_there
@@ -49,6 +50,9 @@ def diagnose(
     Args:
         source: Where it comes from, for people.
         written_s: When it was written, where it has no times of its own; None where nobody knows.
+
+    Returns:
+        What went wrong, most telling first; nothing where the log has no known sign.
 
     Raises:
         UsageError: A compose file was named and cannot be read.

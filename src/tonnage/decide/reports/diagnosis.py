@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from tonnage.decide.reports.known_causes import IN_ORDER, known_cause
+from tonnage.decide.reports.machine_figures import (
+    failed_step,
+    filesystem_of,
+    is_named,
+    is_nearly_full,
+    is_tight,
+    is_without_inodes,
+    ran_dry,
+    service_of,
+)
 from tonnage.model.deploy.run import Outcome
 from tonnage.model.reports.symptom import (
     FULL_DISK_FOR_SURE,
@@ -24,41 +32,15 @@ from tonnage.units import format_bytes, format_seconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tonnage.decide.reports.machine_figures import (
+        Machine,
+    )
     from tonnage.model.deploy.run import Run, StepOutcome
-    from tonnage.model.forecast.estimate import StackForecast
-    from tonnage.model.forecast.fit import FilesystemFit
     from tonnage.model.inventory import Filesystem
     from tonnage.model.reports.symptom import Symptom
 
 _NOWHERE = LogOrigin()
-_NEARLY_FULL = 0.02
 _SHOWN_OF_LOG = 3
-_FEW_INODES = 10
-_FEW_OF_INODES = 0.001
-
-
-class Machine(Struct, frozen=True, kw_only=True):
-    """The figures that an explanation may use.
-
-    Args:
-        filesystems: Measured now; the one with the engine's data root first. Empty where nothing could be measured.
-        reserves: The reserve of each, by mount.
-        run: The last run of the stack, or the one whose step failed; None when there is none.
-        forecast: What building the stack needs; None where that is not known.
-        fits: How that fits each filesystem, by the same forecast.
-        elsewhere: The machine that the log is from, for people; empty for this one. Of another one nothing is measured.
-        services: Names of the stack's services.
-        absent: Paths of the log that begin with a directory which is not on this machine: they are of a container.
-    """
-
-    filesystems: tuple[Filesystem, ...] = ()
-    reserves: tuple[tuple[str, int], ...] = ()
-    run: Run | None = None
-    forecast: StackForecast | None = None
-    fits: tuple[FilesystemFit, ...] = ()
-    elsewhere: str = ""
-    services: tuple[str, ...] = ()
-    absent: frozenset[str] = frozenset()
 
 
 def explain(symptoms: Sequence[Symptom], machine: Machine, origin: LogOrigin = _NOWHERE) -> tuple[Explanation, ...]:
@@ -69,7 +51,7 @@ def explain(symptoms: Sequence[Symptom], machine: Machine, origin: LogOrigin = _
     """
     full = [each for each in symptoms if each.kind in FULL_DISK_FOR_SURE]
     perhaps = [each for each in symptoms if each.kind in FULL_DISK_PERHAPS]
-    if full or any(_tight(machine, _filesystem(each, machine)) for each in perhaps):
+    if full or any(is_tight(machine, filesystem_of(each, machine)) for each in perhaps):
         shown = [*full, *perhaps]
         first = _full_disk(shown, machine, origin)
         explained = set(map(id, shown))
@@ -99,10 +81,10 @@ def _full_disk(shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) ->
     first = shown[0]
     if first.cause == "thin-pool":
         return _thin_pool(shown, machine, origin)
-    disk = _filesystem(first, machine)
-    inodes = disk is not None and _without_inodes(disk)
+    disk = filesystem_of(first, machine)
+    inodes = disk is not None and is_without_inodes(disk)
     where = f"the disk of {machine.elsewhere}" if machine.elsewhere else "the disk"
-    if disk is not None and (_tight(machine, disk) or machine.run is not None or _is_named(first, machine, disk)):
+    if disk is not None and (is_tight(machine, disk) or machine.run is not None or is_named(first, machine, disk)):
         where = disk.mount
     who = first.told_by or "a program"
     wrote = f" {first.path}" if first.path else ""
@@ -112,8 +94,8 @@ def _full_disk(shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) ->
     why = [_place(first)]
     if first.kind in FULL_DISK_PERHAPS:
         why.append(_what_it_hides(first))
-    step = _failed_step(machine.run)
-    if step is not None and disk is not None and not inodes and not _ran_dry(step, disk):
+    step = failed_step(machine.run)
+    if step is not None and disk is not None and not inodes and not ran_dry(step, disk):
         what = f"{who} was told that there is no space, but {where} had room"
         why.append(_room_for_bytes(disk))
     missing = first.named_bytes if first.kind in FULL_DISK_FOR_SURE else None
@@ -228,30 +210,6 @@ def _thin_pool(shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) ->
     )
 
 
-def service_of(symptom: Symptom, machine: Machine, origin: LogOrigin) -> str:
-    """Return the service that a sign is about; empty where the log does not tell.
-
-    A stage of a Dockerfile stands where a service stands: a name counts where the stack has it, or the log calls it a
-    service.
-    """
-    sure = {_without_number(each, machine.services) for each in origin.services}
-    if symptom.service:
-        named = _without_number(symptom.service, machine.services)
-        if named in sure or named in machine.services:
-            return named
-    return next(iter(sure)) if len(sure) == 1 else ""
-
-
-def _without_number(name: str, services: Sequence[str]) -> str:
-    """Return the service of a container such as ``shop-web-1``."""
-    if name in services:
-        return name
-    begin, _, number = name.rpartition("-")
-    if not begin or not number.isdecimal():
-        return name
-    return max((each for each in services if begin == each or begin.endswith(f"-{each}")), key=len, default=begin)
-
-
 def _for_typing(count_bytes: int) -> str:
     """Return a size that the command accepts and that is not less."""
     return f"{-(-count_bytes // 10**6)}MB"
@@ -275,12 +233,6 @@ def _what_it_hides(symptom: Symptom) -> str:
     }[symptom.kind]
 
 
-def _failed_step(run: Run | None) -> StepOutcome | None:
-    if run is None:
-        return None
-    return next((step for step in run.steps if step.outcome is Outcome.FAILED and step.measured), None)
-
-
 def _measured(step: StepOutcome, run: Run) -> str:
     seen = step.measured[0]
     return (
@@ -294,7 +246,7 @@ def _now(disk: Filesystem, line: int | None, *, inodes: bool) -> str:
     mark = f", reserve {format_bytes(line)}" if line is not None else ""
     counted = f", {disk.available_inodes} of {disk.inodes} inodes available" if disk.inodes else ""
     said = f"Now: {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}{mark}{counted}."
-    if not inodes and not _nearly_full(disk):
+    if not inodes and not is_nearly_full(disk):
         said += " It has room again, or the log is from another machine."
     return said
 
@@ -323,52 +275,6 @@ def _fits(need_bytes: int, room_bytes: int) -> str:
     return "that fits" if need_bytes <= room_bytes else f"{format_bytes(need_bytes - room_bytes)} too much"
 
 
-def _filesystem(symptom: Symptom, machine: Machine) -> Filesystem | None:
-    """Return the filesystem that a symptom is about; the engine's where the line names no path of this machine."""
-    if not machine.filesystems:
-        return None
-    if symptom.in_build or not symptom.path:
-        return machine.filesystems[0]
-    if symptom.path in machine.absent:
-        return machine.filesystems[0]
-    holding = [each for each in machine.filesystems if _under(symptom.path, each.mount)]
-    return max(holding, key=lambda each: len(each.mount), default=machine.filesystems[0])
-
-
-def _is_named(symptom: Symptom, machine: Machine, disk: Filesystem) -> bool:
-    """Return whether a line names a path of a filesystem of its own: that of the rest of the machine is any path's."""
-    if symptom.in_build or not symptom.path or symptom.path in machine.absent:
-        return False
-    return disk.mount != "/" and _under(symptom.path, disk.mount)
-
-
-def _under(path: str, mount: str) -> bool:
-    return path == mount or path.startswith(mount.rstrip("/") + "/")
-
-
-def _tight(machine: Machine, disk: Filesystem | None) -> bool:
-    if disk is None:
-        return False
-    step = _failed_step(machine.run)
-    ran_dry = step is not None and _ran_dry(step, disk)
-    return ran_dry or _nearly_full(disk) or _without_inodes(disk)
-
-
-def _without_inodes(disk: Filesystem) -> bool:
-    """Return whether no build can make its files any more."""
-    return disk.inodes > 0 and disk.available_inodes <= max(_FEW_INODES, _FEW_OF_INODES * disk.inodes)
-
-
-def _ran_dry(step: StepOutcome, disk: Filesystem) -> bool:
-    return any(
-        seen.mount == disk.mount and seen.lowest_bytes <= _NEARLY_FULL * disk.size_bytes for seen in step.measured
-    )
-
-
-def _nearly_full(disk: Filesystem) -> bool:
-    return disk.available_bytes <= _NEARLY_FULL * disk.size_bytes
-
-
 def _others(symptoms: Sequence[Symptom], machine: Machine, origin: LogOrigin) -> tuple[Explanation, ...]:
     """Explain what is not a full disk: each kind and cause once, the first line of it."""
     found: dict[tuple[SymptomKind, str], list[Symptom]] = {}
@@ -385,7 +291,7 @@ def _others(symptoms: Sequence[Symptom], machine: Machine, origin: LogOrigin) ->
 
 def _other(kind: SymptomKind, cause: str, shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) -> Explanation:
     first = shown[0]
-    disk = _filesystem(first, machine)
+    disk = filesystem_of(first, machine)
     said = known_cause(kind, cause, first.subject, has_room=disk is not None)
     about = f": {first.subject}" if first.subject else ""
     elsewhere = [f"The log is from {machine.elsewhere}."] if machine.elsewhere else []

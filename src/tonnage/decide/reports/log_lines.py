@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from calendar import timegm
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -24,6 +24,11 @@ _TIME = regex(
     r"(?:\ \d\d[OE][+ ]?)?\s+",
     re.VERBOSE,
 )
+_MOMENT = regex(
+    r"(?P<y>\d{4})-(?P<mo>\d\d)-(?P<d>\d\d)[T ](?P<h>\d\d):(?P<mi>\d\d):(?P<s>\d\d)(?:[.,]\d+)?"
+    r" ?(?P<zone>Z|[+-]\d\d:?\d\d)?"
+)
+_MONTHS, _DAYS = 12, 31
 _LOGFMT = regex(r'^time="(?P<when>\d{4}-\d\d-\d\dT[^"]{8,30})" ')
 _SYSLOG = regex(
     r"^(?:(?P<when>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) )?"
@@ -124,9 +129,15 @@ def _without_machine(line: LogLine, text: str) -> str:
 
 
 def _seconds(when: str) -> float | None:
-    try:
-        read = datetime.fromisoformat(when.replace(",", "."))
-    except ValueError:
+    """Return a time with a zone in seconds since the epoch; one without a zone may be of any."""
+    found = _MOMENT.match(when)
+    if found is None or not found["zone"]:
         return None
-    # A time without a zone may be of any.
-    return read.timestamp() if read.tzinfo is not None else None
+    year, month, day, hour, minute, second = map(int, found.group("y", "mo", "d", "h", "mi", "s"))
+    if not (1 <= month <= _MONTHS and 1 <= day <= _DAYS):
+        return None
+    zone, offset_s = found["zone"], 0
+    if zone != "Z":
+        hours, minutes = int(zone[1:3]), int(zone[-2:])
+        offset_s = (hours * 60 + minutes) * 60 * (1 if zone[0] == "+" else -1)
+    return float(timegm((year, month, day, hour, minute, second))) - offset_s

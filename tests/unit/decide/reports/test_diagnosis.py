@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.reports.diagnosis import Machine, explain
+from tonnage.decide.reports.diagnosis import explain
 from tonnage.decide.reports.log_patterns import find_symptoms
+from tonnage.decide.reports.machine_figures import Machine
 from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import EngineKind, ServiceForecast, StackForecast, exactly

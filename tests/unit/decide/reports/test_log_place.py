@@ -4,9 +4,9 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.decide.reports.test_diagnosis import RUN, STEP
 
-from tonnage.decide.reports.diagnosis import Machine, service_of
 from tonnage.decide.reports.log_patterns import read_log
 from tonnage.decide.reports.log_place import machine_elsewhere, run_of_log
+from tonnage.decide.reports.machine_figures import Machine, service_of
 from tonnage.model.reports.symptom import Here, LogOrigin
 
 HERE = Here(hostname="workshop.example.org")

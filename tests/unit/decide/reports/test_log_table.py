@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tonnage.decide.reports.diagnosis import Machine, explain
+from tonnage.decide.reports.diagnosis import explain
 from tonnage.decide.reports.log_patterns import read_log
 from tonnage.decide.reports.log_place import machine_elsewhere
+from tonnage.decide.reports.machine_figures import Machine
 from tonnage.model.reports.symptom import Here, SymptomKind
 
 if TYPE_CHECKING:
