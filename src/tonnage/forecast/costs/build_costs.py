@@ -63,7 +63,7 @@ DOCUMENTS = Estimate(1_024, 8_192, 131_072, Grade.EXACT)
 DIRECTORIES = Estimate(4_096, 8_192, 65_536, Grade.EXACT)
 # What any instruction needs while it is done: the files that a builder puts under its container, its notes.
 STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.EXACT)
-_CONTRIBUTORS = 400
+_CONTRIBUTORS, _AS_THEY_ARE = 400, ("download", "source", "brought_by")
 _NONE_DONE = DoneLayers()
 # Begins the identity of a layer that a builder beside the engine pulled for itself.
 _BESIDE = "beside:"
@@ -348,11 +348,11 @@ def _with_platforms(
 
 
 def _contributors(cost: LayerCost) -> tuple[Contributor, ...]:
-    found = [
-        Contributor(name=redacted(p.name), disk=p.disk, download=p.download, source=p.source, brought_by=p.brought_by)
+    asides = [Contributor(name=redacted(a.name), disk=a.disk, source="kept beside the layer") for a in cost.asides]
+    found = asides + [
+        Contributor(name=redacted(p.name), disk=p.disk, image=p.image, **{key: getattr(p, key) for key in _AS_THEY_ARE})
         for p in cost.pieces
     ]
-    found += [Contributor(name=redacted(a.name), disk=a.disk, source="kept beside the layer") for a in cost.asides]
     found.sort(key=lambda each: (-each.disk.likely_bytes, -each.disk.high_bytes, each.name))
     return tuple(found[:_CONTRIBUTORS])
 

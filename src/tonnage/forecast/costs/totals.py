@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 
 _PULLED = "pulled from "
+_MOST_PARTS, _PART_BYTES = 24, 100_000
+"""What of a layer a plan carries along to be told in a report: so many parts, from so many bytes on."""
 
 
 class CountedLayers(Struct):
@@ -270,6 +272,7 @@ def expected_builds(
                         holding.in_image and not holding.key.startswith((BLOB, UNPACKED, LOADED))
                         for holding in step.holdings
                     ),
+                    parts=_parts(step),
                 )
                 for step in forecast.steps
                 if step.key
@@ -280,6 +283,12 @@ def expected_builds(
             kept_here = {each.key for step in forecast.steps if step.key in stays for each in step.holdings}
             _forget(seen, gone, {each.key for each in cache} - kept_here, everything=forgets)
     return found
+
+
+def _parts(step: InstructionForecast) -> tuple[tuple[str, int], ...]:
+    """Return what weighs in a layer, for a report to tell."""
+    found = ((each.name, each.image.likely_bytes) for each in step.contributors)
+    return tuple(each for each in found if each[1] >= _PART_BYTES)[:_MOST_PARTS]
 
 
 def _forget(

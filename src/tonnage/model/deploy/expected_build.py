@@ -16,6 +16,7 @@ class ExpectedInstruction(Struct, frozen=True, kw_only=True):
         learn_key: Under which key it is learned from.
         in_image: Whether its layer is one of the image's.
         layers: How many layers it brings: of a ``FROM`` those of the image, else one.
+        parts: What weighs most in its layer, heaviest first, with its likely bytes.
     """
 
     stage: str
@@ -28,6 +29,7 @@ class ExpectedInstruction(Struct, frozen=True, kw_only=True):
     transient: Estimate
     in_image: bool = True
     layers: int = 1
+    parts: tuple[tuple[str, int], ...] = ()
 
 
 class ExpectedBuild(Struct, frozen=True, kw_only=True):

@@ -105,6 +105,7 @@ class InstructionOutcome(Struct, frozen=True, kw_only=True):
         image_bytes: Bytes of its layer, as the engine counts them.
         kept_bytes: Bytes that the filesystem kept.
         transient_bytes: Bytes that were needed on top.
+        parts: What was forecast to lie in its layer, heaviest first, with its bytes.
     """
 
     run_id: int
@@ -119,6 +120,7 @@ class InstructionOutcome(Struct, frozen=True, kw_only=True):
     kept_bytes: int | None = None
     transient_bytes: int | None = None
     cached: bool = False
+    parts: tuple[tuple[str, int], ...] = ()
 
 
 class StepOutcome(Struct, frozen=True, kw_only=True):

@@ -246,7 +246,7 @@ def above(peak: Estimate, kept: Estimate) -> Estimate:
 
 
 class Contributor(Struct, frozen=True, kw_only=True):
-    """One thing that weighs in an instruction: a wheel, a package, a directory that is copied.
+    """One thing that weighs in an instruction: a wheel, a package, a copied directory. Its ``image`` is unpacked.
 
     Args:
         name: Its name, with a version where it has one.
@@ -255,6 +255,7 @@ class Contributor(Struct, frozen=True, kw_only=True):
 
     name: str
     disk: Estimate
+    image: Estimate = NOTHING
     download: Estimate = NOTHING
     source: str = ""
     brought_by: tuple[str, ...] = ()

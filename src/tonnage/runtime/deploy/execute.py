@@ -34,6 +34,7 @@ from tonnage.model.deploy.rolling import Connect, Drain, Retire
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
 from tonnage.runtime.deploy.beside import Beside
 from tonnage.runtime.deploy.builds_ahead import BuildsAhead, GaveWayError
+from tonnage.runtime.deploy.disk_curve import DiskCurve
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, MeteredProgress, with_layers
 from tonnage.runtime.deploy.perform import as_it_runs, perform
 from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler
@@ -135,6 +136,7 @@ class _Execution:
         self._ahead = BuildsAhead(plan, plan.policy.parallel, self._attempt_ahead, self._room)
         self._leave = threading.Event()
         self._shown_s = 0.0
+        self._curve = DiskCurve()
         self._sampler = Sampler(gauge, on_sample=self._on_sample)
         left = journal.left_cache(plan.stack, plan.engine_id)
         # What earlier runs left that came to nothing goes with what this one leaves.
@@ -167,6 +169,7 @@ class _Execution:
             self._leave.set()
             self._ahead.stop()
             self._sampler.stop()
+            self._journal.record_curve(self._run_id, self._curve.points())
         seconds = clock.monotonic() - began
         outcome = _outcome(error)
         message = str(error) if error else ""
@@ -174,20 +177,10 @@ class _Execution:
             self._remember_cache(self._cache_before, good=error is None)
         self._journal.end_run(self._run_id, outcome, seconds, message)
         run = Run(
-            run_id=self._run_id,
-            stack=plan.stack,
-            engine_id=plan.engine_id,
-            purpose=plan.purpose,
-            started_s=started_s,
-            seconds=seconds,
-            outcome=outcome,
-            filesystem=plan.filesystem,
-            reserve_bytes=plan.reserve_bytes,
-            steps=tuple(self._outcomes),
-            message=message,
-            error=error,
-            plan=plan,
-        )
+            run_id=self._run_id, stack=plan.stack, engine_id=plan.engine_id, purpose=plan.purpose,
+            started_s=started_s, seconds=seconds, outcome=outcome, filesystem=plan.filesystem,
+            reserve_bytes=plan.reserve_bytes, steps=tuple(self._outcomes), message=message, error=error, plan=plan,
+        )  # fmt: skip
         self._emit(RunFinished(run=run))
         return run
 
@@ -362,6 +355,7 @@ class _Execution:
         for meter in list(self._meters.values()):
             meter.sample(available)
         now = self._clock.monotonic()
+        self._curve.sample(now, self._available_bytes)
         if now - self._shown_s >= _SHOWN_EVERY_S:
             self._shown_s = now
             self._beside.sample()

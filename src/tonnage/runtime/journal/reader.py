@@ -14,6 +14,7 @@ from tonnage.model.deploy.plan import Purpose, Version
 from tonnage.model.deploy.run import BuiltLayer, History, InstructionOutcome, Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade
 from tonnage.model.forecast.learned import LearnedInstruction, LearnedStep, lesson_keys
+from tonnage.runtime.journal.courses import parts_column
 from tonnage.runtime.journal.schema import blob_column, has_instructions, in_image_column, shared_column, version_column
 from tonnage.runtime.process_identity import Owner, has_died
 
@@ -203,8 +204,8 @@ _FORECASTS = ("forecast_image", "forecast_disk", "forecast_transient")
 INSERT_INSTRUCTION = """
 INSERT INTO instruction (run_id, step_position, position, stage, line, text, layer_key, learn_key, image_id,
     forecast_image_json, forecast_disk_json, forecast_transient_json, image_bytes, blob_bytes, kept_bytes,
-    transient_bytes, cached, in_image)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    transient_bytes, cached, in_image, parts_json)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 # Each key is looked up by itself, so that what was measured long ago, and many times since, is not read.
 _KEYS = """
@@ -231,7 +232,7 @@ SELECT DISTINCT layer_key, image_id, text, in_image FROM (
 """  # noqa: S608 - the only values put in are the constants above
 _OUTCOMES = """
 SELECT instruction.run_id, step.service, stage, line, text, forecast_image_json, forecast_disk_json,
-    forecast_transient_json, image_bytes, kept_bytes, transient_bytes, cached
+    forecast_transient_json, image_bytes, kept_bytes, transient_bytes, cached, {parts}
 FROM instruction
 JOIN step ON step.run_id = instruction.run_id AND step.position = step_position
 JOIN run ON run.id = instruction.run_id
@@ -255,7 +256,7 @@ def instruction_rows(
                 *(run_id, step_position, position, each.stage, each.line, each.text, each.key, each.learn_key),
                 *(image_id, *forecasts),
                 *(seen.image_bytes, seen.blob_bytes, seen.kept_bytes, seen.transient_bytes, int(seen.cached)),
-                int(each.in_image),
+                *(int(each.in_image), msgspec.json.encode(each.parts).decode()),
             )
         )
     return found
@@ -304,11 +305,12 @@ def read_outcomes(connection: sqlite3.Connection, limit: int, stack: str) -> tup
         msgspec.DecodeError: A forecast in it cannot be understood.
     """
     found = []
-    for row in connection.execute(_OUTCOMES, (stack, stack, limit)):
+    for row in connection.execute(_OUTCOMES.format(parts=parts_column(connection)), (stack, stack, limit)):
         # The columns stand in the order of the fields.
         told = dict(zip(InstructionOutcome.__struct_fields__, row, strict=True))
         told |= {name: msgspec.json.decode(told[name], type=Estimate) for name in _FORECASTS}
-        found.append(InstructionOutcome(**told | {"cached": bool(told["cached"])}))
+        parts = msgspec.json.decode(told["parts"], type=tuple[tuple[str, int], ...])
+        found.append(InstructionOutcome(**told | {"cached": bool(told["cached"]), "parts": parts}))
     return tuple(found)
 
 

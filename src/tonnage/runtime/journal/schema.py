@@ -15,11 +15,12 @@ from urllib.parse import quote
 
 from tonnage.errors import EngineLacksError, TonnageError, UsageError
 from tonnage.own_files import check_private_directory, check_private_file, private_directory, private_file
+from tonnage.runtime.journal.courses import ADDED_IN_7
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 APPLICATION_ID = 0x746F6E6E
 BUSY_S = 30.0
 _INSTEAD = "Or set TONNAGE_STATE_DIR to a directory of your own."
@@ -154,7 +155,7 @@ CREATE INDEX IF NOT EXISTS step_to_learn ON step (learn_key, run_id) WHERE learn
 CREATE INDEX IF NOT EXISTS step_of_build ON step (run_id, position, service, seconds)
     WHERE kind = 'build' AND outcome = 'done' AND undo = 0
 """
-_ADDED = {2: _ADDED_IN_2, 3: _ADDED_IN_3, 4: _CHANGED_IN_4, 5: _ADDED_IN_5, 6: _ADDED_IN_6}
+_ADDED = {2: _ADDED_IN_2, 3: _ADDED_IN_3, 4: _CHANGED_IN_4, 5: _ADDED_IN_5, 6: _ADDED_IN_6, 7: ADDED_IN_7}
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:

@@ -57,6 +57,7 @@ _REMOVE = tuple(
     f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 - nothing from outside
     for table, column in (
         ("measured", "run_id"),
+        ("curve", "run_id"),
         ("instruction", "run_id"),
         ("step", "run_id"),
         ("kept", "run_id"),

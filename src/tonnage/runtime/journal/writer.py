@@ -17,6 +17,7 @@ import msgspec
 
 from tonnage.errors import TonnageError
 from tonnage.model.deploy.event import Notice
+from tonnage.runtime.journal.courses import curve_rows, read_courses
 from tonnage.runtime.journal.engine_records import (
     BEGIN_CACHE,
     END_CACHE,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from tonnage.model.deploy.course import Course
     from tonnage.model.deploy.expected_build import ExpectedInstruction
     from tonnage.model.deploy.plan import Plan, Step, Version
     from tonnage.model.deploy.run import (
@@ -191,6 +193,10 @@ class Journal:
             if stack and not self._waiting:
                 trim(self._connection, stack)
 
+    def record_curve(self, run_id: int, points: Sequence[tuple[float, int]]) -> None:
+        """Write how the disk went: seconds after the run began, and the bytes that were available then."""
+        self._write(curve_rows(run_id, points))
+
     def begin_step(self, run_id: int, step: Step, undo: bool, started_s: float) -> int:  # noqa: FBT001 - named so by every caller
         """Write that a step begins.
 
@@ -337,6 +343,15 @@ class Journal:
         """
         with self._reading() as connection:
             return prune(connection, self._path)
+
+    def courses(self, run_ids: Iterable[int]) -> dict[int, Course]:
+        """Return how the disk went in runs.
+
+        Raises:
+            TonnageError: The file cannot be read.
+        """
+        with self._reading() as connection:
+            return read_courses(connection, run_ids)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
