@@ -90,6 +90,7 @@ def test_a_forecast_needs_no_engine_and_is_summarised(runner: Runner) -> None:
     assert "| <code>worker</code> | 500 kB (exact)" in ended.summary
     assert Path(ended.outputs["report"]).read_text() == ended.summary
     assert int(ended.outputs["forecast-bytes"]) > 800_016
+    assert [file.name for file in Path(ended.outputs["html"]).iterdir()] == ["forecast.html"]
     assert (ended.outputs["peak-bytes"], ended.outputs["freed-bytes"]) == ("", "")
     installed = (runner.temp.parent / "programs" / "pip.log").read_text()
     assert installed.splitlines()[-1].endswith(f" {ROOT}")

@@ -174,7 +174,9 @@ def test_wheels_of_every_kind_are_installed_as_pip_does(stack: Project) -> None:
 
 
 def test_uv_installs_what_one_service_has_alone_and_no_archive_is_kept_meanwhile(stack: Project) -> None:
-    (stack.directory / "api" / "requirements.txt").write_text("flask==3.0.3\nnumpy==1.26.4\nscipy==1.13.1\npandas==2.2.2\n")
+    (stack.directory / "api" / "requirements.txt").write_text(
+        "flask==3.0.3\nnumpy==1.26.4\nscipy==1.13.1\npandas==2.2.2\n"
+    )
     stack.docker("build", "--quiet", "--tag", "alone-api", "api")
     alone, alone_frozen = files(stack, "alone-api"), frozen(stack, "alone-api")
     # The disk of the tests has no room for it beside the others where images lie in containerd.

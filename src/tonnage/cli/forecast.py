@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tonnage.cli.group import verb
-from tonnage.cli.options import ask_hosts_option, keep_free_option, stack_options, untrusted_option
+from tonnage.cli.options import ask_hosts_option, html_option, keep_free_option, stack_options, untrusted_option
 from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
 from tonnage.flows.requests import ForecastOptions, typed_value
 
@@ -26,6 +26,7 @@ _MOST_TOLD = 5
         ("tonnage forecast --explain web", "Every instruction of one service, wheel by wheel"),
         ("tonnage forecast --disk 14GB --engine docker-29", "For a machine that is not here"),
         ("tonnage forecast --python 3.13 --platform linux/arm64", "For another Python and platform"),
+        ("tonnage forecast --html forecast.html", "As a page, with what will lie in each image"),
         ("tonnage forecast --untrusted", "Files that nobody has read yet"),
     ),
     failures=(EngineUnreachableError, EngineLacksError),
@@ -58,6 +59,7 @@ _MOST_TOLD = 5
 )
 @click.option("--probe", is_flag=True, help="Ask apt of a base image itself, in a throw-away container.")
 @click.option("--offline", is_flag=True, help="Ask no server: use what is known from earlier.")
+@html_option
 @untrusted_option
 @ask_hosts_option
 @keep_free_option
@@ -68,6 +70,7 @@ def command(
     flags: StackFlags,
     engine: str | None,
     disk: str | None,
+    html_file: str | None,
     **typed: Any,  # noqa: ANN401 - the other fields of ForecastOptions
 ) -> None:
     """Forecast.
@@ -80,12 +83,20 @@ def command(
     from tonnage.views.json.forms import forecast_form  # noqa: PLC0415
     from tonnage.views.text.forecast import explain_text, forecast_text  # noqa: PLC0415
 
+    if html_file is not None and typed.get("explain"):
+        raise click.UsageError("--html shows every service: leave --explain out")
     disk_bytes = None if disk is None else typed_value("--disk", disk, parse_bytes)
     options = ForecastOptions(engine=engine or "", disk_bytes=disk_bytes, **typed)
     answer = forecast(session.ports, flags, options)
     services = answer.stack.services
+    if html_file is not None:
+        from tonnage.views.html.forecast_page import forecast_page  # noqa: PLC0415
+
+        session.save_page(html_file, forecast_page(answer, made_s=session.ports.clock.time()))
     if session.json:
         session.print_document("forecast", forecast_form(answer.stack, answer.fits, answer.deploy, answer.remedies))
+    elif html_file is not None:
+        pass
     elif options.explain:
         session.show(
             explain_text(next(each for each in services if each.service == options.explain), width=session.width)

@@ -145,6 +145,24 @@ keep_free_option = click.option(
 )
 
 
+def _html_file(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    session: Session = ctx.obj
+    if value == "":
+        raise click.UsageError("--html is empty: name a file, or - for standard output")
+    if value == "-" and session.json:
+        raise click.UsageError("--json prints on standard output, so --html needs a file")
+    return value
+
+
+html_option = click.option(
+    "--html",
+    "html_file",
+    metavar="FILE",
+    callback=_html_file,
+    help="Write it to FILE as a page for a browser, which needs nothing else; - for standard output.",
+)
+
+
 def _keep_events(ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
     session: Session = ctx.obj
     session.events_file = value

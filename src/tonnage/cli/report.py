@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage.cli.group import verb
-from tonnage.cli.options import stack_options
+from tonnage.cli.options import html_option, stack_options
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ("tonnage report", "The last run, step by step"),
         ("tonnage report --last 5", "The last five"),
         ("tonnage report -p hello web", "Of one stack, one service's steps"),
+        ("tonnage report --html report.html", "As a page: disk over time, steps, images, services over runs"),
         ("tonnage report --accuracy --last 20", "Forecast beside measured, instruction by instruction"),
         ("tonnage report --prune", "Take out of the journal what is too old to be kept"),
     ),
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
 @click.option("--last", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="How many runs.")
 @click.option("--accuracy", is_flag=True, help="Show how far forecasts of builds were from what was measured.")
 @click.option("--prune", is_flag=True, help="Take the oldest runs of all stacks out of the journal.")
-def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool, prune: bool) -> None:
+@html_option
+def command(
+    session: Session, *, flags: StackFlags, last: int, accuracy: bool, prune: bool, html_file: str | None
+) -> None:
     """Show the last runs."""
     if prune:
         _prune(session)
         return
-    from tonnage.flows.looks import last_runs  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.looks import last_runs, run_report  # noqa: PLC0415 - help needs none of these
     from tonnage.views.json.forms import run_form  # noqa: PLC0415
     from tonnage.views.text.runs import (  # noqa: PLC0415
         accuracy_form,
@@ -44,6 +48,14 @@ def command(session: Session, *, flags: StackFlags, last: int, accuracy: bool, p
         runs_text,
     )
 
+    if html_file is not None:
+        from tonnage.views.html.run_page import run_page  # noqa: PLC0415
+
+        if accuracy:
+            raise click.UsageError("--html shows forecast beside measured already: leave --accuracy out")
+        session.save_page(html_file, run_page(run_report(session.ports, flags, last)))
+        if not session.json:
+            return
     runs, instructions = last_runs(session.ports, flags, last)
     if accuracy:
         found = comparisons(runs, instructions)

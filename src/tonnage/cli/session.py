@@ -150,6 +150,26 @@ class Session:
         """
         self._print(text)
 
+    def save_page(self, file: str, page: str) -> None:
+        """Write a page for a browser, whose names are escaped already, to a file; ``-`` is standard output.
+
+        Raises:
+            UsageError: The file cannot be written, or JSON goes to standard output.
+            TonnageError: Standard output cannot be written.
+        """
+        from pathlib import Path  # noqa: PLC0415 - most commands write none
+
+        from tonnage.own_files import write_whole  # noqa: PLC0415
+
+        if file == "-":
+            self._print(page)
+            return
+        try:
+            write_whole(Path(file), page.encode(), project=(Path(self.ports.working_directory),))
+        except OSError as error:
+            raise UsageError(f"--html: {file} cannot be written", why=f"{error.strerror}.") from error
+        self.say(f"written: {file}")
+
     def _print(self, text: str) -> None:
         try:
             self.stdout.write(text.removesuffix("\n") + "\n")

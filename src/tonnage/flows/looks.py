@@ -14,6 +14,7 @@ from tonnage.decide.deploy.health import prove_action
 from tonnage.flows.stack import read_if_there, read_wanted
 from tonnage.flows.state import opened_journal
 from tonnage.model.replacement import of_service
+from tonnage.model.reports.run_report import RunReport
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.deploy.wait_healthy import prove_together
 from tonnage.views.text.checks import Verdict
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 10.0
 STABILITY_S = 1.0
 _MOST_INSTRUCTIONS = 5000
+_RUNS_OF_HISTORY = 60
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -116,9 +118,7 @@ def last_runs(ports: StackPorts, flags: StackFlags, last: int) -> tuple[list[Run
     Raises:
         UsageError: The stack that was named cannot be read.
     """
-    stack = flags.project_name
-    if not stack and (flags.files or flags.project_directory):
-        stack = read_wanted(ports, flags, builds=False, forecasts=False).stack.name
+    stack = _stack_meant(ports, flags)
     with opened_journal(ports.environment) as journal:
         if journal is None:
             return [], []
@@ -129,3 +129,33 @@ def last_runs(ports: StackPorts, flags: StackFlags, last: int) -> tuple[list[Run
     shown = {run.run_id for run in runs}
     services = {step.service for run in runs for step in run.steps}
     return runs, [each for each in reversed(instructions) if each.run_id in shown and each.service in services]
+
+
+def run_report(ports: StackPorts, flags: StackFlags, last: int) -> RunReport:
+    """Return what a page about runs is made of.
+
+    Args:
+        flags: The stack and the services that are meant; every stack where none is named.
+        last: How many runs are shown step by step; earlier ones are there as history.
+
+    Raises:
+        UsageError: The stack that was named cannot be read.
+    """
+    history, instructions = last_runs(ports, flags, max(last, _RUNS_OF_HISTORY))
+    runs = history[-last:]
+    with opened_journal(ports.environment) as journal:
+        courses = {} if journal is None else journal.courses([run.run_id for run in runs])
+    return RunReport(
+        runs=tuple(runs),
+        history=tuple(history),
+        courses=courses,
+        instructions=tuple(reversed(instructions)),
+        made_s=ports.clock.time(),
+    )
+
+
+def _stack_meant(ports: StackPorts, flags: StackFlags) -> str:
+    """Return the name of the stack that flags name; empty where they name none."""
+    if flags.project_name or not (flags.files or flags.project_directory):
+        return flags.project_name
+    return read_wanted(ports, flags, builds=False, forecasts=False).stack.name

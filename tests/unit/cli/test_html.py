@@ -1,0 +1,81 @@
+"""Pages by command: where they are written, and what goes to standard output beside them."""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.unit.cli.simulated_ports import World
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_report_writes_a_page_of_the_runs_for_its_owner(world: World, capsys: Captured) -> None:
+    world.run("deploy")
+    capsys.readouterr()
+    file = world.directory / "report.html"
+
+    assert world.run("report", "--html", str(file)) == 0
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == f"written: {file}\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    page = file.read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert "web.build" in page
+    assert "Only the figures around each step" not in page
+    assert "swordfish" not in page
+
+
+def test_a_page_goes_to_standard_output(world: World, capsys: Captured) -> None:
+    assert world.run("report", "--html", "-") == 0
+
+    told = capsys.readouterr()
+    assert told.out.startswith("<!DOCTYPE html>")
+    assert "No runs yet" in told.out
+    assert told.err == ""
+
+
+def test_json_goes_beside_a_page(world: World, capsys: Captured) -> None:
+    world.run("deploy")
+    capsys.readouterr()
+
+    assert world.run("report", "--json", "--html", str(world.directory / "report.html")) == 0
+
+    assert json.loads(capsys.readouterr().out)["document"] == "runs"
+    assert "</html>" in (world.directory / "report.html").read_text()
+
+
+def test_forecast_writes_a_page(world: World, capsys: Captured) -> None:
+    file = world.directory / "forecast.html"
+
+    assert world.run("forecast", "--html", str(file)) == 0
+
+    assert capsys.readouterr().out == ""
+    page = file.read_text()
+    assert "Does it fit" in page
+    assert "Made by tonnage forecast --html" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("report", "--json", "--html", "-"), "--html needs a file"),
+        (("report", "--html", ""), "--html is empty"),
+        (("report", "--accuracy", "--html", "x.html"), "leave --accuracy out"),
+        (("forecast", "--explain", "web", "--html", "x.html"), "leave --explain out"),
+        (("report", "--html", "nowhere/x.html"), "nowhere/x.html cannot be written"),
+    ],
+)
+def test_what_does_not_go_with_a_page_is_refused(
+    world: World, capsys: Captured, arguments: tuple[str, ...], said: str
+) -> None:
+    assert world.run(*arguments) == 2
+    told = capsys.readouterr()
+    assert said in told.out + told.err
+    assert not (world.directory / "x.html").exists()
