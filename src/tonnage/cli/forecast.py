@@ -98,9 +98,8 @@ def command(
     elif html_file is not None:
         pass
     elif options.explain:
-        session.show(
-            explain_text(next(each for each in services if each.service == options.explain), width=session.width)
-        )
+        explained = next(each for each in services if each.service == options.explain)
+        session.show(explain_text(explained, width=session.width, ascii_only=session.ascii_only))
     else:
         text = forecast_text(
             answer.stack, answer.fits, width=session.width, disk_known=answer.disk_known, deploy=answer.deploy,

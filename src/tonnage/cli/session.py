@@ -78,8 +78,11 @@ class Session:
 
     @property
     def ascii_only(self) -> bool:
-        """Whether standard error cannot take characters beyond ASCII."""
-        return not (self.stderr.encoding or "").lower().replace("-", "").startswith("utf")
+        """Whether standard output takes no characters beyond ASCII, or the locale of the user is ``C``."""
+        # Python takes UTF-8 for the locale C, so that the encoding alone does not tell.
+        named = (self.ports.environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+        plain = next(filter(None, named), "") in {"C", "POSIX"}
+        return plain or not (self.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
     def say(self, text: str) -> None:
         """Write progress, a note or an error; where nobody can read it any more, that changes nothing else."""

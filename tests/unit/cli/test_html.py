@@ -1,4 +1,4 @@
-"""Pages by command: where they are written, and what goes to standard output beside them."""
+"""Pages and charts by command: where they are written, and in which characters."""
 
 from __future__ import annotations
 
@@ -79,3 +79,20 @@ def test_what_does_not_go_with_a_page_is_refused(
     told = capsys.readouterr()
     assert said in told.out + told.err
     assert not (world.directory / "x.html").exists()
+
+
+@pytest.mark.parametrize("variable", ["LC_ALL", "LANG"])
+def test_the_locale_c_gets_plain_characters(world: World, capsys: Captured, variable: str) -> None:
+    world.ports.environment = {**world.ports.environment, variable: "C"}
+
+    assert world.run("status") == 0
+
+    assert capsys.readouterr().out.isascii()
+
+
+def test_other_locales_get_the_better_ones(world: World, capsys: Captured) -> None:
+    world.ports.environment = {**world.ports.environment, "LANG": "de_DE.UTF-8"}
+
+    assert world.run("status") == 0
+
+    assert not capsys.readouterr().out.isascii()

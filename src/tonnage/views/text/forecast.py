@@ -14,6 +14,7 @@ from tonnage.model.forecast.estimate import Grade
 from tonnage.model.forecast.fit import FitVerdict, worst
 from tonnage.units import format_bytes
 from tonnage.views.text.layout import GAP, columns, folded, joined
+from tonnage.views.text.piece_bars import heaviest_piece, piece_bars
 from tonnage.views.text.remedies import remedy_lines
 
 if TYPE_CHECKING:
@@ -216,13 +217,14 @@ def _way(deploy: DeployNeed) -> str:
     return f"{command}, cleaned between" if deploy.cleans else command
 
 
-def explain_text(service: ServiceForecast, *, width: int = 80) -> str:
+def explain_text(service: ServiceForecast, *, width: int = 80, ascii_only: bool = False) -> str:
     """Write every instruction of one service with what weighs in it."""
     lines = [f"{service.service}: {format_bytes(service.image.likely_bytes)} image"]
     if service.target:
         lines[0] += f", {service.target}"
+    most = heaviest_piece(service.steps)
     for step in service.steps:
-        lines += ["", *_step_lines(step, width)]
+        lines += ["", *_step_lines(step, width, most, ascii_only=ascii_only)]
     if service.beside.high_bytes:
         lines += ["", f"the whole context is copied during the build: {_range(service.beside)}"]
     lines += ["", f"sum: disk {_range(service.disk)}, on top {_range(service.transient)}"]
@@ -247,7 +249,7 @@ def _grade(*estimates: Estimate) -> Grade:
     return max((estimate.grade for estimate in estimates), key=order.index)
 
 
-def _step_lines(step: InstructionForecast, width: int) -> list[str]:
+def _step_lines(step: InstructionForecast, width: int, most: int, *, ascii_only: bool) -> list[str]:
     place = f"stage {step.stage}, line {step.line}: " if step.line else ""
     lines = [_cut(f"{place}{step.text}", width)]
     if step.present:
@@ -264,14 +266,16 @@ def _step_lines(step: InstructionForecast, width: int) -> list[str]:
     ]
     lines.append(f"  {', '.join(parts) if parts else 'no bytes'}{f' - {step.how}' if step.how else ''}")
     shown = [each for each in step.contributors if each.disk.high_bytes][:_HEAVIEST]
+    bars = piece_bars([each.disk.likely_bytes for each in shown], most, width=width, ascii_only=ascii_only)
     rows = [
         (
             format_bytes(each.disk.likely_bytes),
+            *bar,
             each.disk.grade.value,
             each.name,
             f"{_chain(each)}, {each.source}" if each.brought_by else each.source,
         )
-        for each in shown
+        for each, bar in zip(shown, bars, strict=True)
     ]
     lines += [_cut(line, width) for line in columns(rows, right=(0,), indent="    ")]
     if len(step.contributors) > len(shown):
