@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -108,6 +110,57 @@ class Gauge(Protocol):
 
     def close(self) -> None:
         """Give back what it holds open."""
+
+
+class BuildMark(Struct, frozen=True):
+    """What the steps of one build are known by.
+
+    Args:
+        commands: What its instructions run, without blanks.
+        began_s: When it began, in seconds since the machine started.
+    """
+
+    commands: frozenset[str]
+    began_s: float
+
+
+class StepGroups(Protocol):
+    """The control groups of build steps of one engine on this machine, which can be frozen.
+
+    A group is frozen only between :meth:`open` and :meth:`close`: meanwhile another process would thaw it if this one
+    were killed.
+    """
+
+    def why_not(self) -> str:
+        """Return why nothing can be frozen; empty where it can."""
+
+    def open(self) -> bool:
+        """Begin; return whether anything can be frozen."""
+
+    def close(self) -> None:
+        """Thaw what is still frozen, and end."""
+
+    def mark(self, spec: BuildSpec) -> BuildMark:
+        """Return what the steps of a build that begins now will be known by."""
+
+    def of_builds(self, marks: Mapping[str, BuildMark]) -> Mapping[str, Sequence[str]]:
+        """Return the groups of steps that run now and are certainly one of these builds', by its name."""
+
+    def freeze(self, groups: Sequence[str], until_s: float) -> bool:
+        """Begin to freeze groups; return whether that was done for all of them.
+
+        Args:
+            until_s: When they are thawed at the latest, whatever happens here, on the monotonic clock.
+        """
+
+    def are_frozen(self, groups: Sequence[str]) -> bool:
+        """Return whether nothing of these groups runs any more."""
+
+    def are_ended(self, groups: Sequence[str]) -> bool:
+        """Return whether these groups have ended, or end as soon as they are thawed."""
+
+    def thaw(self, groups: Sequence[str]) -> bool:
+        """Thaw groups; return whether that was done for all of them."""
 
 
 class EngineActs(Protocol):

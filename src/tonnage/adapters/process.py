@@ -6,7 +6,6 @@ to its group reaches all of it. Output is text; bytes that are no UTF-8 are repl
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import os
 import selectors
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
+from tonnage.adapters.output_lines import LinesOfOutput
 from tonnage.errors import EngineLacksError, StepFailedError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ STOP_GRACE_S = 10.0
 _LOOK_S = 0.05
 _LINGER_S = 1.0
 _CHUNK_BYTES = 65536
-_LONGEST_LINE = 65536
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -140,7 +139,7 @@ def stream(
         feeder = threading.Thread(target=_feed, args=(started.stdin, stdin), daemon=True) if stdin else None
         if feeder:
             feeder.start()
-        lines = _Lines(on_line)
+        lines = LinesOfOutput(on_line)
         ending = _Stopper(started, cancel, timeout_s)
         try:
             _pump(started, lines, ending)
@@ -217,6 +216,40 @@ def start(arguments: Sequence[str], *, log_path: str, environment: Mapping[str, 
             f"The program {arguments[0]} cannot be started", why=error.strerror or str(error)
         ) from error
     return StartedProcess(started)
+
+
+def start_told(arguments: Sequence[str]) -> tuple[StartedProcess, int]:
+    """Start a program that outlives this process if it must, in a session of its own.
+
+    Args:
+        arguments: The program and its arguments; no shell is involved.
+
+    Returns:
+        The running program, and the descriptor that writes to its input. Nobody else has that one, so the program reads
+        the end of its input as soon as it is closed or this process is gone.
+
+    Raises:
+        EngineLacksError: The program is not installed or cannot be executed.
+    """
+    read, write = os.pipe()
+    try:
+        started = subprocess.Popen(  # noqa: S603 - the argument list is ours, there is no shell
+            list(arguments),
+            stdin=read,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as error:
+        os.close(write)
+        raise EngineLacksError(
+            f"The program {arguments[0]} cannot be started", why=error.strerror or str(error)
+        ) from error
+    finally:
+        os.close(read)
+    return StartedProcess(started), write
 
 
 def _start(
@@ -299,7 +332,7 @@ def _feed(pipe: BinaryIO | None, data: bytes) -> None:
         pipe.close()
 
 
-def _pump(started: subprocess.Popen[bytes], lines: _Lines, ending: _Stopper) -> None:
+def _pump(started: subprocess.Popen[bytes], lines: LinesOfOutput, ending: _Stopper) -> None:
     """Hand over output until there is no more and the program has ended, or until it is overdue."""
     assert started.stdout is not None  # noqa: S101 - it was asked for as a pipe
     leave_at: float | None = None
@@ -365,34 +398,3 @@ def _signal_group(started: subprocess.Popen[bytes], number: signal.Signals) -> N
     """Signal the whole group; it may be gone already."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(started.pid, number)
-
-
-class _Lines:
-    """Cuts a stream of bytes into lines at newline, carriage return, or both."""
-
-    def __init__(self, on_line: Callable[[str], None]) -> None:
-        self._on_line = on_line
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._rest = ""
-        self._after_return = False
-
-    def take(self, chunk: bytes) -> None:
-        """Add bytes and hand over the lines that they complete."""
-        text = self._decoder.decode(chunk)
-        if not text:
-            return
-        if self._after_return and text.startswith("\n"):
-            text = text[1:]
-        self._after_return = text.endswith("\r")
-        *whole, self._rest = (self._rest + text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        for line in whole:
-            self._on_line(line)
-        if len(self._rest) > _LONGEST_LINE:
-            rest, self._rest = self._rest, ""
-            self._on_line(rest)
-
-    def end(self) -> None:
-        """Hand over what came after the last end of line."""
-        rest, self._rest = self._rest + self._decoder.decode(b"", final=True), ""
-        if rest:
-            self._on_line(rest)

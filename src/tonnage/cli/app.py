@@ -72,6 +72,7 @@ def _complete(session: Session) -> int:
 
 def _run(session: Session, typed: list[str]) -> int:
     try:
+        _thaw_what_was_left(session, typed)
         # What is parsed is taken off the list.
         with cli.make_context("tonnage", [*typed], obj=session) as context:
             cli.invoke(context)
@@ -94,6 +95,16 @@ def _run(session: Session, typed: list[str]) -> int:
             raise
         return _fail(session, _unexpected(session, error))
     return 0
+
+
+def _thaw_what_was_left(session: Session, typed: Sequence[str]) -> None:
+    """Let builds go on that a run had frozen which was killed; a look into one directory where there are none."""
+    if not typed or typed[0] not in COMMANDS or {"-h", "--help"} & set(typed):
+        return
+    from tonnage.flows.guard.left_frozen import thaw_what_was_left  # noqa: PLC0415 - help does without it
+
+    if count := thaw_what_was_left(session.ports.machine):
+        session.say(f"note: {count} steps of builds go on that an earlier run had paused and could not wake")
 
 
 def _while_printing(error: OSError) -> bool:

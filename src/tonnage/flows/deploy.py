@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from contextlib import AbstractContextManager
 
-    from tonnage.adapters.interface import EngineFacts
+    from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts
     from tonnage.flows.ports import DeployPorts, EngineAccess
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.event import Event
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.run import Run
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.stack import Stack
+    from tonnage.runtime.guard.pause import MakeRoom
     from tonnage.runtime.ledger import Ledger
 
 
@@ -204,6 +205,8 @@ def carry_out(
                     cancel=signals.cancel,
                     clock=ports.clock,
                     ledger=lock,
+                    groups=access.groups(engine) if access.groups is not None else None,
+                    make_room=_room_making(ports, access.facts, acts, plan, job.wanted.stack, lock, opened),
                 )
                 for notice in journal.take_notices():
                     opened.show(notice)
@@ -218,6 +221,23 @@ def carry_out(
         what = run.error.what if isinstance(run.error, InterruptedRunError) else "stopped"
         run = replace(run, error=InterruptedRunError(signals.number, what))
     return run
+
+
+def _room_making(
+    ports: DeployPorts,
+    facts: EngineFacts,
+    acts: EngineActs,
+    plan: Plan,
+    stack: Stack,
+    ledger: Ledger,
+    view: EventView,
+) -> MakeRoom:
+    def make_room(missing_bytes: int, cancel: Cancel) -> int:
+        from tonnage.flows.guard.making_room import RoomMaking  # noqa: PLC0415 - few runs need it
+
+        return RoomMaking(ports, facts, acts, plan, stack, ledger, view.show)(missing_bytes, cancel)
+
+    return make_room
 
 
 def _plan(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tonnage.adapters.host.space import Space
-    from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
+    from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge, StepGroups
     from tonnage.flows.requests import LookupScope
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.deploy.failure_call import FailureCall
@@ -42,11 +42,13 @@ class EngineAccess(Struct, frozen=True, kw_only=True):
             the labels that say where the stack was read, and descriptors of locks that last as long as the programs it
             starts.
         gauge: Opens a gauge of available bytes for some mounts.
+        groups: Gives the control groups of the engine's build steps; None where nobody freezes them.
     """
 
     facts: EngineFacts
     acts: Callable[[Mapping[str, str], Mapping[str, str], Sequence[int]], EngineActs]
     gauge: Callable[[Sequence[str]], Gauge]
+    groups: Callable[[Engine], StepGroups] | None = None
 
 
 class Rehearsal(Struct, frozen=True, kw_only=True):
@@ -246,6 +248,9 @@ class LocalMachine(Protocol):
 
     def runner(self) -> HostedRunner | None:
         """Return the hosted runner that this machine is; None for any other machine."""
+
+    def thaw(self, groups: Sequence[str]) -> bool:
+        """Thaw control groups, and nothing that is none; return whether that was done for all that are there."""
 
     def other_store(self, engine: Engine, *, within_s: float) -> OtherStore | None:
         """Return what an engine of this machine has left in the image store that it does not use; None for nothing.

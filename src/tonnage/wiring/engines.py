@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.facts import DockerFacts
     from tonnage.adapters.docker.selected_builder import ContainerBuilder
-    from tonnage.adapters.interface import EngineFacts
+    from tonnage.adapters.interface import EngineFacts, StepGroups
     from tonnage.flows.ports import EngineAccess, Rehearsal
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Engine
@@ -127,6 +127,7 @@ class DockerEngines:
                 connection, self._programs.tools, self.environment, values, held, labels
             ),
             gauge=lambda mounts: open_gauge(connection.endpoint, mounts),
+            groups=_step_groups,
         )
 
     def _facts(
@@ -147,6 +148,12 @@ class DockerEngines:
         from tonnage.adapters.docker.selected_builder import ContainerBuilder  # noqa: PLC0415
 
         return ContainerBuilder(connection, self._programs.tools)
+
+
+def _step_groups(engine: Engine) -> StepGroups:
+    from tonnage.adapters.guard.step_groups import DockerStepGroups  # noqa: PLC0415
+
+    return DockerStepGroups(engine.endpoint, engine.data_root, beside=engine.builder is not None)
 
 
 class PrivateEngines:

@@ -145,6 +145,12 @@ class ThisMachine:
 
         return hosted_runner(self._environment, booted_s=psutil.boot_time())
 
+    def thaw(self, groups: Sequence[str]) -> bool:
+        """Thaw control groups, and nothing that is none; return whether that was done for all that are there."""
+        from tonnage.adapters.guard.freezer import thaw_all  # noqa: PLC0415
+
+        return thaw_all(groups)
+
     def other_store(self, engine: Engine, *, within_s: float) -> OtherStore | None:
         """Return what an engine of this machine has left in the image store that it does not use; None for nothing."""
         from tonnage.adapters.reclaim.other_store import find_other_store  # noqa: PLC0415

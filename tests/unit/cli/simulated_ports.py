@@ -121,6 +121,10 @@ class EmptyMachine:
     def runner(self) -> HostedRunner | None:
         return None
 
+    def thaw(self, groups: Sequence[str]) -> bool:
+        del groups
+        return True
+
     def other_store(self, engine: Engine, *, within_s: float) -> OtherStore | None:
         del engine, within_s
         return None

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.expectations import line_of
 from tonnage.errors import CacheUnknownError, CannotFitError, InterruptedRunError, ReserveCrossedError, TonnageError
-from tonnage.escapes import visible_in_line
 from tonnage.model.deploy.event import DiskSampled, Notice, RunFinished, RunStarted, StepFinished, StepStarted
 from tonnage.model.deploy.plan import (
     Adopt,
@@ -35,10 +34,13 @@ from tonnage.model.deploy.run import Outcome, Run, StepOutcome
 from tonnage.runtime.deploy.beside import Beside
 from tonnage.runtime.deploy.builds_ahead import BuildsAhead, GaveWayError
 from tonnage.runtime.deploy.disk_curve import DiskCurve
+from tonnage.runtime.deploy.endings import done_before, outcome_of, with_trouble
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, MeteredProgress, with_layers
 from tonnage.runtime.deploy.perform import as_it_runs, perform
 from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler
 from tonnage.runtime.deploy.shared_bases import forgiven, on_what_is_there, without_what_was_not_found
+from tonnage.runtime.guard.pause import BuildPause
+from tonnage.runtime.guard.unable import NothingFreezes
 from tonnage.runtime.ledger import ALONE
 from tonnage.runtime.signals import EitherSet
 from tonnage.units import format_bytes
@@ -46,11 +48,12 @@ from tonnage.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge
+    from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge, StepGroups
     from tonnage.model.deploy.event import Event
     from tonnage.model.deploy.plan import Plan, Step
     from tonnage.model.deploy.run import Measured
     from tonnage.runtime.clock import Clock
+    from tonnage.runtime.guard.pause import MakeRoom
     from tonnage.runtime.journal.writer import Journal
     from tonnage.runtime.ledger import Ledger
 
@@ -74,19 +77,22 @@ def execute(
     cancel: threading.Event,
     clock: Clock,
     ledger: Ledger = ALONE,
+    groups: StepGroups | None = None,
+    make_room: MakeRoom | None = None,
 ) -> Run:
     """Carry a plan out.
 
     Args:
-        plan: The plan. One with a refusal is not begun.
-        facts: Reads.
-        acts: Changes.
+        plan: One with a refusal is not begun.
+        facts: Reads. What changes is ``acts``.
         gauge: Available bytes of every filesystem that is written.
         journal: Where the run and each step are written, before and after.
         emit: Is given every event, from more than one thread.
         cancel: Set by a signal: the running step is ended and undone, the rest is left.
         clock: Time.
-        ledger: Where runs of other stacks on the engine tell what they may still write.
+        ledger: Where runs of other stacks tell what they may still write.
+        groups: The control groups of the engine's build steps; None where they are not frozen at the reserve.
+        make_room: Reclaims while they are; None where nothing may go.
 
     Returns:
         The run; a failure stands in its ``error``, nothing is raised for it.
@@ -97,8 +103,7 @@ def execute(
     """
     if plan.refusal is not None:
         raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
-    execution = _Execution(plan, facts, acts, gauge, journal, emit, cancel, clock, ledger)
-    return execution.run()
+    return _Execution(plan, facts, acts, gauge, journal, emit, cancel, clock, ledger, groups, make_room).run()
 
 
 class _Execution:
@@ -115,6 +120,8 @@ class _Execution:
         cancel: threading.Event,
         clock: Clock,
         ledger: Ledger,
+        groups: StepGroups | None,
+        make_room: MakeRoom | None,
     ) -> None:
         self._plan = plan
         self._beside = Beside(plan, ledger, clock)
@@ -127,17 +134,22 @@ class _Execution:
         self._at_line = threading.Event()
         self._disks = {disk.mount: disk for disk in facts.filesystems()}
         self._lines = {mount: line_of(disk, plan) for mount, disk in self._disks.items()}
-        self._guard = ReserveGuard(
-            {mount: self._lines[mount] for mount, disk in self._disks.items() if _GUARDED_ROLES & set(disk.roles)},
-            self._at_line,
+        guarded = {mount: self._lines[mount] for mount, disk in self._disks.items() if _GUARDED_ROLES & set(disk.roles)}
+        self._pause = BuildPause(
+            groups or NothingFreezes(),
+            guarded,
+            make_room=make_room,
+            tell=lambda text: emit(Notice(text=text)),
+            cancel=cancel,
         )
+        self._guard = ReserveGuard(guarded, self._at_line, holds=lambda: self._pause.holds)
         self._meters: dict[str, InstructionMeter] = {}
         self._available_bytes = plan.available_bytes
         self._ahead = BuildsAhead(plan, plan.policy.parallel, self._attempt_ahead, self._room)
         self._leave = threading.Event()
         self._shown_s = 0.0
         self._curve = DiskCurve()
-        self._sampler = Sampler(gauge, on_sample=self._on_sample)
+        self._sampler = Sampler(gauge, on_sample=self._on_sample, quick=lambda: self._pause.quick)
         left = journal.left_cache(plan.stack, plan.engine_id)
         # What earlier runs left that came to nothing goes with what this one leaves.
         self._cache_before: frozenset[str] | None = None
@@ -168,10 +180,11 @@ class _Execution:
         finally:
             self._leave.set()
             self._ahead.stop()
+            self._pause.close()
             self._sampler.stop()
             self._journal.record_curve(self._run_id, self._curve.points())
         seconds = clock.monotonic() - began
-        outcome = _outcome(error)
+        outcome = outcome_of(error)
         message = str(error) if error else ""
         if self._builds and self._cache_before is not None:
             self._remember_cache(self._cache_before, good=error is None)
@@ -202,7 +215,9 @@ class _Execution:
             return None
         # Services that belong together are not left half new.
         trouble = self._undo(step, [each for each in step.on_failure if each.service != step.service])
-        return _with_trouble(InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {self._done()}"), trouble)
+        return with_trouble(
+            InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {done_before(self._outcomes)}"), trouble
+        )
 
     def _do(self, step: Step, index: int, total: int) -> TonnageError | None:
         stops = EitherSet(self._cancel, self._at_line)
@@ -217,8 +232,8 @@ class _Execution:
         at_reserve = step.at_reserve if isinstance(error, ReserveCrossedError) else ()
         trouble = self._undo(step, (*at_reserve, *step.on_failure))
         if self._cancel.is_set() and crossed is None:
-            error = InterruptedRunError(signal.SIGINT, f"stopped in {step.name}; {self._done()}")
-        return _with_trouble(error, trouble)
+            error = InterruptedRunError(signal.SIGINT, f"stopped in {step.name}; {done_before(self._outcomes)}")
+        return with_trouble(error, trouble)
 
     def _attempt_ahead(self, step: Step, index: int) -> TonnageError | None:
         stops = EitherSet(EitherSet(self._cancel, self._at_line), self._leave)
@@ -229,7 +244,7 @@ class _Execution:
                 return error
             self._emit(Notice(text=f"{step.name} stopped at the reserve for what began before it; done in its turn"))
             trouble = self._undo(step, (*step.at_reserve, *step.on_failure))
-        return _with_trouble(error, trouble) if trouble else GaveWayError(step.name)
+        return with_trouble(error, trouble) if trouble else GaveWayError(step.name)
 
     def _stop_ahead(self, error: TonnageError | None) -> None:
         """End what was begun before its turn and will have none; what is done of it is there for the next run."""
@@ -242,8 +257,9 @@ class _Execution:
             error.what += f"; stopped with it: {', '.join(step.name for step, _ in stopped)}"
 
     def _room(self) -> tuple[int, int]:
-        """Return what is available now, and what must remain."""
-        return self._available_bytes, self._plan.reserve_bytes + self._beside.claimed_bytes()
+        """Return what is available now, nothing while a build is paused for want of it, and what must remain."""
+        available_bytes = 0 if self._pause.is_pausing else self._available_bytes
+        return available_bytes, self._plan.reserve_bytes + self._beside.claimed_bytes()
 
     def _undo(self, step: Step, undo: Sequence[Step]) -> list[TonnageError]:
         trouble = [
@@ -273,17 +289,18 @@ class _Execution:
             meter.begin()
             if not undo and not isinstance(step.action, _HARMLESS):
                 self._guard.arm(step.name)
-            perform(
-                step,
-                self._plan,
-                facts=self._facts,
-                acts=self._acts,
-                progress=MeteredProgress(step.name, self._emit, meter),
-                cancel=cancel,
-                clock=clock,
-                cache_before=self._cache_before,
-                ledger=self._beside.ledger,
-            )
+            with self._pause.watching(step):
+                perform(
+                    step,
+                    self._plan,
+                    facts=self._facts,
+                    acts=self._acts,
+                    progress=MeteredProgress(step.name, self._emit, meter),
+                    cancel=cancel,
+                    clock=clock,
+                    cache_before=self._cache_before,
+                    ledger=self._beside.ledger,
+                )
             self._record_instructions(step, step_id, meter, alone=not interval.shared and self._beside.is_alone)
         except TonnageError as failure:
             error = failure
@@ -303,7 +320,7 @@ class _Execution:
             name=step.name,
             service=step.service,
             kind=str(type(step.action).__struct_config__.tag),
-            outcome=Outcome.INTERRUPTED if error and stopped and not undo else _outcome(error),
+            outcome=Outcome.INTERRUPTED if error and stopped and not undo else outcome_of(error),
             seconds=clock.monotonic() - began,
             measured=measured,
             forecast_kept_bytes=step.kept.told_bytes,
@@ -350,6 +367,8 @@ class _Execution:
         return None
 
     def _on_sample(self, available: Mapping[str, int]) -> None:
+        self._pause.sample(available)
+        self._sampler.share(others=self._pause.makes_room)
         self._guard.sample(available)
         self._available_bytes = available.get(self._plan.filesystem, self._available_bytes)
         for meter in list(self._meters.values()):
@@ -373,22 +392,3 @@ class _Execution:
                         reserve_bytes=self._lines[mount],
                     )
                 )
-
-    def _done(self) -> str:
-        done = [each.name for each in self._outcomes if each.outcome is Outcome.DONE and not each.undo]
-        undone = [each.name for each in self._outcomes if each.undo]
-        text = f"done before: {', '.join(done)}" if done else "nothing was changed before"
-        return f"{text}; undone: {', '.join(undone)}" if undone else text
-
-
-def _with_trouble(error: TonnageError, trouble: Sequence[TonnageError]) -> TonnageError:
-    if trouble:
-        told = (part for each in trouble for part in (*map(visible_in_line, (each.what, each.why)), each.todo))
-        error.todo = "\n".join(part for part in (error.todo, "This could not be undone:", *told) if part)
-    return error
-
-
-def _outcome(error: TonnageError | None) -> Outcome:
-    if error is None:
-        return Outcome.DONE
-    return Outcome.INTERRUPTED if isinstance(error, InterruptedRunError) else Outcome.FAILED

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Gauge
 
 
+_QUICK_S = 0.005
+"""Between two samples where the reserve is near."""
 _MOST_BELOW_BYTES = 100_000_000
 """So far below the reserve one step may give way while others go on."""
 
@@ -58,6 +60,7 @@ class Sampler:
     Args:
         gauge: What is read. It is never read by two threads at once, and stays open: its owner closes it.
         on_sample: Is given every sample, in the thread that took it; must be quick.
+        quick: Whether samples are to be taken more often now.
     """
 
     def __init__(
@@ -66,8 +69,10 @@ class Sampler:
         *,
         interval_s: float = 0.02,
         on_sample: Callable[[Mapping[str, int]], None] | None = None,
+        quick: Callable[[], bool] = lambda: False,
     ) -> None:
         self._gauge = gauge
+        self._quick = quick
         self._interval_s = interval_s
         self._on_sample = on_sample
         self._lock = threading.Lock()
@@ -96,6 +101,11 @@ class Sampler:
     def __exit__(self, *_: object) -> None:
         """Stop."""
         self.stop()
+
+    def share(self, *, others: bool) -> None:
+        """Mark the steps that run now, where others change what is available meanwhile."""
+        for each in tuple(self._running):
+            each.shared = each.shared or others
 
     def begin(self) -> StepInterval:
         """Take the first sample of a step.
@@ -149,7 +159,7 @@ class Sampler:
             self._sample_once()
             # Counting from when it was due keeps the rate; what was missed (a suspended machine) is not made up for.
             now_s = time.monotonic()
-            due_s = max(due_s + self._interval_s, now_s)
+            due_s = max(due_s + (min(_QUICK_S, self._interval_s) if self._quick() else self._interval_s), now_s)
             self._stop.wait(due_s - now_s)
 
     def _sample_once(self) -> None:
@@ -176,10 +186,17 @@ class ReserveGuard:
     """Watches samples against the reserve of each filesystem.
 
     At the reserve the step that may give way and began last is stopped, and the others go on; without one, or well
-    below the reserve, all are.
+    below the reserve, all are. While it ``holds``, because nothing is written, none is but well below the reserve.
     """
 
-    def __init__(self, reserve_bytes_by_mount: Mapping[str, int], cancel: threading.Event) -> None:
+    def __init__(
+        self,
+        reserve_bytes_by_mount: Mapping[str, int],
+        cancel: threading.Event,
+        *,
+        holds: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._holds = holds
         self._reserve_bytes_by_mount = dict(reserve_bytes_by_mount)
         self._cancel = cancel
         self._lock = threading.Lock()
@@ -233,6 +250,8 @@ class ReserveGuard:
                 if available_bytes >= reserve_bytes:
                     continue
                 if available_bytes >= reserve_bytes - min(reserve_bytes // 2, _MOST_BELOW_BYTES):
+                    if self._holds():
+                        continue
                     if self._gives_way is None and self._yielding:
                         self._gives_way = self._yielding[-1]
                         self._gives_way.set()

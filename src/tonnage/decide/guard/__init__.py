@@ -1,0 +1,1 @@
+"""When the reserve is near, and what is paused first."""
