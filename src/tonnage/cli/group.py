@@ -27,6 +27,7 @@ COMMANDS = {
     "reclaim": "Free what is needed, cheapest to get back first, and stop.",
     "status": "Show disk, reserve, what the engine keeps, and the services.",
     "watch": "Show the same as status, live.",
+    "guard": "Watch the engine's disk, reclaim before it fills, and warn.",
     "report": "Show the last runs, forecast beside measured.",
     "rehearse": "Deploy on a throw-away engine with a disk of a chosen size.",
     "ci": "Write GitHub workflows and a deploy script for this stack.",

@@ -21,6 +21,7 @@ from tonnage.errors import TonnageError
 from tonnage.flows.ci_files import repository
 from tonnage.flows.forecast import ForecastRequest, gather
 from tonnage.flows.garbage_collection import collection_report
+from tonnage.flows.guard.ability import pauses_builds
 from tonnage.flows.left_behind import left_behind
 from tonnage.flows.looks import look
 from tonnage.flows.machine.platforms import platform_check
@@ -155,6 +156,7 @@ def _check_all(
         checked("engine", lambda: _engine(ports, flags)),
         platform_check(ports, flags.host),
         checked("disk", lambda: _disk(ports, flags)),
+        checked("guard", lambda: pauses_builds(ports.engines, flags.host), needed=False),
         *([collection_check(collection)] if collection is not None else []),
         *left,
         checked("builder", ports.programs.builder_found),
@@ -281,6 +283,7 @@ def _disk(ports: RehearsalPorts, flags: StackFlags) -> str:
     return (
         f"{disk.mount}: {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)},"
         f" reserve {format_bytes(seen.reserves[disk.mount])}"
+        f"{f', ballast {format_bytes(disk.ballast_bytes)}' if disk.ballast_bytes else ''}"
         f"{''.join(f'; {each}' for each in unknowns(seen.inventory))}"
     )
 

@@ -249,6 +249,12 @@ class LocalMachine(Protocol):
     def runner(self) -> HostedRunner | None:
         """Return the hosted runner that this machine is; None for any other machine."""
 
+    def make_ballast(self, data_root: str, keeps_bytes: int) -> int:
+        """Make the file that is given back when the disk of an engine is full; return its bytes, 0 for none."""
+
+    def drop_ballast(self, data_root: str) -> int:
+        """Give it back; return its bytes."""
+
     def thaw(self, groups: Sequence[str]) -> bool:
         """Thaw control groups, and nothing that is none; return whether that was done for all that are there."""
 

@@ -36,6 +36,7 @@ class Filesystem(Struct, frozen=True, kw_only=True):
         reserved_bytes: Free, but kept for root.
         inodes: All its inodes (0 where the filesystem does not count them).
         available_inodes: Inodes that are free for an ordinary process.
+        ballast_bytes: What a file of ours holds there, to be given back when the disk is full.
     """
 
     mount: str
@@ -45,6 +46,7 @@ class Filesystem(Struct, frozen=True, kw_only=True):
     reserved_bytes: int = 0
     inodes: int = 0
     available_inodes: int = 0
+    ballast_bytes: int = 0
 
 
 class Layer(Struct, frozen=True, kw_only=True):

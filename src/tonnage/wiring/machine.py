@@ -145,6 +145,18 @@ class ThisMachine:
 
         return hosted_runner(self._environment, booted_s=psutil.boot_time())
 
+    def make_ballast(self, data_root: str, keeps_bytes: int) -> int:
+        """Make the file that is given back when the disk of an engine is full; return its bytes, 0 for none."""
+        from tonnage.adapters.guard.ballast import make_ballast  # noqa: PLC0415
+
+        return make_ballast(data_root, keeps_bytes)
+
+    def drop_ballast(self, data_root: str) -> int:
+        """Give it back; return its bytes."""
+        from tonnage.adapters.guard.ballast import drop_ballast  # noqa: PLC0415
+
+        return drop_ballast(data_root)
+
     def thaw(self, groups: Sequence[str]) -> bool:
         """Thaw control groups, and nothing that is none; return whether that was done for all that are there."""
         from tonnage.adapters.guard.freezer import thaw_all  # noqa: PLC0415

@@ -121,6 +121,14 @@ class EmptyMachine:
     def runner(self) -> HostedRunner | None:
         return None
 
+    def make_ballast(self, data_root: str, keeps_bytes: int) -> int:
+        del data_root, keeps_bytes
+        return 0
+
+    def drop_ballast(self, data_root: str) -> int:
+        del data_root
+        return 0
+
     def thaw(self, groups: Sequence[str]) -> bool:
         del groups
         return True

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.adapters.guard.ballast import ballast_bytes
 from tonnage.adapters.host.space import mount_of
 from tonnage.adapters.ssh import client as ssh
 from tonnage.errors import EngineLacksError, EngineUnreachableError, TonnageError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _FIRST_WITHIN_S = 20.0
 _SILENT_S = 10.0
 _FIELDS = 6
+_DATA_ROOT = "data-root"
 
 
 class _Place(Struct, frozen=True):
@@ -232,6 +234,7 @@ def _local(role: str, directory: str) -> _Place:
             reserved_bytes=max(0, stat.f_bfree - stat.f_bavail) * stat.f_frsize,
             inodes=stat.f_files,
             available_inodes=stat.f_favail,
+            ballast_bytes=ballast_bytes(directory) if role == _DATA_ROOT else 0,
         ),
     )
 

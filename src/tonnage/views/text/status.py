@@ -137,6 +137,7 @@ def _filesystem_form(disk: Filesystem, reserve_bytes: int) -> dict[str, object]:
         "headroom_bytes": disk.available_bytes - reserve_bytes,
         "inodes": disk.inodes,
         "available_inodes": disk.available_inodes,
+        "ballast_bytes": disk.ballast_bytes,
     }
 
 
@@ -156,7 +157,13 @@ def _filesystem_lines(disk: Filesystem, reserve_bytes: int, *, width: int, ascii
         f"  {bar}",
         f"  {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}",
         f"  reserve {format_bytes(reserve_bytes)}, headroom {format_bytes(headroom_bytes)}",
+        *_ballast_lines(disk),
     ]
+
+
+def _ballast_lines(disk: Filesystem) -> list[str]:
+    held = format_bytes(disk.ballast_bytes)
+    return [f"  ballast {held}: given back when the disk is full"] if disk.ballast_bytes else []
 
 
 def _service_forms(inventory: Inventory, stack: Stack, services: Sequence[str]) -> list[dict[str, object]]:
