@@ -28,6 +28,7 @@ from tonnage.errors import (
     StalePlanError,
     TonnageError,
 )
+from tonnage.flows.guard.ballast_gauge import with_ballast
 from tonnage.flows.needed import with_contents, with_needs
 from tonnage.flows.plan_forecasts import expected_of, with_whole_refusal
 from tonnage.flows.pulls import with_offers
@@ -190,16 +191,19 @@ def carry_out(
             raise InterruptedRunError(signals.number, "stopped before anything was changed")
         told = ports.programs.ready(plan)
         acts = access.acts(dict(job.wanted.stack.values), origin_labels(job.wanted.stack), lock.descriptors)
-        gauge = access.gauge([disk.mount for disk in access.facts.filesystems()])
+        filesystems = access.facts.filesystems()
+        gauge = access.gauge([disk.mount for disk in filesystems])
+        ballast = None
         try:
             with view as opened:
+                ballast = with_ballast(gauge, ports.machine, engine, filesystems, opened.show)
                 for note in (*job.wanted.stack.notes, *plan.notes, *told):
                     opened.show(Notice(text=note))
                 run = execute(
                     plan,
                     facts=access.facts,
                     acts=acts,
-                    gauge=gauge,
+                    gauge=ballast or gauge,
                     journal=journal,
                     emit=opened.show,
                     cancel=signals.cancel,
@@ -211,6 +215,8 @@ def carry_out(
                 for notice in journal.take_notices():
                     opened.show(notice)
         finally:
+            if ballast is not None:
+                ballast.close()
             gauge.close()
     if run.error is not None and not isinstance(run.error, ReserveCrossedError):
         from tonnage.flows.diagnose import full_disk  # noqa: PLC0415 - only where something failed
