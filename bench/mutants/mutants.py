@@ -5,7 +5,7 @@
 
 Each fault of faults.toml is put into a copy of the checkout, and the tests of its module are run there; nothing in the
 checkout changes. A fault is caught when a test fails, not when the module cannot be imported any more. Prints what
-became of each with the test that caught it, and the total; ends with 1 when fewer than 57 of 60 are caught, and with 2
+became of each with the test that caught it, and the total; ends with 1 when fewer than 61 of 64 are caught, and with 2
 when a fault does not fit its module any more or the tests fail without any. Takes some minutes on two cores.
 """
 

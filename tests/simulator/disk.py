@@ -26,6 +26,8 @@ class Disk:
         self._owned: dict[str, int] = {"other": other_bytes}
         self._used_bytes = other_bytes
         self.lowest_bytes = self.available_bytes
+        self.inodes = 0
+        self.available_inodes = 0
 
     @property
     def free_bytes(self) -> int:

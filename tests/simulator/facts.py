@@ -142,5 +142,9 @@ class SimulatedGauge:
         """Return available bytes by mount."""
         return {self._disk.mount: self._disk.available_bytes}
 
+    def inodes(self) -> Mapping[str, int]:
+        """Return available inodes by mount."""
+        return {self._disk.mount: self._disk.available_inodes} if self._disk.inodes else {}
+
     def close(self) -> None:
         """Hold nothing open."""

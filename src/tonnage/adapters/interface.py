@@ -108,6 +108,9 @@ class Gauge(Protocol):
     def available(self) -> Mapping[str, int]:
         """Return available bytes by mount, for the filesystems that it was made for."""
 
+    def inodes(self) -> Mapping[str, int]:
+        """Return available inodes by mount as of the last look, of filesystems that count them and are read here."""
+
     def close(self) -> None:
         """Give back what it holds open."""
 

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     "guard",
     examples=(
         ("tonnage guard", "Watch the disk of the engine until Ctrl-C, and tell what would be removed"),
-        ("sudo tonnage guard --yes", "The same, and remove it where the reserve comes near"),
-        ("sudo tonnage guard --once --yes", "One look, for a timer; 4 when a disk is still below its reserve"),
+        ("tonnage guard --yes", "The same, and remove it where the reserve comes near"),
+        ("tonnage guard --once --yes", "One look, for a timer; 4 when a disk is still below its reserve"),
         ("tonnage guard --install", "Show the systemd unit that does so all the time"),
-        ("sudo tonnage guard --install --yes", "Write it"),
-        ("sudo tonnage guard --uninstall --yes", "Remove the unit and the ballast"),
+        ("tonnage guard --install --yes", "Write it"),
+        ("tonnage guard --uninstall --yes", "Remove the unit and the ballast"),
     ),
     failures=(CannotReclaimError, EngineUnreachableError, EngineLacksError, StaleFilesError, InterruptedRunError),
     about="Where less than 1.1 times the reserve is available, things are removed as 'tonnage reclaim --until' does, "

@@ -24,6 +24,8 @@ PODMAN = "podman"
 """The image store of Podman, which speaks the language of Docker's engine."""
 UNKNOWN_STORE = "unknown"
 """An image store that is none of these."""
+_INODE_SHARE = 100
+_MOST_INODES = 20_000
 
 
 class Filesystem(Struct, frozen=True, kw_only=True):
@@ -47,6 +49,11 @@ class Filesystem(Struct, frozen=True, kw_only=True):
     inodes: int = 0
     available_inodes: int = 0
     ballast_bytes: int = 0
+
+    @property
+    def reserve_inodes(self) -> int:
+        """Inodes that must remain: a hundredth of them and 20,000 at most; 0 where nobody counts them."""
+        return min(self.inodes // _INODE_SHARE, _MOST_INODES)
 
 
 class Layer(Struct, frozen=True, kw_only=True):

@@ -128,6 +128,11 @@ class _LocalGauge:
 
     def __init__(self, mounts: Sequence[str]) -> None:
         self._mounts = tuple(mounts)
+        self._inodes: dict[str, int] = {}
+
+    def inodes(self) -> Mapping[str, int]:
+        """Return available inodes by mount as of the last look."""
+        return self._inodes
 
     def available(self) -> Mapping[str, int]:
         """Return available bytes by mount, now.
@@ -141,6 +146,7 @@ class _LocalGauge:
             raise EngineUnreachableError(
                 f"the filesystem at {error.filename} cannot be read", why=str(error)
             ) from error
+        self._inodes = {mount: stat.f_favail for mount, stat in told if stat.f_files}
         return {mount: stat.f_bavail * stat.f_frsize for mount, stat in told}
 
     def close(self) -> None:
@@ -177,6 +183,10 @@ class _RemoteGauge:
         if silent_s > _SILENT_S:
             raise self._silent(silent_s)
         return dict(self._latest)
+
+    def inodes(self) -> Mapping[str, int]:
+        """Return nothing: they are not told over there."""
+        return {}
 
     def close(self) -> None:
         """End the stream."""

@@ -4,74 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from tonnage.units import format_bytes
+from tonnage.model.guard import DiskState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonnage.model.inventory import Filesystem
 
-NEAR_TENTHS = 1
-"""So many tenths of the reserve above it a disk comes near it."""
 TARGET_TENTHS = 15
 """So many tenths of the reserve are to be available after a reclaim."""
-FULL_BYTES = 16_000_000
-"""With less than that available the disk counts as full."""
-_INODE_SHARE = 100
-_MOST_INODES = 20_000
 
 
-class DiskState(Struct, frozen=True, kw_only=True):
-    """One filesystem as a guard sees it.
+def guarded_inodes(disks: Mapping[str, Filesystem]) -> dict[str, int]:
+    """Return how many inodes must remain while a run writes, by mount.
 
-    Args:
-        reserve_bytes: What must remain available.
-        target_bytes: What is reclaimed up to.
-        reserve_inodes: The same for inodes; 0 where the filesystem does not count them.
+    A filesystem that has fewer already is left alone: nothing that a run does not do would be mended by stopping it.
     """
-
-    mount: str
-    available_bytes: int
-    reserve_bytes: int
-    target_bytes: int
-    available_inodes: int = 0
-    reserve_inodes: int = 0
-
-    @property
-    def is_below(self) -> bool:
-        """Whether less than the reserve is available."""
-        return self.available_bytes < self.reserve_bytes
-
-    @property
-    def is_near(self) -> bool:
-        """Whether the reserve is near, or less than it is available."""
-        return self.available_bytes < self.reserve_bytes + self.reserve_bytes * NEAR_TENTHS // 10
-
-    @property
-    def is_full(self) -> bool:
-        """Whether nothing can be written any more, or soon."""
-        return self.available_bytes < FULL_BYTES
-
-    @property
-    def lacks_inodes(self) -> bool:
-        """Whether there are fewer inodes than must remain."""
-        return self.available_inodes < self.reserve_inodes
-
-    @property
-    def shown(self) -> str:
-        """What is there, as a line."""
-        text = (
-            f"{self.mount}: {format_bytes(self.available_bytes)} available, reserve {format_bytes(self.reserve_bytes)}"
-        )
-        inodes = f", {self.available_inodes} inodes available, reserve {self.reserve_inodes}"
-        return text + (inodes if self.lacks_inodes else "")
-
-
-def inode_reserve(disk: Filesystem) -> int:
-    """Return how many inodes must remain: a hundredth of them and 20,000 at most; 0 where nobody counts them."""
-    return min(disk.inodes // _INODE_SHARE, _MOST_INODES)
+    return {mount: disk.reserve_inodes for mount, disk in disks.items() if disk.available_inodes >= disk.reserve_inodes}
 
 
 def states(
@@ -94,7 +43,7 @@ def states(
                 reserve_bytes=reserve_bytes,
                 target_bytes=min(max(wanted_bytes, reserve_bytes), disk.size_bytes),
                 available_inodes=disk.available_inodes,
-                reserve_inodes=inode_reserve(disk),
+                reserve_inodes=disk.reserve_inodes,
             )
         )
     return tuple(found)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from tonnage.decide.guard.nearing import FULL_BYTES
 from tonnage.errors import TonnageError
 from tonnage.model.deploy.event import Notice
+from tonnage.model.guard import FULL_BYTES
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ class BallastGauge:
                 self._emit(Notice(text=text, level="warning"))
                 return told
         return {**told, self._mount: max(0, here_bytes - self._given_bytes)} if self._given_bytes else told
+
+    def inodes(self) -> Mapping[str, int]:
+        """Return available inodes by mount as of the last look."""
+        return self._gauge.inodes()
 
     def close(self) -> None:
         """Make the ballast again, where it was given back and there is room."""

@@ -29,10 +29,10 @@ from tonnage.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tonnage.decide.guard.nearing import DiskState
     from tonnage.flows.ports import ReclaimPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
+    from tonnage.model.guard import DiskState
     from tonnage.model.reclaim.outcome import ReclaimReport
 
 _WARN_AGAIN_S = 3600.0

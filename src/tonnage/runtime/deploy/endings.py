@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from tonnage.errors import InterruptedRunError
+from tonnage.errors import InterruptedRunError, ReserveCrossedError
 from tonnage.escapes import visible_in_line
 from tonnage.model.deploy.run import Outcome
+from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tonnage.errors import TonnageError
+    from tonnage.model.deploy.plan import Step
     from tonnage.model.deploy.run import StepOutcome
+    from tonnage.runtime.deploy.sampler import ReserveGuard
 
 
 def done_before(outcomes: Sequence[StepOutcome]) -> str:
@@ -36,3 +40,30 @@ def outcome_of(error: TonnageError | None) -> Outcome:
     if error is None:
         return Outcome.DONE
     return Outcome.INTERRUPTED if isinstance(error, InterruptedRunError) else Outcome.FAILED
+
+
+def crossed(
+    step: Step, guard: ReserveGuard, lines: Mapping[str, int], others: str, error: TonnageError | None
+) -> ReserveCrossedError:
+    """Return the failure of a step that the guard stopped.
+
+    Args:
+        lines: The reserve of each filesystem, by mount.
+        others: Who else was at work, as a sentence.
+        error: What the step itself failed with.
+    """
+    mount, available = guard.crossed or ("", 0)
+    log = error.log if error else ""
+    if guard.of_inodes:
+        return ReserveCrossedError(
+            f"{step.name} was stopped: {mount} has few inodes left",
+            why=f"{available} were available. Every file takes one, whatever its size.{others}",
+            todo=f"Find where the files are:\n  du --inodes -x --max-depth=3 {shlex.quote(mount)} | sort -n | tail",
+            log=log,
+        )
+    return ReserveCrossedError(
+        f"{step.name} was stopped below the reserve of {mount}",
+        why=f"{format_bytes(available)} were available and {format_bytes(lines[mount])} must remain.{others}",
+        todo="See what can be freed, or lower the reserve:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE",
+        log=log,
+    )

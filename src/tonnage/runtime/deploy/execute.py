@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.expectations import line_of
+from tonnage.decide.guard.nearing import guarded_inodes
 from tonnage.errors import CacheUnknownError, CannotFitError, InterruptedRunError, ReserveCrossedError, TonnageError
 from tonnage.model.deploy.event import DiskSampled, Notice, RunFinished, RunStarted, StepFinished, StepStarted
 from tonnage.model.deploy.plan import (
@@ -34,7 +35,7 @@ from tonnage.model.deploy.run import Outcome, Run, StepOutcome
 from tonnage.runtime.deploy.beside import Beside
 from tonnage.runtime.deploy.builds_ahead import BuildsAhead, GaveWayError
 from tonnage.runtime.deploy.disk_curve import DiskCurve
-from tonnage.runtime.deploy.endings import done_before, outcome_of, with_trouble
+from tonnage.runtime.deploy.endings import crossed, done_before, outcome_of, with_trouble
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, MeteredProgress, with_layers
 from tonnage.runtime.deploy.perform import as_it_runs, perform
 from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler
@@ -43,7 +44,6 @@ from tonnage.runtime.guard.pause import BuildPause
 from tonnage.runtime.guard.unable import NothingFreezes
 from tonnage.runtime.ledger import ALONE
 from tonnage.runtime.signals import EitherSet
-from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -142,13 +142,16 @@ class _Execution:
             tell=lambda text: emit(Notice(text=text)),
             cancel=cancel,
         )
-        self._guard = ReserveGuard(guarded, self._at_line, holds=lambda: self._pause.holds)
+        self._guard = ReserveGuard(
+            guarded, self._at_line, holds=lambda: self._pause.holds, reserve_inodes=guarded_inodes(self._disks)
+        )
         self._meters: dict[str, InstructionMeter] = {}
         self._available_bytes = plan.available_bytes
         self._ahead = BuildsAhead(plan, plan.policy.parallel, self._attempt_ahead, self._room)
         self._leave = threading.Event()
         self._shown_s = 0.0
         self._curve = DiskCurve()
+        self._gauge = gauge
         self._sampler = Sampler(gauge, on_sample=self._on_sample, quick=lambda: self._pause.quick)
         left = journal.left_cache(plan.stack, plan.engine_id)
         # What earlier runs left that came to nothing goes with what this one leaves.
@@ -227,11 +230,11 @@ class _Execution:
         error = forgiven(step, error, self._cancel, self._emit)
         if error is None:
             return self._record_version(step)
-        crossed = self._guard.crossed
+        was_crossed = self._guard.crossed
         # Where there is no line the disk itself is one: a step that filled it gives back just the same.
         at_reserve = step.at_reserve if isinstance(error, ReserveCrossedError) else ()
         trouble = self._undo(step, (*at_reserve, *step.on_failure))
-        if self._cancel.is_set() and crossed is None:
+        if self._cancel.is_set() and was_crossed is None:
             error = InterruptedRunError(signal.SIGINT, f"stopped in {step.name}; {done_before(self._outcomes)}")
         return with_trouble(error, trouble)
 
@@ -314,7 +317,7 @@ class _Execution:
             # The step is over, but nobody knows what it did to the disk: that must not pass for a measured figure.
             error = error or lost
         if not undo and self._guard.crossed is not None:
-            error = self._crossed(step, error)
+            error = crossed(step, self._guard, self._lines, self._beside.told(), error)
         stopped = self._cancel.is_set() or (ahead and cancel.is_set() and self._guard.crossed is None)
         outcome = StepOutcome(
             name=step.name,
@@ -339,16 +342,6 @@ class _Execution:
         self._emit(StepFinished(outcome=outcome))
         return error
 
-    def _crossed(self, step: Step, error: TonnageError | None) -> ReserveCrossedError:
-        mount, available_bytes = self._guard.crossed or ("", 0)
-        return ReserveCrossedError(
-            f"{step.name} was stopped below the reserve of {mount}",
-            why=f"{format_bytes(available_bytes)} were available and {format_bytes(self._lines[mount])} must remain."
-            f"{self._beside.told()}",
-            todo="See what can be freed, or lower the reserve:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE",
-            log=error.log if error else "",
-        )
-
     def _record_instructions(self, step: Step, step_id: int, meter: InstructionMeter, *, alone: bool) -> None:
         if isinstance(step.action, Build) and step.instructions:
             seen = meter.end(step.instructions, alone=alone)
@@ -370,6 +363,7 @@ class _Execution:
         self._pause.sample(available)
         self._sampler.share(others=self._pause.makes_room)
         self._guard.sample(available)
+        self._guard.sample_inodes(self._gauge.inodes())
         self._available_bytes = available.get(self._plan.filesystem, self._available_bytes)
         for meter in list(self._meters.values()):
             meter.sample(available)

@@ -187,6 +187,9 @@ class ReserveGuard:
 
     At the reserve the step that may give way and began last is stopped, and the others go on; without one, or well
     below the reserve, all are. While it ``holds``, because nothing is written, none is but well below the reserve.
+
+    Attributes:
+        of_inodes: Whether it was inodes that ran out, and not bytes.
     """
 
     def __init__(
@@ -195,8 +198,11 @@ class ReserveGuard:
         cancel: threading.Event,
         *,
         holds: Callable[[], bool] = lambda: False,
+        reserve_inodes: Mapping[str, int] | None = None,
     ) -> None:
         self._holds = holds
+        self._reserve_inodes = dict(reserve_inodes or {})
+        self.of_inodes = False
         self._reserve_bytes_by_mount = dict(reserve_bytes_by_mount)
         self._cancel = cancel
         self._lock = threading.Lock()
@@ -207,7 +213,7 @@ class ReserveGuard:
 
     @property
     def crossed(self) -> tuple[str, int] | None:
-        """The first filesystem that was seen below its line while armed, and its available bytes then."""
+        """The first filesystem that was seen below its line while armed, and its available bytes (or inodes) then."""
         with self._lock:
             return self._crossed
 
@@ -252,11 +258,30 @@ class ReserveGuard:
                 if available_bytes >= reserve_bytes - min(reserve_bytes // 2, _MOST_BELOW_BYTES):
                     if self._holds():
                         continue
-                    if self._gives_way is None and self._yielding:
-                        self._gives_way = self._yielding[-1]
-                        self._gives_way.set()
-                    if self._gives_way is not None:
+                    if self._has_one_give_way():
                         continue
-                self._crossed = (mount, available_bytes)
-                self._cancel.set()
+                self._stop_all(mount, available_bytes)
                 return
+
+    def sample_inodes(self, available_inodes: Mapping[str, int]) -> None:
+        """Look at one sample of inodes, which are guarded as bytes are."""
+        with self._lock:
+            if not self._armed or self._crossed is not None:
+                return
+            for mount, available in available_inodes.items():
+                reserve = self._reserve_inodes.get(mount, 0)
+                if available < reserve and (available < reserve // 2 or not self._has_one_give_way()):
+                    self.of_inodes = True
+                    self._stop_all(mount, available)
+                    return
+
+    def _has_one_give_way(self) -> bool:
+        """Have the newest step that may give way do so; return whether one does."""
+        if self._gives_way is None and self._yielding:
+            self._gives_way = self._yielding[-1]
+            self._gives_way.set()
+        return self._gives_way is not None
+
+    def _stop_all(self, mount: str, available: int) -> None:
+        self._crossed = (mount, available)
+        self._cancel.set()

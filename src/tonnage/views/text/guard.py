@@ -9,7 +9,7 @@ from tonnage.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.decide.guard.nearing import DiskState
+    from tonnage.model.guard import DiskState
 
 
 def guard_lines(disks: Sequence[DiskState], ballast_bytes: int) -> list[str]:

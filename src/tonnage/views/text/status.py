@@ -157,8 +157,16 @@ def _filesystem_lines(disk: Filesystem, reserve_bytes: int, *, width: int, ascii
         f"  {bar}",
         f"  {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}",
         f"  reserve {format_bytes(reserve_bytes)}, headroom {format_bytes(headroom_bytes)}",
+        *_inode_lines(disk),
         *_ballast_lines(disk),
     ]
+
+
+def _inode_lines(disk: Filesystem) -> list[str]:
+    """Return a line where inodes are short: most people never meet them."""
+    if disk.available_inodes >= disk.reserve_inodes:
+        return []
+    return [f"  few inodes: {disk.available_inodes} available of {disk.inodes}, reserve {disk.reserve_inodes}"]
 
 
 def _ballast_lines(disk: Filesystem) -> list[str]:

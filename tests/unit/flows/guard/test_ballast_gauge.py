@@ -20,7 +20,7 @@ class Machine(EmptyMachine):
     def __init__(self, gauge: Told) -> None:
         self.gauge = gauge
         self.held_bytes = HELD_BYTES
-        self.made = 0
+        self.made: list[str] = []
 
     def drop_ballast(self, data_root: str) -> int:
         assert data_root
@@ -29,8 +29,8 @@ class Machine(EmptyMachine):
         return given
 
     def make_ballast(self, data_root: str, keeps_bytes: int) -> int:
-        del data_root, keeps_bytes
-        self.made += 1
+        del keeps_bytes
+        self.made.append(data_root)
         return 0
 
 
@@ -40,6 +40,9 @@ class Told:
 
     def available(self) -> Mapping[str, int]:
         return dict(self.now)
+
+    def inodes(self) -> Mapping[str, int]:
+        return {}
 
     def close(self) -> None:
         raise AssertionError
@@ -62,7 +65,7 @@ def test_it_is_given_back_when_the_disk_is_full_and_never_told_as_available() ->
     assert len(events) == 1
     assert not machine.made
     gauge.close()
-    assert machine.made == 1
+    assert machine.made == [facts.engine().data_root]
 
 
 def test_without_one_nothing_is_in_between() -> None:

@@ -208,6 +208,9 @@ def test_a_step_that_nobody_could_measure_has_failed(tmp_path: Path) -> None:
                 raise EngineUnreachableError("the disk cannot be read any more")
             return {place.engine.disk.mount: place.engine.disk.available_bytes}
 
+        def inodes(self) -> Mapping[str, int]:
+            return {}
+
         def close(self) -> None:
             raise AssertionError("who opened it closes it")
 

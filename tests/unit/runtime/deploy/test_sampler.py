@@ -35,6 +35,9 @@ class WrittenGauge:
             self.read.clear()
             assert self.read.wait(60)
 
+    def inodes(self) -> Mapping[str, int]:
+        return {}
+
     def close(self) -> None:
         pass
 
@@ -328,3 +331,31 @@ def test_what_was_crossed_is_still_told_after_disarming() -> None:
     guard.disarm("step")
 
     assert guard.crossed == ("/var", 19)
+
+
+def test_inodes_are_guarded_as_bytes_are() -> None:
+    stop = threading.Event()
+    guard = ReserveGuard({"/data": 0}, stop, reserve_inodes={"/data": 160})
+    guard.sample_inodes({"/data": 3})
+    assert not stop.is_set()
+    guard.arm("web.build")
+    guard.sample_inodes({"/data": 160, "/elsewhere": 0})
+    assert not stop.is_set()
+    with guard.gives_way() as way:
+        guard.sample_inodes({"/data": 159})
+        assert way.is_set()
+        assert not stop.is_set()
+        guard.sample_inodes({"/data": 79})
+    assert stop.is_set()
+    assert guard.crossed == ("/data", 79)
+    assert guard.of_inodes
+
+
+def test_while_it_holds_nothing_is_stopped_but_well_below_the_reserve() -> None:
+    stop, holds = threading.Event(), True
+    guard = ReserveGuard({"/data": 1_000_000_000}, stop, holds=lambda: holds)
+    guard.arm("web.build")
+    guard.sample({"/data": 990_000_000})
+    assert not stop.is_set()
+    guard.sample({"/data": 890_000_000})
+    assert stop.is_set()
