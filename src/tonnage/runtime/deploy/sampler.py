@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Gauge
 
 
-_QUICK_S = 0.005
+_QUICK_S = 0.003
 """Between two samples where the reserve is near."""
 _MOST_BELOW_BYTES = 100_000_000
 """So far below the reserve one step may give way while others go on."""
