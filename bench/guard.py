@@ -147,7 +147,7 @@ class Place:
         self.project.docker("builder", "prune", "--force", "--all")
         for image in self.project.real.client.images.list(filters={"dangling": True}):
             with contextlib.suppress(Exception):
-                self.project.real.client.images.remove(image.id, force=True)
+                self.project.real.client.images.remove(image.id or "", force=True)
 
     def build(self, run: str) -> tuple[int, str, Watch]:
         """Build into the reserve; return the exit code, what was said, and what was seen."""

@@ -238,7 +238,6 @@ def start_told(arguments: Sequence[str]) -> tuple[StartedProcess, int]:
             stdin=read,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={},
             cwd="/",
             start_new_session=True,
         )

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from tonnage.runtime.reclaim.engine_removal import EngineRemoval
     from tonnage.runtime.reclaim.journal import ReclaimJournal
 
+_HOLDS = "holds"
+_WORTH_TELLING_BYTES = 1_000_000
+_MOST_HOLDERS = 10
 _LOOKS = 3
 """Looks at most, each with a table of its own, until there is enough; more only while something could not go."""
 
@@ -120,9 +123,10 @@ def _once(
         if context.trouble is not None:
             note(note_text(context.trouble))
         if not request.yes:
-            short = "All that may go would not be enough."
+            reasons = _held_elsewhere(ports, context) if choice.short_bytes else ()
+            short = " ".join(("All that may go would not be enough.", *reasons))
             failure = _too_little(context, choice, choice.short_bytes, why=short) if choice.short_bytes else None
-            return ReclaimReport(mount=context.mount, choice=choice, failure=failure)
+            return ReclaimReport(mount=context.mount, choice=choice, reasons=reasons, failure=failure)
         if request.everything:
             _confirm(ports, flags, confirm)
         done = _remove(ports, context, choice, tell, note)
@@ -279,20 +283,27 @@ def _engine_removal(ports: ReclaimPorts, context: ReclaimContext, held: contextl
 
 
 def _reasons(ports: ReclaimPorts, context: ReclaimContext, done: Reclaimed) -> tuple[str, ...]:
-    """Return why less came free than was promised, when that matters."""
-    if not done.missing_bytes or (done.enough and done.target_bytes):
+    """Return why less came free than was promised, or where bytes are that are missing, when that matters."""
+    if done.enough and (done.target_bytes or not done.missing_bytes):
         return ()
-    told = [f"{format_bytes(done.missing_bytes)} of what was promised did not come free."]
-    remote = context.inventory is not None and context.inventory.engine.endpoint.startswith("ssh://")
-    held = () if remote else ports.machine.held_open(context.mount)
-    told += [
-        f"{name} holds {format_bytes(size)} of removed files open: they come free when it ends." for name, size in held
+    elsewhere = _held_elsewhere(ports, context)
+    if not done.missing_bytes:
+        return elsewhere
+    told = f"{format_bytes(done.missing_bytes)} of what was promised did not come free."
+    unknown = "The filesystem may give them back later, or somebody else has written meanwhile."
+    return (told, *elsewhere) if any(_HOLDS in each for each in elsewhere) else (told, unknown, *elsewhere)
+
+
+def _held_elsewhere(ports: ReclaimPorts, context: ReclaimContext) -> tuple[str, ...]:
+    """Return who holds bytes of the filesystem that no removal gives back."""
+    if context.inventory is not None and context.inventory.engine.endpoint.startswith("ssh://"):
+        return ()
+    held = [
+        f"{name} {_HOLDS} {format_bytes(size)} of removed files open: they come free when it ends."
+        for name, size in ports.machine.held_open(context.mount)
+        if size >= _WORTH_TELLING_BYTES
     ]
-    if not held:
-        told.append("The filesystem may give them back later, or somebody else has written meanwhile.")
-    if not remote:
-        told += _unseen(ports, context)
-    return tuple(told)
+    return (*held[:_MOST_HOLDERS], *_unseen(ports, context))
 
 
 def _unseen(ports: ReclaimPorts, context: ReclaimContext) -> list[str]:

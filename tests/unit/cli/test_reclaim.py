@@ -554,3 +554,34 @@ def test_what_was_begun_is_ended_when_nobody_reads_it(
     capsys.readouterr()
     assert crowded.run("report", "--json") == 0
     assert told(capsys)["runs"][0]["outcome"] == "done"
+
+
+class HoldingMachine(EmptyMachine):
+    """A machine on which programs hold removed files open, and something lies below a mount."""
+
+    def held_open(self, mount: str) -> list[tuple[str, int]]:
+        assert mount
+        return [("postgres (4711)", 944_000_017), ("tail (12)", 999_999)]
+
+    def hidden(self, mount: str) -> list[tuple[str, int]]:
+        assert mount
+        return [("/var/lib/docker/below", 300_000_007)]
+
+
+@pytest.mark.parametrize("yes", [(), ("--yes",)])
+def test_where_bytes_are_missing_it_says_who_holds_them(
+    crowded: World, capsys: pytest.CaptureFixture[str], yes: tuple[str, ...]
+) -> None:
+    crowded.ports.machine = HoldingMachine()
+    assert crowded.run("reclaim", "--free", "3GB", *yes, "--json") == 4
+    captured = capsys.readouterr()
+    (held, hidden) = json.loads(captured.out)["reasons"]
+    assert held == "postgres (4711) holds 944 MB of removed files open: they come free when it ends."
+    assert "300 MB lie in /var/lib/docker/below" in hidden
+    assert held in captured.err
+
+
+def test_where_enough_came_free_nobody_is_named(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:
+    crowded.ports.machine = HoldingMachine()
+    assert crowded.run("reclaim", "--free", "400MB", "--yes", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["reasons"] == []

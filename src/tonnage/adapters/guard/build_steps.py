@@ -114,15 +114,17 @@ class EngineSteps:
 
     def __init__(self, engine: int, data_root: str) -> None:
         self._engine = engine
+        self._data_root = data_root
         self._executor = f"{data_root.rstrip('/')}/buildkit/executor"
         self._mounts = freezer_mounts(Path("/proc/self/mountinfo").read_text(errors="replace"))
         self._hertz = os.sysconf("SC_CLK_TCK")
         self._commands: dict[str, tuple[str, ...]] = {}
 
     @property
-    def can_freeze(self) -> bool:
-        """Whether this machine has groups that can be frozen, to be seen from here."""
-        return bool(self._mounts)
+    def can_be_seen(self) -> bool:
+        """Whether the engine's files and groups that can be frozen are to be seen from here."""
+        # An engine in a virtual machine has its data root there.
+        return bool(self._mounts) and os.path.isdir(f"/proc/{self._engine}/root{self._data_root}")  # noqa: PTH112
 
     def now(self) -> tuple[BuildStepGroup, ...]:
         """Return the steps that run now and are certainly this engine's."""

@@ -1,13 +1,18 @@
-"""What the guard of a run can do on an engine."""
+"""What the guard of a run can do on an engine, and what holds bytes that no reclaim gives back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tonnage.errors import EngineLacksError
+from tonnage.units import format_bytes
+from tonnage.views.text.checks import WARNING, Check
 
 if TYPE_CHECKING:
-    from tonnage.flows.ports import Engines
+    from tonnage.flows.ports import Engines, ReclaimPorts
+
+_WORTH_TELLING_BYTES = 100_000_000
+_MOST_HOLDERS = 5
 
 
 def pauses_builds(engines: Engines, host: str) -> str:
@@ -22,3 +27,14 @@ def pauses_builds(engines: Engines, host: str) -> str:
     if why:
         raise EngineLacksError("builds are stopped at the reserve, and not paused before", why=f"{why}.".capitalize())
     return "builds are paused before the reserve until room was made"
+
+
+def held_checks(ports: ReclaimPorts, host: str) -> list[Check]:
+    """Name the programs of this machine that hold large removed files open on the disk of the engine."""
+    root = ports.engines.data_root(host)
+    held = [each for each in ports.machine.held_open(root) if each[1] >= _WORTH_TELLING_BYTES] if root else []
+    found = [f"{name} holds {format_bytes(size)} of removed files open" for name, size in held[:_MOST_HOLDERS]]
+    if not found:
+        return []
+    todo = "They come free when it ends, or opens its files anew, as many programs do when they are told to by SIGHUP."
+    return [Check(name="held", state=WARNING, found="; ".join(found), todo=todo)]

@@ -43,8 +43,7 @@ class FrozenNote:
         """Make the file; return whether that could be done."""
         with contextlib.suppress(OSError):
             # One of that number was left by a process that is gone.
-            if self._path.exists():
-                self._path.unlink()
+            self._path.unlink(missing_ok=True)
             self._file = os.open(self._path, _NEW, 0o600)
         return self._file is not None and self.write((), 0.0)
 

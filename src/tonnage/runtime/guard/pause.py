@@ -279,6 +279,7 @@ class BuildPause:
         if self._note.write(every, until_s) and self._groups.freeze(wanted, until_s):
             return True
         self._thaw(self._builds.values())
+        self._all_frozen, self._paused = False, ""
         return False
 
     def _thaw(self, builds: Iterable[WatchedBuild]) -> None:
@@ -320,6 +321,8 @@ class BuildPause:
             self._reclaims = True
             try:
                 freed_bytes = self._make_room(missing_bytes, _Stopping(self._cancel, self._closed))
+            except Exception as error:  # noqa: BLE001 - whatever it is, builds must not stay frozen for it
+                self._tell(f"nothing more is reclaimed while builds wait: {error}")
             finally:
                 # What came free is there a moment later on some filesystems, and the next sample tells it.
                 time.sleep(2 * _LOOK_EVERY_S)

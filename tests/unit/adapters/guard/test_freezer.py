@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -70,7 +71,8 @@ def until(condition: Callable[[], object], within_s: float = 20.0) -> None:
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[Group]:
     mounts = freezer_mounts(Path("/proc/self/mountinfo").read_text())
-    directory = Path(mounts[0].path, f"tonnage-test-{os.getpid()}") if mounts else tmp_path
+    # A watchdog of an earlier test may still be thawing what had the name before.
+    directory = Path(mounts[0].path, f"tonnage-test-{os.getpid()}-{secrets.token_hex(4)}") if mounts else tmp_path
     if os.geteuid() != 0 or not mounts or not os.access(directory.parent, os.W_OK):
         pytest.skip("needs root and control groups that can be frozen")
     try:

@@ -56,6 +56,8 @@ class Written(NothingFreezes):
 
     def freeze(self, groups: Sequence[str], until_s: float) -> bool:
         assert until_s > time.monotonic()
+        if any("cannot" in each for each in groups):
+            return False
         self.frozen |= set(groups)
         self.ever += groups
         return True
@@ -269,3 +271,32 @@ def test_a_signal_ends_the_pause(at: Callable[..., Place]) -> None:
     place.go_on(lambda: place.groups.frozen)
     place.cancel.set()
     place.go_on(lambda: not place.groups.frozen, within_s=5.0)
+
+
+def test_where_a_further_step_cannot_be_frozen_nobody_counts_on_it(at: Callable[..., Place]) -> None:
+    over = threading.Event()
+
+    def make_room(missing_bytes: int, cancel: Cancel) -> int:
+        del missing_bytes, cancel
+        over.wait(20)
+        return 0
+
+    place = at(30, make_room)
+    place.begin("web", 200.0)
+    place.go_on(lambda: place.pause.holds)
+    place.groups.steps["web"].append("/group/cannot")
+    place.go_on(lambda: not place.pause.holds)
+    assert not place.groups.frozen
+    over.set()
+
+
+def test_what_goes_wrong_while_room_is_made_leaves_nothing_frozen(at: Callable[..., Place]) -> None:
+    def make_room(missing_bytes: int, cancel: Cancel) -> int:
+        del missing_bytes, cancel
+        raise ZeroDivisionError("a defect")
+
+    place = at(60, make_room)
+    place.begin("web", 200.0)
+    place.go_on(lambda: place.groups.frozen)
+    place.go_on(lambda: not place.groups.frozen)
+    assert place.told[0] == "nothing more is reclaimed while builds wait: a defect"
