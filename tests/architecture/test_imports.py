@@ -10,8 +10,8 @@ from tests.architecture.source_tree import (
 )
 
 # The rooms from the top of the house to the bottom: each may import from itself and from those below it. The modules
-# beside them (units, errors, escapes, lazily, addresses, small_files, own_files, directory_walk, unpacking) are for
-# everybody.
+# beside them (units, errors, escapes, lazily, addresses, small_files, own_files, directory_walk, unpacking,
+# tracing) are for everybody.
 ROOMS = ("cli", "wiring", "flows", "lint", "forecast", "runtime", "adapters", "decide", "sources", "views", "model")
 # What would let a clock, a file, a network or a terminal into code that is meant to be pure.
 IMPURE = frozenset(

@@ -19,8 +19,9 @@ _INTRODUCTION = """\
 This page is written from the commands themselves: `python -m tests.docs.cli_reference > docs/cli.md` renews it.
 
 Answers go to standard output; progress, notes and errors go to standard error. With `--json` the answer is a documented
-form of [json.md](json.md). On a terminal a run is shown live; elsewhere as one plain line for each event. `NO_COLOR` is
-respected.
+form of [json.md](json.md). With `--quiet` only answers, warnings and errors are written; with `--verbose` also the
+commands that are run and what is asked. On a terminal a run is shown live; elsewhere as one plain line for each event.
+`NO_COLOR` is respected.
 
 Flags override the environment (`TONNAGE_*`), which overrides `x-tonnage` in the compose file; all of them stand in
 [settings.md](settings.md), and `tonnage doctor --settings` shows each value with its origin.

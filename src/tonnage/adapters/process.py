@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from tonnage.adapters.output_lines import LinesOfOutput
 from tonnage.errors import EngineLacksError, StepFailedError, UsageError
+from tonnage.tracing import trace_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -202,6 +203,7 @@ def start(arguments: Sequence[str], *, log_path: str, environment: Mapping[str, 
         EngineLacksError: The program is not installed or cannot be executed, or the file cannot be written.
     """
     try:
+        trace_command(arguments)
         with open(log_path, "ab") as log:  # noqa: PTH123 - the text is passed on as it is
             started = subprocess.Popen(  # noqa: S603 - the argument list is ours, there is no shell
                 list(arguments),
@@ -212,9 +214,7 @@ def start(arguments: Sequence[str], *, log_path: str, environment: Mapping[str, 
                 start_new_session=True,
             )
     except OSError as error:
-        raise EngineLacksError(
-            f"The program {arguments[0]} cannot be started", why=error.strerror or str(error)
-        ) from error
+        raise _unstartable(arguments, error) from error
     return StartedProcess(started)
 
 
@@ -261,6 +261,7 @@ def _start(
     held: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a program in its own session with no descriptor of ours but those that it is to hold."""
+    trace_command(arguments, directory)
     try:
         return subprocess.Popen(  # noqa: S603 - the argument list is ours, there is no shell
             list(arguments),
@@ -280,9 +281,11 @@ def _start(
             todo=f"Install {arguments[0]}, or correct the PATH.",
         ) from error
     except OSError as error:
-        raise EngineLacksError(
-            f"The program {arguments[0]} cannot be started", why=error.strerror or str(error)
-        ) from error
+        raise _unstartable(arguments, error) from error
+
+
+def _unstartable(arguments: Sequence[str], error: OSError) -> EngineLacksError:
+    return EngineLacksError(f"The program {arguments[0]} cannot be started", why=error.strerror or str(error))
 
 
 def _bind(process_id: int, bounds: Bounds | None) -> None:

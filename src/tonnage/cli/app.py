@@ -59,8 +59,13 @@ def main(arguments: Sequence[str] | None = None, *, ports: AllPorts | None = Non
     except OSError as error:
         let_go_of_output()
         if not code:
-            session.say(f"error: standard output cannot be written\n{error.strerror}.")
+            session.warn(f"error: standard output cannot be written\n{error.strerror}.")
         return code or 1
+    finally:
+        if session.verbose:
+            from tonnage.tracing import listen  # noqa: PLC0415 - only where it was asked for
+
+            listen(None)
     return code
 
 
@@ -79,7 +84,7 @@ def _run(session: Session, typed: list[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.exceptions.NoArgsIsHelpError as nothing:
-        session.say(nothing.format_message())
+        session.warn(nothing.format_message())
         return UsageError.exit_code
     except click.ClickException as wrong:
         session.json = session.json or "--json" in typed
@@ -118,7 +123,7 @@ def _while_printing(error: OSError) -> bool:
 def _fail(session: Session, error: TonnageError) -> int:
     from tonnage.views.text.error import failure_form, failure_text  # noqa: PLC0415 - only where something failed
 
-    session.say(failure_text(error, width=session.width if session.stderr.isatty() else None))
+    session.warn(failure_text(error, width=session.width if session.stderr.isatty() else None))
     if session.json or session.events_file:
         session.print_failure(failure_form(error))
     return error.exit_code

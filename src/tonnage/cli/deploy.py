@@ -114,7 +114,10 @@ def tell_of_failure(session: Session, job: Job, run: Run) -> None:
     from tonnage.views.json.forms import document, json_text, run_form  # noqa: PLC0415
 
     trouble = session.ports.call_on_failure(wanted, json_text(document("run", run_form(run))))
-    session.say(f"on-failure: {wanted.name} was not told: {trouble}" if trouble else f"on-failure: told {wanted.name}")
+    if trouble:
+        session.warn(f"on-failure: {wanted.name} was not told: {trouble}")
+    else:
+        session.say(f"on-failure: told {wanted.name}")
 
 
 def stop(session: Session) -> None:
@@ -142,7 +145,7 @@ def show_run(session: Session, run: Run) -> None:
     if run.plan is not None and run.plan.unchanged:
         session.say(unchanged_text(run.plan, width=session.width if session.stderr.isatty() else 0))
     if run.diagnosis:
-        session.say("\n" + explanations_text(run.diagnosis, width=session.width))
+        session.warn("\n" + explanations_text(run.diagnosis, width=session.width))
 
 
 def deploy_job(

@@ -41,6 +41,23 @@ COMPLETING = "_TONNAGE_COMPLETE"
 """The variable by which the script in a shell says that words are to be completed."""
 
 
+COMMON_OPTIONS = frozenset(
+    {
+        "files", "project_name", "project_directory", "env_files", "profiles", "host", "to", "as_json", "quiet",
+        "verbose", "_click_default_help",
+    }
+)  # fmt: skip
+"""Names of the parameters that most commands have."""
+
+
+def _detail_option(names: str, meaning: str) -> click.Option:
+    def take(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it so
+        if value:
+            ctx.obj.choose_detail(**{str(parameter.name): True})
+
+    return click.Option(names.split("/"), is_flag=True, is_eager=True, expose_value=False, callback=take, help=meaning)
+
+
 class LazyGroup(click.Group):
     """Imports the module of a command only when that command is asked for."""
 
@@ -111,6 +128,22 @@ class Verb(click.Command):
         rest["help"] = "\n\n".join(part for part in (COMMANDS[name], about) if part)
         rest["short_help"] = COMMANDS[name]
         super().__init__(name, **rest)  # type: ignore[arg-type]
+        self.params += [
+            _detail_option("-q/--quiet", "Print answers and errors only: no progress, no notes."),
+            _detail_option("-v/--verbose", "Also print the commands that are run and what is asked."),
+        ]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of this command first, then those that most commands have."""
+        records: dict[bool, list[tuple[str, str]]] = {False: [], True: []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                records[parameter.name in COMMON_OPTIONS].append(record)
+        for is_common, title in ((False, "Options"), (True, "Common options")):
+            if records[is_common]:
+                with formatter.section(title):
+                    formatter.write_dl(records[is_common])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write examples and exit codes."""

@@ -151,7 +151,7 @@ def _print_form(session: Session, report: ReclaimReport) -> None:
 
 
 def _confirm(session: Session, name: str) -> bool:
-    session.say(f"This removes everything that is shown above. To go on, type the name of the stack: {name}")
+    session.warn(f"This removes everything that is shown above. To continue, type the name of the stack: {name}")
     return sys.stdin.readline().strip() == name
 
 

@@ -63,4 +63,5 @@ def command(
         tell=session.say,
         on_stop=lambda: stop(session),
         on_run=lambda run: show_run(session, run),
+        on_kept=session.warn,
     )

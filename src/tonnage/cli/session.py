@@ -41,6 +41,8 @@ class Session:
     Attributes:
         json: Whether JSON was asked for.
         streams: Whether the command's JSON is a stream of events rather than one document.
+        quiet: Whether only answers, warnings and errors are written.
+        verbose: Whether the commands that are run and what is asked are told as well.
         stopping: Whether a signal asked the run to stop.
         printed: Whether a JSON document was printed.
         events_file: Where the events go as JSON lines besides; empty for nowhere.
@@ -54,6 +56,8 @@ class Session:
         self.stderr = stderr
         self.json = False
         self.streams = False
+        self.quiet = False
+        self.verbose = False
         self.stopping = False
         self.printed = False
         self.events_file = ""
@@ -85,10 +89,30 @@ class Session:
         return plain or not (self.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
     def say(self, text: str) -> None:
-        """Write progress, a note or an error; where nobody can read it any more, that changes nothing else."""
+        """Write progress or a note; nothing with ``--quiet``."""
+        if not self.quiet:
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        """Write an error, a warning or a question; where nobody can read it any more, that changes nothing else."""
         with contextlib.suppress(OSError):
             self.stderr.write(_shown(text) + "\n")
             self.stderr.flush()
+
+    def choose_detail(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        """Take what was typed of ``--quiet`` and ``--verbose``.
+
+        Raises:
+            UsageError: Both were typed.
+        """
+        self.quiet = self.quiet or quiet
+        self.verbose = self.verbose or verbose
+        if self.quiet and self.verbose:
+            raise UsageError("--quiet and --verbose exclude each other", todo="Leave one of them out.")
+        if verbose:
+            from tonnage.tracing import listen  # noqa: PLC0415 - only where it is asked for
+
+            listen(self.warn)
 
     def show(self, text: str) -> None:
         """Write what people asked for to standard output; nothing where JSON was asked for.
@@ -219,7 +243,11 @@ class Session:
             from tonnage.views.live.lines import JsonLinesView  # noqa: PLC0415
 
             return JsonLinesView(self.stdout, monotonic=monotonic)
-        if self.terminal:
+        if self.quiet:
+            from tonnage.views.live.lines import QuietView  # noqa: PLC0415
+
+            return QuietView(self.stderr, monotonic=monotonic)
+        if self.terminal and not self.verbose:
             from rich.console import Console  # noqa: PLC0415
 
             from tonnage.views.live.terminal import LiveView  # noqa: PLC0415

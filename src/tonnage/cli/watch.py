@@ -85,7 +85,7 @@ def _shower(session: Session, wanted: DesiredState) -> Iterator[Callable[[Snapsh
         yield lambda seen: session.print_document(
             "status", status_form(seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services)
         )
-    elif session.stdout.isatty() and session.terminal:
+    elif session.stdout.isatty() and session.terminal and not session.verbose:
         from rich.console import Console  # noqa: PLC0415
 
         from tonnage.views.text.status import InPlace  # noqa: PLC0415

@@ -39,6 +39,7 @@ def rehearse(
     tell: Callable[[str], None],
     on_stop: Callable[[], None],
     on_run: Callable[[Run], None],
+    on_kept: Callable[[str], None] | None = None,
 ) -> None:
     """Deploy a stack on a private engine, and leave nothing behind unless it is to be kept.
 
@@ -46,6 +47,7 @@ def rehearse(
         flags: Which stack; the host names the engine that images are copied from.
         imports: Images to take from files, each as ``REFERENCE=FILE``.
         on_run: Is given the run when it has ended, while the engine is still there.
+        on_kept: Is told how to reach and remove an engine that was kept; ``tell`` where it is None.
 
     Raises:
         EngineLacksError: The machine lacks Linux, root or programs.
@@ -81,7 +83,7 @@ def rehearse(
             raise
         finally:
             if keep:
-                tell(rehearsal.how_to_reach)
+                (on_kept or tell)(rehearsal.how_to_reach)
 
 
 def _on_its_own(stack: Stack) -> Stack:

@@ -17,6 +17,7 @@ from tonnage.adapters.docker.data_root import local_endpoint, usual_endpoint
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.ssh import client as ssh
 from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
+from tonnage.tracing import trace_request
 from tonnage.units import told_count
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class DockerConnection:
             question = f"/v{self.api_version}{quote(path, safe='/:@')}{'?' if params else ''}{urlencode(params or {})}"
             found = short_question.answer(self.endpoint.removeprefix("unix://"), question, timeout_s)
             if found is not None:
+                trace_request("GET", f"{self.endpoint}{question}")
                 return found
         return self.ask("GET", path, params=params, timeout_s=timeout_s).json()
 
@@ -168,6 +170,7 @@ class DockerConnection:
             stream=stream,
             timeout=timeout_s,
         )
+        trace_request(method, f"{self.endpoint}/v{self.api_version}{path}", response.status_code)
         try:
             response.raise_for_status()
         except sdk.HTTPError as error:

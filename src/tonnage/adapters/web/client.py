@@ -21,6 +21,7 @@ from tonnage.adapters.web.pools import ProxyPools, proxy_of
 from tonnage.adapters.web.reply import Reply, pause_s
 from tonnage.addresses import redacted, same_origin, shown
 from tonnage.errors import CannotFetchError
+from tonnage.tracing import trace_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -324,6 +325,7 @@ class Web:
             preload_content=False,
             decode_content=False,
         )
+        trace_request(method, shown(address), response.status)
         body = bytearray()
         try:
             while len(body) < most_bytes:

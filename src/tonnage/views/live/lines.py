@@ -104,6 +104,13 @@ class PlainView(_LineView):
         return f"  {event.step}: {event.text}"
 
 
+class QuietView(PlainView):
+    """Writes warnings alone."""
+
+    def _line(self, event: Event) -> str:
+        return super()._line(event) if isinstance(event, events.Notice) and event.level == "warning" else ""
+
+
 def started_line(plan: Plan) -> str:
     """Write that a run begins."""
     count = len(plan.steps)
