@@ -150,3 +150,20 @@ def format_seconds(seconds: float) -> str:
     if whole < 3600:  # noqa: PLR2004
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def format_duration(seconds: float) -> str:
+    """Write about how long something takes: ``40 s``, ``6 min``, ``1 h 20 min``.
+
+    Args:
+        seconds: A duration, not negative.
+
+    Returns:
+        The text, rounded so that no digit claims to be known that is not.
+    """
+    if seconds < 55:  # noqa: PLR2004 - what would round to a minute is one
+        return f"{max(1, round(seconds)) if seconds < 10 else round(seconds / 5) * 5} s"  # noqa: PLR2004
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:  # noqa: PLR2004
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

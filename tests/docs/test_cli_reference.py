@@ -101,3 +101,6 @@ def test_help_loads_nothing_that_it_does_not_need() -> None:
 
 class _Session:
     json = False
+
+    def choose_detail(self, **_: bool) -> None:
+        """Take ``--quiet`` and ``--verbose``."""

@@ -48,3 +48,6 @@ def test_command_lines_are_found_in_fenced_blocks_only() -> None:
 
 class _Session:
     json = False
+
+    def choose_detail(self, **_: bool) -> None:
+        """Take ``--quiet`` and ``--verbose``."""

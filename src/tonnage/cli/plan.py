@@ -16,7 +16,7 @@ from tonnage.cli.options import (
     untrusted_option,
     versioned_stack_options,
 )
-from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError
+from tonnage.errors import CannotFitError, EngineLacksError, EngineUnreachableError, LimitPassedError
 from tonnage.escapes import visible_in_line
 from tonnage.flows.requests import Allowed
 
@@ -33,10 +33,12 @@ if TYPE_CHECKING:
         ("tonnage plan web worker", "Two services and what they depend on"),
         ("tonnage plan --out plan.json", "Save the plan, to be executed exactly with deploy --plan"),
         ("tonnage plan --keep-free 2GB", "With another reserve"),
+        ("tonnage plan --all", "With every step, and what undoes each"),
+        ("tonnage plan --detailed-exitcode -q", "In a script: 0 nothing to do, 11 something to do"),
         ("tonnage plan --rollback", "What a rollback would do"),
         ("tonnage plan --explain-sharing", "Which wheels services share, and why not more"),
     ),
-    failures=(CannotFitError, EngineUnreachableError, EngineLacksError),
+    failures=(CannotFitError, EngineUnreachableError, EngineLacksError, LimitPassedError),
 )
 @versioned_stack_options
 @click.option("--build", "build", is_flag=True, help="Plan the build half only.")
@@ -49,6 +51,15 @@ if TYPE_CHECKING:
     "explains_sharing",
     is_flag=True,
     help="Say which wheels services share or could share, and why they share no others.",
+)
+@click.option(
+    "--all", "everything", is_flag=True, help="Also steps that only tag or tidy up, and what undoes each step."
+)
+@click.option(
+    "--detailed-exitcode",
+    "detailed",
+    is_flag=True,
+    help="End with 11 where there is something to do, with 0 where not.",
 )
 @click.option("--out", metavar="FILE", help="Save the plan; the file holds the services' configuration, mode 0600.")
 @untrusted_option
@@ -67,6 +78,8 @@ def command(
     pull: PullWhen | None,
     no_build: bool,
     explains_sharing: bool,
+    everything: bool,
+    detailed: bool,
     out: str | None,
 ) -> None:
     """Show a plan.
@@ -74,7 +87,9 @@ def command(
     Raises:
         CannotFitError: The plan is refused.
     """
-    from tonnage.flows.deploy import make_plan  # noqa: PLC0415 - help needs none of these
+    from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
+
+    from tonnage.flows.deploy import make_plan  # noqa: PLC0415
     from tonnage.flows.plan_files import write_plan_file  # noqa: PLC0415
     from tonnage.flows.stack import for_build, for_deploy, read_wanted  # noqa: PLC0415
     from tonnage.flows.state import cache_places  # noqa: PLC0415
@@ -99,7 +114,13 @@ def command(
     session.answer(
         "plan",
         lambda: plan_form(plan, sharing=explains_sharing),
-        lambda: plan_text(plan, width=session.width, ascii_only=session.ascii_only, sharing=explains_sharing),
+        lambda: plan_text(
+            plan,
+            width=session.width,
+            ascii_only=session.ascii_only,
+            sharing=explains_sharing,
+            everything=everything,
+        ),
     )
     if out:
         # A refused plan is saved too: reclaim --for reads in it how much is missing, and deploy --plan refuses it.
@@ -107,9 +128,19 @@ def command(
     if plan.refusal is not None:
         if out:
             session.say(f"\nsaved; free what it needs with\n  tonnage reclaim --for {visible_in_line(out)} --yes")
-        raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
+        # The answer gives the reason and what to do about it.
+        said = replace(plan.refusal, why="", todo="") if not session.json else plan.refusal
+        raise CannotFitError(said.what, why=said.why, todo=said.todo)
     if out:
-        session.say(f"\nsaved; carry out exactly this with\n  tonnage deploy --plan {visible_in_line(out)}")
+        session.say(f"\nsaved; {_CARRIED_OUT[purpose]}\n  tonnage deploy --plan {visible_in_line(out)}")
+    if detailed and plan.steps:
+        raise click.exceptions.Exit(LimitPassedError.exit_code)
+
+
+_CARRIED_OUT = {
+    "build": "to build exactly this (nothing is deployed):",
+    "deploy": "to carry out exactly this:",
+}
 
 
 def _check(version: str, *, build: bool, push: bool, back: bool, images: bool, explains: bool) -> None:

@@ -19,6 +19,7 @@ from tonnage.decide.deploy.ownership import other_places
 from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy
 from tonnage.decide.deploy.pulls import with_pulls
 from tonnage.decide.deploy.reclaim_steps import needs_reclaim, with_reclaim_steps
+from tonnage.decide.schedule.expected_time import with_times
 from tonnage.decide.schedule.services import with_cache_cleaned, with_time_saved
 from tonnage.errors import (
     CannotFitError,
@@ -295,7 +296,7 @@ def _plan(
     plan = with_whole_refusal(ports, facts, job.wanted, plan, inventory, history, expected)
     if purpose is Purpose.DEPLOY:
         job = _with_weights(ports, engine, job, tell, {step.service for step in plan.steps})
-    plan = with_time_saved(plan, history, inventory)
+    plan = with_times(with_time_saved(plan, history, inventory), history)
     return replace(plan, notes=(*plan.notes, *notes, *job.weights.notes))
 
 

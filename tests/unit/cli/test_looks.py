@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.cli.simulated_ports import make_world
+from tests.unit.cli.simulated_ports import BETTER, make_world
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,37 @@ def test_a_refused_plan_ends_with_3_and_is_one_json_document(tmp_path: Path, cap
     document = json.loads(capsys.readouterr().out)
     assert document["document"] == "plan"
     assert document["refusal"]["what"]
+
+
+def test_a_refused_plan_gives_its_reason_once(tmp_path: Path, capsys: Captured) -> None:
+    world = make_world(tmp_path, size_bytes=1_000_000_007)
+
+    assert world.run("plan") == 3
+
+    told = capsys.readouterr()
+    assert told.out.count("must remain") == 1
+    assert told.err == "error: /var/lib/docker is already below the reserve\n(refused: it cannot fit, exit code 3)\n"
+
+
+def test_a_plan_ends_with_11_where_something_is_to_be_done_if_asked(world: World, capsys: Captured) -> None:
+    assert world.run("plan", "--detailed-exitcode") == 11
+    assert capsys.readouterr().err == ""
+    assert world.run("deploy") == 0
+    assert world.run("plan", "--detailed-exitcode") == 0
+    assert "nothing to do, 2 unchanged" in capsys.readouterr().out
+
+
+def test_a_plan_knows_how_long_it_takes_from_the_run_before(world: World, capsys: Captured) -> None:
+    assert world.run("deploy") == 0
+    world.recipe(BETTER)
+    capsys.readouterr()
+    assert world.run("plan", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["seconds"] == pytest.approx(sum(document["times"].values()))
+    assert document["times"]["web.prove"] == 4.0
+    assert document["summary"] == {"build": 1, "switch": 1}
+    assert world.run("deploy") == 0
+    assert ", ~10 s, " in capsys.readouterr().err
 
 
 def test_a_saved_plan_is_for_its_owner_only(world: World) -> None:

@@ -344,6 +344,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         need: What it needs of that filesystem at its worst moment; None where what a step does is not known.
         overlap: What it saves to make images at once; None where none is, or their times are not known.
         sharing: What services share and why not more; None where that was not looked at.
+        times: The seconds that steps took in earlier runs, by name; those of steps that never ran are not in it.
+        seconds: What all of it takes by that; None where a build or pull in it never ran.
     """
 
     stack: str
@@ -365,4 +367,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     need: DeployNeed | None = None
     overlap: Overlap | None = None
     sharing: Sharing | None = None
+    times: tuple[tuple[str, float], ...] = ()
+    seconds: float | None = None
     format: int = PLAN_FORMAT

@@ -202,6 +202,7 @@ class History(Struct, frozen=True, kw_only=True):
         taught: What instructions of Dockerfiles wrote, by their learn key, whatever stack they were in.
         built: Layers that instructions made on this engine.
         gone_back: Services that the last runs had rolled back before they failed or were ended from outside.
+        seconds: How long steps took the last time on this engine, by name and kind.
     """
 
     learned: dict[str, LearnedStep] = field(default_factory=dict)
@@ -210,6 +211,7 @@ class History(Struct, frozen=True, kw_only=True):
     taught: dict[str, LearnedInstruction] = field(default_factory=dict)
     built: tuple[BuiltLayer, ...] = ()
     gone_back: frozenset[str] = frozenset()
+    seconds: dict[tuple[str, str], float] = field(default_factory=dict)
 
 
 class Pruned(Struct, frozen=True, kw_only=True):

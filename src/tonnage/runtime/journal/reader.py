@@ -66,6 +66,13 @@ _VERSIONS = """
 SELECT {column}, withdrawn FROM version WHERE stack = ? AND engine_id = ? ORDER BY id
 """
 
+_SECONDS = f"""
+SELECT step.name, step.kind, step.seconds FROM step
+WHERE step.run_id IN (
+    SELECT id FROM run WHERE stack = ? AND engine_id = ? ORDER BY id DESC LIMIT {LEARNED_FROM_RUNS}
+) AND step.outcome = 'done' AND step.undo = 0 AND step.seconds IS NOT NULL ORDER BY step.run_id, step.position
+"""  # noqa: S608 - the only value put in is the constant above
+
 
 # Its last step for a service begins when that is proven. What is told as running here was killed: it held the lock.
 _GONE_BACK = """
@@ -102,6 +109,8 @@ def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> 
         taught=read_taught(connection) if is_there else {},
         built=read_built(connection, engine_id) if is_there else (),
         gone_back=_gone_back(connection, stack, engine_id),
+        # The newest stands last.
+        seconds={(name, kind): seconds for name, kind, seconds in connection.execute(_SECONDS, (stack, engine_id))},
     )
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tonnage.escapes import json_escaped
 from tonnage.lazily import regex
 from tonnage.model.deploy import event as events
+from tonnage.views.text.plan_summary import counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +72,9 @@ def plan_form(plan: Plan, *, sharing: bool = False) -> dict[str, object]:
         "available_bytes": plan.available_bytes,
         "reserve_bytes": plan.reserve_bytes,
         "need": None if need is None else need_form(need),
+        "summary": counts(plan),
+        "seconds": plan.seconds,
+        "times": dict(plan.times),
         "overlap": None if plan.overlap is None else msgspec.structs.asdict(plan.overlap),
         "policy": {
             "keep_free_bytes": plan.policy.keep_free_bytes,

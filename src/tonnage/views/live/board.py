@@ -64,6 +64,8 @@ class Board(Struct):
         disks: Filesystems, the data root's first.
         log: The end of what the programs of the steps that run printed; of several each line says whose it is.
         failure: How it failed: a word such as ``failed`` or ``stopped``.
+        times: How long each step takes by earlier runs, in seconds; empty where that is not known of all.
+        whole_s: How long all of them take where some are made at once; None where each is done in turn.
     """
 
     title: str = ""
@@ -78,6 +80,9 @@ class Board(Struct):
     failed_step: str = ""
     failure: str = ""
     stopping: bool = False
+    times: dict[str, float] = field(default_factory=dict)
+    whole_s: float | None = None
+    _began: dict[str, float] = field(default_factory=dict)
     _service_of: dict[str, str] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)
 
@@ -102,10 +107,22 @@ class Board(Struct):
             case events.Notice():
                 pass
 
+    def left_s(self, now_s: float) -> float | None:
+        """Return how long the rest takes by earlier runs; None where that is not known."""
+        if not self.times or self.failed_step or self.ended_s is not None:
+            return None
+        if self.whole_s is not None:
+            return max(0.0, self.whole_s - (now_s - self.started_s))
+        begun = {name: now_s - since_s for name, since_s in self._began.items()}
+        return sum(max(0.0, seconds - begun.get(name, 0.0)) for name, seconds in self.times.items())
+
     def _begin(self, plan: Plan, now_s: float) -> None:
         self.title = f"{plan.purpose} {plan.stack}"
         self.started_s = now_s
         self.total = len(plan.steps)
+        if plan.seconds is not None:
+            self.times = dict(plan.times)
+            self.whole_s = plan.seconds if plan.policy.parallel > 1 else None
         for step in plan.steps:
             service = step.service or WHOLE_STACK
             self._service_of[step.name] = service
@@ -125,6 +142,7 @@ class Board(Struct):
         if not self._running:
             self.log.clear()
         self._running.add(step.name)
+        self._began[step.name] = now_s
         if not event.undo:
             # Where images are built before their turn, the highest number is not how far the run has come.
             self.index, self.total = min(self.index + 1, event.total), event.total
@@ -138,6 +156,7 @@ class Board(Struct):
     def _step_finished(self, event: events.StepFinished) -> None:
         outcome = event.outcome
         self._running.discard(outcome.name)
+        self.times.pop(outcome.name, None)
         row = self._row(outcome.name)
         row.seconds += outcome.seconds
         row.text = ""

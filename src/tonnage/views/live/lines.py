@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 from tonnage.escapes import shortened, visible, visible_in_line
 from tonnage.model.deploy import event as events
 from tonnage.model.deploy.run import Outcome
-from tonnage.units import format_bytes, format_seconds
+from tonnage.units import format_bytes, format_duration, format_seconds
 from tonnage.views.json.forms import event_form, json_text
 from tonnage.views.text.plan import what_changes
 
@@ -115,6 +115,8 @@ def started_line(plan: Plan) -> str:
     """Write that a run begins."""
     count = len(plan.steps)
     steps = {0: "nothing to do", 1: "1 step"}.get(count, f"{count} steps")
+    if plan.seconds is not None and plan.steps:
+        steps += f", ~{format_duration(plan.seconds)}"
     return (
         f"{plan.purpose} {plan.stack}: {steps}, {format_bytes(plan.available_bytes)} available on {plan.filesystem},"
         f" reserve {format_bytes(plan.reserve_bytes)}"

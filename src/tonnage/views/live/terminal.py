@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tonnage.escapes import shortened, visible_in_line
 from tonnage.model.deploy.event import Notice
-from tonnage.units import format_bytes, format_seconds
+from tonnage.units import format_bytes, format_duration, format_seconds
 from tonnage.views.live import board
 from tonnage.views.live.board import Board
 from tonnage.views.text.layout import gauge_parts
@@ -122,7 +122,9 @@ def _title(picture: Board, now_s: float, width: int) -> Text:
         state = f"{picture.outcome} in {format_seconds(until_s - picture.started_s)}"
     else:
         now = "stopping" if picture.stopping else f"step {picture.index}/{picture.total}"
-        state = f"{now}  {format_seconds(until_s - picture.started_s)}"
+        left_s = None if picture.stopping else picture.left_s(now_s)
+        rest = "" if left_s is None else f", ~{format_duration(left_s)} left"
+        state = f"{now}  {format_seconds(until_s - picture.started_s)}{rest}"
     left = Text(visible_in_line(picture.title), style="bold")
     blanks = max(2, width - len(left) - len(state))
     return left.append(" " * blanks, style="not bold").append(state, style="not bold")

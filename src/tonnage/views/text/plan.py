@@ -14,35 +14,39 @@ from tonnage.model.forecast.estimate import UNKNOWN
 from tonnage.units import format_bytes, format_seconds
 from tonnage.views.text.chart import chart_lines
 from tonnage.views.text.layout import joined
+from tonnage.views.text.plan_summary import is_bookkeeping, summary_line
 from tonnage.views.text.sharing import sharing_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tonnage.model.deploy.plan import Plan, Step
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.fit import Overlap
 
 _NARROWEST = 40
+_NEW_SHOWN = 3
 
 
-def plan_text(plan: Plan, *, width: int = 0, ascii_only: bool = False, sharing: bool = False) -> str:
-    """Write a plan for people.
+def plan_text(
+    plan: Plan, *, width: int = 0, ascii_only: bool = False, sharing: bool = False, everything: bool = False
+) -> str:
+    """Write a plan for people, or in full as tests compare it where there is no width.
 
     Args:
         sharing: Say also what services share, and why not more.
+        everything: Write also steps that only tag or tidy up, what undoes each step, and steps of a refused plan.
     """
-    blocks = [[*_head(plan), *(_need_lines(plan) if width else [])]]
+    blocks = [_summary(plan) if width else _head(plan)]
     if plan.refusal is not None:
         refusal = (plan.refusal.what, *_indented(plan.refusal.why), *_indented(plan.refusal.todo))
         blocks.append(["refused: " + refusal[0], *refusal[1:]])
     if width and (chart := chart_lines(plan, width=width, ascii_only=ascii_only)):
         blocks.append(chart)
     if plan.steps and width:
-        blocks.append(_for_people(plan.steps, width))
+        if everything or plan.refusal is None:
+            blocks.append(_for_people(plan, width, everything=everything))
     elif plan.steps:
         blocks.append([line for number, step in enumerate(plan.steps, 1) for line in _step_lines(number, step)])
-    elif plan.refusal is None:
+    elif plan.refusal is None and not width:
         blocks.append(["nothing to do"])
     if plan.unchanged:
         blocks.append(["unchanged:", *(f"  {each.service}: {each.reason}" for each in plan.unchanged)])
@@ -71,14 +75,21 @@ def _head(plan: Plan) -> list[str]:
     return [asked, disk]
 
 
-def _need_lines(plan: Plan) -> list[str]:
-    """Return what the plan needs, as a forecast tells it; nothing where that is not known or nothing is needed."""
+def _summary(plan: Plan) -> list[str]:
+    """Return what people look for first: what is done and needed, on which disk, and when it is worst."""
+    asked, disk = _head(plan)
+    lines = [f"{asked}: {summary_line(plan)}", disk]
     need = plan.need
-    if need is None or not need.peak.high_bytes:
-        return []
-    reclaimed = f", with {format_bytes(need.freed_bytes)} reclaimed before" if need.freed_bytes else ""
-    lines = [f"  needs {estimate_text(need.peak)} at its worst moment, in {need.step}{reclaimed}"]
-    return [*lines, *_overlap_lines(plan.overlap)]
+    if need is not None and need.peak.high_bytes:
+        reclaimed = f"; {format_bytes(need.freed_bytes)} are reclaimed before" if need.freed_bytes else ""
+        lines.append(f"  the peak is {estimate_text(need.peak)} in {need.step}{reclaimed}")
+    lines += _overlap_lines(plan.overlap)
+    if plan.seconds is None and plan.times and plan.refusal is None:
+        known = dict(plan.times)
+        new = [step.name for step in plan.steps if step.name not in known]
+        more = f" and {len(new) - _NEW_SHOWN} more" if len(new) > _NEW_SHOWN else ""
+        lines.append(f"  how long it takes is known after the first run of {', '.join(new[:_NEW_SHOWN])}{more}")
+    return lines
 
 
 def _overlap_lines(overlap: Overlap | None) -> list[str]:
@@ -95,21 +106,51 @@ def _step_lines(number: int, step: Step) -> list[str]:
     return [line, *_besides(step)]
 
 
-def _for_people(steps: Sequence[Step], width: int) -> list[str]:
-    """Return the steps as people read them: nothing twice, and nothing that is not known."""
+def _for_people(plan: Plan, width: int, *, everything: bool) -> list[str]:
+    """Return the steps as people read them: nothing twice, and nothing that is not known or does not matter."""
     lines: list[str] = []
     above: list[str] = []
-    for number, step in enumerate(steps, 1):
-        known = [] if step.available_after == step.available_lowest == UNKNOWN else [", ".join(_expected(step))]
-        line = " | ".join((*_what_and_why(number, step), *known))
+    tightest = _tightest(plan)
+    folded = 0
+    for number, step in enumerate(plan.steps, 1):
+        figures = _figures(plan, step, everything=everything or step is tightest)
+        if not everything and not figures and is_bookkeeping(step):
+            folded += 1
+            continue
         what, why = _what_and_why(number, step)
+        known = [", ".join(figures)] if figures else []
+        line = " | ".join((what, why, *known))
         lines += [line] if len(line) <= width else [what, *(f"    {part}" for part in (why, *known))]
-        besides = _besides(step)
-        lines += ["      undo as above"] if besides and besides == above else besides
-        above = besides
-    if any(step.available_lowest == UNKNOWN for step in steps):
-        lines += ["", "A step without figures is measured when it runs; from then on they are known."]
+        if everything:
+            besides = _besides(step)
+            lines += ["      undo as above"] if besides and besides == above else besides
+            above = besides
+    if folded:
+        lines += ["", f"{folded} bookkeeping step{'s' if folded > 1 else ''} left out; --all shows them"]
+    if any(step.available_lowest == UNKNOWN and not is_bookkeeping(step) for step in plan.steps):
+        lines += ["", "Steps without figures are measured when they first run."]
     return lines
+
+
+def _tightest(plan: Plan) -> Step | None:
+    """Return the step in which the least is available, where that differs from step to step."""
+    known = [step for step in plan.steps if step.available_lowest.known]
+    return min(known, key=lambda step: step.available_lowest.likely_bytes, default=None)
+
+
+def _figures(plan: Plan, step: Step, *, everything: bool) -> list[str]:
+    """Return by how much a step changes the disk, and the least that is available in it, where it matters."""
+    kept = step.kept
+    matters = kept.known and kept.likely_bytes and abs(kept.likely_bytes) * 100 >= abs(plan.available_bytes)
+    if not matters and not everything:
+        return []
+    found = []
+    if kept.known and kept.likely_bytes:
+        sign = "+" if kept.likely_bytes > 0 else ""
+        found.append(f"{sign}{format_bytes(kept.likely_bytes)} ({kept.grade})")
+    if step.available_lowest.known:
+        found.append(f"lowest {format_bytes(step.available_lowest.likely_bytes)} available")
+    return found
 
 
 def _what_and_why(number: int, step: Step) -> tuple[str, str]:

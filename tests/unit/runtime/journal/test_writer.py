@@ -276,6 +276,16 @@ def test_what_failed_what_undid_and_what_has_no_key_teaches_nothing(tmp_path: Pa
         assert journal.history("hello", "ABCD").learned == {}
 
 
+def test_how_long_steps_took_the_last_time_on_an_engine_is_told(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        carry_out(journal, outcome=replace(DONE, seconds=71.0))
+        carry_out(journal, outcome=replace(DONE, seconds=73.0))
+        carry_out(journal, outcome=replace(DONE, seconds=79.0, outcome=Outcome.FAILED))
+        assert journal.history("hello", PLAN.engine_id).seconds == {("web.build", "build"): 73.0}
+        assert journal.history("hello", "ANOTHER").seconds == {}
+        assert journal.history("other", PLAN.engine_id).seconds == {}
+
+
 def test_what_was_measured_while_another_step_ran_teaches_nothing(tmp_path: Path) -> None:
     alone = with_kept(811)
     (measured,) = alone.measured

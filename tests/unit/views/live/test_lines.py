@@ -83,5 +83,12 @@ def test_a_plan_without_steps_says_that_there_is_nothing_to_do() -> None:
     assert told(RunStarted(plan=empty, run_id=7)).startswith("deploy hello: nothing to do, ")
 
 
+def test_how_long_a_plan_takes_is_told_where_it_is_known() -> None:
+    timed = msgspec.structs.replace(PLAN, seconds=353.0)
+
+    assert told(RunStarted(plan=timed, run_id=7)).startswith("deploy hello: 3 steps, ~6 min, ")
+    assert "~" not in told(RunStarted(plan=PLAN, run_id=7))
+
+
 def test_a_log_on_a_full_disk_ends_nothing_else() -> None:
     PlainView(FullStream(), monotonic=Seconds()).show(EVENTS[0])

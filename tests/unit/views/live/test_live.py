@@ -135,3 +135,35 @@ def test_no_colour_is_used_where_no_color_says_so(monkeypatch: pytest.MonkeyPatc
     for colour in range(30, 38):
         assert f"\x1b[{colour}m" not in stream.getvalue()
         assert f";{colour}m" not in stream.getvalue()
+
+
+def timed(**fields: object) -> Board:
+    board = Board()
+    board.take(RunStarted(run_id=1, plan=msgspec.structs.replace(PLAN, **fields)), 0.0)
+    board.take(StepStarted(step=BUILD, index=1, total=3), 10.0)
+    return board
+
+
+def test_how_long_the_rest_takes_is_told_where_every_step_ran_before() -> None:
+    times = (("web.build", 300.0), ("web.switch", 2.0), ("web.prove", 8.0))
+    board = timed(times=times, seconds=310.0)
+
+    assert lines(board, now_s=40.0)[0].endswith("step 1/3  40.0 s, ~5 min left")
+    assert board.left_s(40.0) == 280.0
+    assert board.left_s(400.0) == 10.0
+    board.take(EVENTS[5], 410.0)
+    assert board.left_s(410.0) == 10.0
+    board.failed_step = "web.switch"
+    assert board.left_s(411.0) is None
+
+
+def test_nothing_is_told_of_the_rest_where_a_step_never_ran() -> None:
+    board = timed(times=(("web.switch", 2.0),))
+    assert board.left_s(40.0) is None
+    assert "left" not in lines(board, now_s=40.0)[0]
+
+
+def test_with_several_at_once_the_rest_is_what_the_whole_leaves() -> None:
+    policy = msgspec.structs.replace(PLAN.policy, parallel=2)
+    board = timed(times=(("web.build", 300.0),), seconds=200.0, policy=policy)
+    assert board.left_s(40.0) == 160.0
