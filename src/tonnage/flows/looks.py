@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tonnage.adapters.interface import Unwatched
 from tonnage.decide.deploy.expectations import reserves_of
 from tonnage.decide.deploy.health import prove_action
+from tonnage.errors import UsageError
 from tonnage.flows.stack import read_if_there, read_wanted
 from tonnage.flows.state import opened_journal
 from tonnage.model.replacement import of_service
@@ -20,7 +21,7 @@ from tonnage.runtime.deploy.wait_healthy import prove_together
 from tonnage.views.text.checks import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import EnginePorts, StackPorts
@@ -35,6 +36,7 @@ TIMEOUT_S = 10.0
 STABILITY_S = 1.0
 _MOST_INSTRUCTIONS = 5000
 _RUNS_OF_HISTORY = 60
+_MOST_NAMED = 200
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -109,20 +111,54 @@ def _ask(clock: Clock, facts: EngineFacts, stack: Stack, services: Sequence[Serv
     return verdicts
 
 
+def _refuse_unknown(services: Sequence[str], runs: Sequence[Run], more: Callable[[], Sequence[Run]]) -> None:
+    """Refuse services that are in no run: what is shown of them would be empty."""
+    unknown = set(services) - {step.service for run in runs for step in run.steps}
+    if unknown:
+        unknown -= {step.service for run in more() for step in run.steps}
+    for name in sorted(unknown):
+        todo = f"To see run {name}:\n  tonnage report --run {name}" if name.isdecimal() else "See:\n  tonnage report"
+        raise UsageError(f"the service {name} is in no run", todo=todo)
+
+
+def stacks_with_runs(ports: StackPorts) -> list[str]:
+    """Return the names of the stacks that the last runs were of."""
+    with opened_journal(ports.environment) as journal:
+        return sorted({run.stack for run in journal.runs(_MOST_NAMED)}) if journal is not None else []
+
+
+def one_run(ports: StackPorts, run_id: int) -> Run:
+    """Return one run of the journal.
+
+    Raises:
+        UsageError: There is no run of that number.
+    """
+    with opened_journal(ports.environment) as journal:
+        found = journal.run(run_id) if journal is not None else None
+        newest = journal.runs(1) if journal is not None else ()
+    if found is None:
+        known = f"The last one is run {newest[0].run_id}." if newest else "There are no runs yet."
+        raise UsageError(f"there is no run {run_id}", why=known, todo="See which there are:\n  tonnage report")
+    return found
+
+
 def last_runs(ports: StackPorts, flags: StackFlags, last: int) -> tuple[list[Run], list[InstructionOutcome]]:
-    """Return runs, and what their builds did instruction by instruction.
+    """Return runs, the latest last, and what their builds did instruction by instruction.
 
     Args:
         flags: The stack and the services that are meant; every stack where none is named.
 
     Raises:
-        UsageError: The stack that was named cannot be read.
+        UsageError: The stack that was named cannot be read, or a service is in none of its runs.
     """
     stack = _stack_meant(ports, flags)
     with opened_journal(ports.environment) as journal:
         if journal is None:
             return [], []
         runs = list(reversed(journal.runs(last, stack)))
+        if not runs:
+            return [], []
+        _refuse_unknown(flags.services, runs, lambda: journal.runs(_MOST_NAMED, stack))
         instructions = journal.instructions(_MOST_INSTRUCTIONS, stack)
     if flags.services:
         runs = [replace(run, steps=tuple(each for each in run.steps if each.service in flags.services)) for run in runs]

@@ -68,6 +68,37 @@ def test_a_plan_knows_how_long_it_takes_from_the_run_before(world: World, capsys
     assert ", ~10 s, " in capsys.readouterr().err
 
 
+def test_a_report_lists_runs_and_shows_one_of_them(world: World, capsys: Captured) -> None:
+    assert world.run("deploy") == 0
+    world.recipe(BETTER)
+    assert world.run("deploy") == 0
+    capsys.readouterr()
+
+    assert world.run("report") == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed[:3]] == ["run", "1", "2"]
+    assert world.run("report", "--run", "1") == 0
+    assert capsys.readouterr().out.startswith("run 1: deploy hello, ")
+    assert world.run("report", "--last", "1") == 0
+    assert capsys.readouterr().out.startswith("run 2: deploy hello, ")
+    assert world.run("report", "--json") == 0
+    assert [run["run_id"] for run in json.loads(capsys.readouterr().out)["runs"]] == [2]
+
+
+def test_a_report_of_what_is_not_there_says_so(world: World, capsys: Captured) -> None:
+    assert world.run("report", "-p", "nope") == 0
+    assert capsys.readouterr().out == "no runs yet\n"
+    assert world.run("deploy") == 0
+    capsys.readouterr()
+    assert world.run("report", "-p", "nope") == 0
+    assert capsys.readouterr().out == "no runs of this stack yet; there are runs of hello\n"
+    assert world.run("report", "19") == 2
+    assert "tonnage report --run 19" in capsys.readouterr().err
+    assert world.run("report", "--run", "19") == 2
+    assert "The last one is run 1." in capsys.readouterr().err
+    assert world.run("report", "--run", "1", "--last", "2") == 2
+
+
 def test_a_saved_plan_is_for_its_owner_only(world: World) -> None:
     file = world.directory / "plan.json"
 

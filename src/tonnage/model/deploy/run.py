@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from tonnage.lazily import regex
+
 if TYPE_CHECKING:
     from tonnage.errors import TonnageError
     from tonnage.model.deploy.plan import Plan, Purpose, Version
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.learned import LearnedInstruction, LearnedStep
     from tonnage.model.reports.symptom import Explanation
+
+
+_REHEARSED = regex(r"/r[0-9a-f]{6}/m$")
 
 
 class Outcome(StrEnum):
@@ -174,6 +179,11 @@ class Run(Struct, frozen=True, kw_only=True):
     error: TonnageError | None = None
     plan: Plan | None = None
     diagnosis: tuple[Explanation, ...] = ()
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether it was a rehearsal, whose disk lies below a directory of the private engine's name."""
+        return bool(_REHEARSED.search(self.filesystem))
 
 
 class BuiltLayer(Struct, frozen=True):

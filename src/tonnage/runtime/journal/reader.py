@@ -48,6 +48,7 @@ SELECT id, stack, engine_id, purpose, filesystem, line_bytes, started_s, seconds
     owner_pid, owner_host, owner_birth
 FROM run WHERE ? = '' OR stack = ? ORDER BY id DESC LIMIT ?
 """
+_ONE_RUN = _RUNS.partition("WHERE")[0] + "WHERE id = ?"
 
 _STEPS = """
 SELECT position, name, service, kind, undo, outcome, forecast_kept_bytes, forecast_grade, message, log, forecast_json,
@@ -128,6 +129,16 @@ def read_runs(connection: sqlite3.Connection, limit: int, stack: str) -> tuple[R
     """
     rows = connection.execute(_RUNS, (stack, stack, limit)).fetchall()
     return tuple(_run(connection, row) for row in rows)
+
+
+def read_run(connection: sqlite3.Connection, run_id: int) -> Run | None:
+    """Return one run; None where there is none of that number.
+
+    Raises:
+        sqlite3.Error: The file cannot be read.
+    """
+    row = connection.execute(_ONE_RUN, (run_id,)).fetchone()
+    return None if row is None else _run(connection, row)
 
 
 def _learn(newest_first: Sequence[tuple[Measured, float]]) -> LearnedStep:

@@ -26,7 +26,14 @@ from tonnage.runtime.journal.engine_records import (
     read_engine_records,
     read_left,
 )
-from tonnage.runtime.journal.reader import INSERT_INSTRUCTION, instruction_rows, read_history, read_outcomes, read_runs
+from tonnage.runtime.journal.reader import (
+    INSERT_INSTRUCTION,
+    instruction_rows,
+    read_history,
+    read_outcomes,
+    read_run,
+    read_runs,
+)
 from tonnage.runtime.journal.schema import (
     has_instructions,
     is_full,
@@ -352,6 +359,15 @@ class Journal:
         """
         with self._reading() as connection:
             return read_courses(connection, run_ids)
+
+    def run(self, run_id: int) -> Run | None:
+        """Return one run; None where there is none of that number.
+
+        Raises:
+            TonnageError: The file cannot be read.
+        """
+        with self._reading() as connection:
+            return read_run(connection, run_id)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -165,6 +165,7 @@ def run_form(run: Run) -> dict[str, object]:
         "stack": run.stack,
         "engine_id": run.engine_id,
         "purpose": run.purpose,
+        "rehearsal": run.rehearsal,
         "started_s": round(run.started_s, 3),
         "seconds": round(run.seconds, 3),
         "outcome": str(run.outcome),

@@ -12,6 +12,7 @@ from tonnage.model.deploy.run import Outcome
 from tonnage.units import format_bytes, format_duration, format_seconds
 from tonnage.views.json.forms import event_form, json_text
 from tonnage.views.text.plan import what_changes
+from tonnage.views.text.runs import change_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,10 +132,10 @@ def finished_line(outcome: StepOutcome) -> str:
         forecast = (
             "forecast unknown"
             if outcome.forecast_kept_bytes is None
-            else f"forecast {format_bytes(outcome.forecast_kept_bytes)} {outcome.forecast_grade}"
+            else f"forecast {change_text(outcome.forecast_kept_bytes)} {outcome.forecast_grade}"
         )
         line += (
-            f": kept {format_bytes(disk.kept_bytes)} ({forecast}), transient {format_bytes(disk.transient_bytes)},"
+            f": disk {change_text(disk.kept_bytes)} ({forecast}), temporary {format_bytes(disk.transient_bytes)},"
             f" lowest {format_bytes(disk.lowest_bytes)}"
         )
     if outcome.outcome is not Outcome.DONE and outcome.message:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.run import InstructionOutcome, Pruned, Run, StepOutcome
     from tonnage.model.forecast.estimate import Estimate
 
-_HEADS = ("step", "forecast", "kept", "transient", "lowest", "time")
+_HEADS = ("step", "forecast", "disk", "temporary", "lowest", "time")
 _FIGURES = (1, 2, 3, 4, 5)
 
 
@@ -27,11 +27,50 @@ def runs_text(runs: Sequence[Run], *, width: int = 80) -> str:
     return "\n\n".join(run_text(run, width=width) for run in runs)
 
 
+def run_lines_text(runs: Sequence[Run], *, width: int = 80) -> str:
+    """Write one line for each run, the latest last."""
+    if not runs:
+        return "no runs yet"
+    rows = [_RUN_HEADS, *(_run_row(run) for run in runs)]
+    table = columns(rows, right=(0, 4, 5, 6))
+    if not fits(table, width):
+        table = columns([row[:5] for row in rows], right=(0, 4))
+    return joined([*table, "", f"one of them step by step: tonnage report --run {runs[-1].run_id}"])
+
+
+_RUN_HEADS = ("run", "when", "what", "result", "time", "disk", "lowest")
+
+
+def _run_row(run: Run) -> tuple[str, ...]:
+    disks = [step.measured[0] for step in run.steps if step.measured]
+    figures = ("-", "-")
+    if disks:
+        lowest_bytes = min(disk.lowest_bytes for disk in disks)
+        figures = (change_text(disks[0].before_bytes - disks[-1].after_bytes), format_bytes(lowest_bytes))
+    running = run.outcome is Outcome.RUNNING
+    return (
+        str(run.run_id),
+        format_moment(run.started_s).removesuffix(" UTC"),
+        _subject(run),
+        "not finished" if running else str(run.outcome),
+        format_seconds(run.seconds),
+        *figures,
+    )
+
+
+def _subject(run: Run) -> str:
+    return f"{run.purpose} {run.stack}".rstrip() + (" (rehearsal)" if run.rehearsal else "")
+
+
+def change_text(kept_bytes: int) -> str:
+    """Write by how much the disk changed: with a sign, so that what came free is not taken for what is kept."""
+    return f"+{format_bytes(kept_bytes)}" if kept_bytes > 0 else format_bytes(kept_bytes)
+
+
 def run_text(run: Run, *, width: int = 80) -> str:
     """Write one run as a table."""
     started = format_moment(run.started_s)
-    subject = f"{run.purpose} {run.stack}".rstrip()
-    lines = [f"run {run.run_id}: {subject}, {started}, {_ended(run)}"]
+    lines = [f"run {run.run_id}: {_subject(run)}, {started}, {_ended(run)}"]
     rows = [_cells(step) for step in run.steps]
     if rows:
         table = columns((_HEADS, *rows), right=_FIGURES, indent="  ")
@@ -56,7 +95,7 @@ def _cells(step: StepOutcome) -> tuple[str, ...]:
     forecast = (
         step.forecast_grade
         if step.forecast_kept_bytes is None
-        else f"{format_bytes(step.forecast_kept_bytes)} {step.forecast_grade}"
+        else f"{change_text(step.forecast_kept_bytes)} {step.forecast_grade}"
     )
     if not step.measured:
         return (name, forecast, "-", "-", "-", format_seconds(step.seconds))
@@ -64,7 +103,7 @@ def _cells(step: StepOutcome) -> tuple[str, ...]:
     return (
         name,
         forecast,
-        format_bytes(disk.kept_bytes),
+        change_text(disk.kept_bytes),
         format_bytes(disk.transient_bytes),
         format_bytes(disk.lowest_bytes),
         format_seconds(step.seconds),
@@ -76,8 +115,8 @@ def _in_two_lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
     for name, forecast, kept, transient, lowest, seconds in rows:
         lines.append(f"  {name}  {seconds}")
         if kept != "-":
-            lines.append(f"    kept {kept} (forecast {forecast})")
-            lines.append(f"    transient {transient}, lowest {lowest}")
+            lines.append(f"    disk {kept} (forecast {forecast})")
+            lines.append(f"    temporary {transient}, lowest {lowest}")
     return lines
 
 
@@ -90,7 +129,7 @@ def _summary(run: Run) -> list[str]:
     margin_bytes = lowest_bytes - run.reserve_bytes
     side = "above" if margin_bytes >= 0 else "BELOW"
     return [
-        f"  measured on {run.filesystem}: kept {format_bytes(kept_bytes)}, reserve {format_bytes(run.reserve_bytes)}",
+        f"  measured on {run.filesystem}: {change_text(kept_bytes)}, reserve {format_bytes(run.reserve_bytes)}",
         f"  lowest {format_bytes(lowest_bytes)} available, {format_bytes(abs(margin_bytes))} {side} the reserve",
     ]
 

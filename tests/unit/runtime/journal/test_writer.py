@@ -225,6 +225,16 @@ def test_runs_come_newest_first_of_one_stack_or_of_all(tmp_path: Path) -> None:
         assert journal.runs(10, "absent") == ()
 
 
+def test_one_run_is_told_by_its_number(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        first, second = carry_out(journal), carry_out(journal)
+        for number in (first, second):
+            found = journal.run(number)
+            assert found is not None
+            assert found.run_id == number
+        assert journal.run(second + 1) is None
+
+
 def test_everything_is_there_when_the_journal_is_opened_again(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.db") as journal:
         first = carry_out(journal)

@@ -18,7 +18,7 @@ deploy hello: 3 steps, 9.12 GB available on /var/lib/docker, reserve 1.00 GB
 [1/3] web.build: adds the image web:candidate
   web.build: [2/3] RUN pip install
     web.build | Collecting numpy
-  web.build done in 12.3 s: kept 217 MB (forecast 213 MB learned), transient 32.0 MB, lowest 8.87 GB
+  web.build done in 12.3 s: disk +217 MB (forecast +213 MB learned), temporary 32.0 MB, lowest 8.87 GB
 [2/3] web.switch: replaces the containers of web
   web.switch failed in 0.6 s: the port 8080 is taken
 [1/1] undo web.undo-build: removes the image web:candidate
