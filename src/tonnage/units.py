@@ -135,6 +135,18 @@ def format_moment(since_epoch_s: float) -> str:
     return datetime.fromtimestamp(since_epoch_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def format_instant(since_epoch_s: float) -> str:
+    """Write a moment to the second, as a log begins its lines: ``2026-11-23T19:40:07Z``.
+
+    Args:
+        since_epoch_s: Seconds since the epoch.
+
+    Returns:
+        The text.
+    """
+    return datetime.fromtimestamp(since_epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def format_seconds(seconds: float) -> str:
     """Write a duration for people: ``0.4 s``, ``12.3 s``, ``2 min 05 s``, ``1 h 03 min``.
 

@@ -45,8 +45,22 @@ def command(session: Session, *, flags: StackFlags, prometheus: bool, textfile: 
     from tonnage.views.text.status import status_form, status_text  # noqa: PLC0415
 
     wanted, seen = look_once(session.ports, flags)
-    form = partial(status_form, seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services)
-    text = partial(status_text, seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services)
+    form = partial(
+        status_form,
+        seen.inventory,
+        reserves=seen.reserves,
+        stack=wanted.stack,
+        services=wanted.services,
+        activity=seen.activity,
+    )
+    text = partial(
+        status_text,
+        seen.inventory,
+        reserves=seen.reserves,
+        stack=wanted.stack,
+        services=wanted.services,
+        activity=seen.activity,
+    )
     session.answer("status", form, lambda: text(width=session.width, ascii_only=session.ascii_only))
 
 

@@ -10,7 +10,7 @@ import click
 
 from tonnage.cli.group import verb
 from tonnage.cli.options import keep_free_option, stack_options
-from tonnage.errors import EngineLacksError, EngineUnreachableError
+from tonnage.errors import EngineLacksError, EngineUnreachableError, UsageError
 from tonnage.flows.requests import typed_value
 
 if TYPE_CHECKING:
@@ -21,21 +21,23 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
 
+_SHORTEST_PAUSE_S = 0.1
+
 
 @verb(
     "watch",
     examples=(
         ("tonnage watch", "Every two seconds, until Ctrl-C"),
         ("tonnage watch --interval 500ms", "More often"),
-        ("tonnage watch --json", "One JSON document for each look"),
+        ("tonnage watch --json", "One JSON document per refresh"),
         ("tonnage watch --listen 127.0.0.1:9723", "Serve metrics that Prometheus can scrape"),
     ),
     failures=(EngineUnreachableError, EngineLacksError),
-    about="Without a terminal it writes one line for each filesystem and look. With --listen it shows nothing: it"
+    about="Without a terminal it writes one line per filesystem and refresh. With --listen it shows nothing: it"
     " answers GET /metrics with the last look, in Prometheus' text format or OpenMetrics.",
 )
 @stack_options
-@click.option("--interval", metavar="TIME", help="Between two looks (default: 2s; with --listen 15s).")
+@click.option("--interval", metavar="TIME", help="Time between refreshes (default: 2s; with --listen 15s).")
 @click.option(
     "--listen",
     default="",
@@ -44,25 +46,33 @@ if TYPE_CHECKING:
 )
 @keep_free_option
 def command(session: Session, *, flags: StackFlags, interval: str | None, listen: str) -> None:
-    """Show what is there, live."""
+    """Show what is there, live.
+
+    Raises:
+        UsageError: The interval is too short.
+    """
     from threading import Event  # noqa: PLC0415 - help needs none of these
 
-    from tonnage.flows.looks import look  # noqa: PLC0415
+    from tonnage.flows.looks import look_again  # noqa: PLC0415
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415
+    from tonnage.flows.status.activity import Course  # noqa: PLC0415
     from tonnage.units import parse_seconds  # noqa: PLC0415
 
     if listen and session.json:
         raise click.UsageError("--json and --listen exclude each other")
     session.streams = True
-    pause_s = typed_value("--interval", interval or ("15s" if listen else "2s"), parse_seconds)
+    typed = interval or ("15s" if listen else "2s")
+    pause_s = typed_value("--interval", typed, parse_seconds)
+    if pause_s < _SHORTEST_PAUSE_S:
+        raise UsageError(f"--interval {typed} is too short", todo="Write at least 100ms.")
     if listen:
         _serve(session, flags, listen, pause_s)
     wanted = read_if_there(session.ports, flags)
-    never = Event()
+    never, course = Event(), Course()
     try:
-        with session.ports.engines.facts(flags.host) as facts, _shower(session, wanted) as show:
+        with session.ports.engines.facts(flags.host) as facts, _shower(session, wanted, typed) as show:
             while True:
-                show(look(facts, wanted))
+                show(look_again(session.ports, facts, wanted, course))
                 session.ports.clock.wait(never, pause_s)
     except KeyboardInterrupt:
         # This is how watching ends: nothing was interrupted that people need to hear about.
@@ -78,22 +88,30 @@ def _serve(session: Session, flags: StackFlags, listen: str, pause_s: float) -> 
 
 
 @contextlib.contextmanager
-def _shower(session: Session, wanted: DesiredState) -> Iterator[Callable[[Snapshot], None]]:
+def _shower(session: Session, wanted: DesiredState, interval: str) -> Iterator[Callable[[Snapshot], None]]:
     if session.json:
         from tonnage.views.text.status import status_form  # noqa: PLC0415 - help needs none of these
 
         yield lambda seen: session.print_document(
-            "status", status_form(seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services)
-        )
+            "status",
+            status_form(
+                seen.inventory, reserves=seen.reserves, stack=wanted.stack, services=wanted.services,
+                activity=seen.activity,
+            ),
+        )  # fmt: skip
     elif session.stdout.isatty() and session.terminal and not session.verbose:
         from rich.console import Console  # noqa: PLC0415
 
         from tonnage.views.text.status import InPlace  # noqa: PLC0415
 
-        with InPlace(Console(file=session.stdout), stack=wanted.stack, services=wanted.services) as view:
-            yield lambda seen: view.show(seen.inventory, seen.reserves)
+        hint = f"every {interval}; Ctrl-C ends it"
+        with InPlace(Console(file=session.stdout), stack=wanted.stack, services=wanted.services, hint=hint) as view:
+            yield lambda seen: view.show(seen.inventory, seen.reserves, seen.activity)
     else:
         from tonnage.views.text.layout import joined  # noqa: PLC0415
         from tonnage.views.text.status import watch_lines  # noqa: PLC0415
 
-        yield lambda seen: session.show(joined(watch_lines(seen.inventory, seen.reserves)))
+        now_s = session.ports.clock.time
+        yield lambda seen: session.show(
+            joined(watch_lines(seen.inventory, seen.reserves, now_s=now_s(), activity=seen.activity))
+        )

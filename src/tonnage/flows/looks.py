@@ -14,7 +14,9 @@ from tonnage.decide.deploy.health import prove_action
 from tonnage.errors import UsageError
 from tonnage.flows.stack import read_if_there, read_wanted
 from tonnage.flows.state import opened_journal
+from tonnage.flows.status.activity import runs_at_work, since_last_run
 from tonnage.model.replacement import of_service
+from tonnage.model.reports.activity import Activity
 from tonnage.model.reports.run_report import RunReport
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.deploy.wait_healthy import prove_together
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import EnginePorts, StackPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
+    from tonnage.flows.status.activity import Course
     from tonnage.model.deploy.run import InstructionOutcome, Run
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service, Stack
@@ -40,10 +43,11 @@ _MOST_NAMED = 200
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """What was seen: the inventory, and the reserve of each filesystem in bytes, by mount."""
+    """What was seen: the inventory, the reserve of each filesystem in bytes, by mount, and what goes on."""
 
     inventory: Inventory
     reserves: dict[str, int]
+    activity: Activity = Activity()
 
 
 def look_once(ports: EnginePorts, flags: StackFlags) -> tuple[DesiredState, Snapshot]:
@@ -59,7 +63,32 @@ def look_once(ports: EnginePorts, flags: StackFlags) -> tuple[DesiredState, Snap
     """
     wanted = read_if_there(ports, flags)
     with ports.engines.facts(flags.host, sizes=True) as facts:
-        return wanted, look(facts, wanted)
+        seen = look(facts, wanted)
+    engine, disks = seen.inventory.engine, seen.inventory.filesystems
+    activity = Activity(runs=runs_at_work(ports, engine), trends=since_last_run(ports, engine, disks))
+    return wanted, replace(seen, activity=activity)
+
+
+def look_again(ports: EnginePorts, facts: EngineFacts, wanted: DesiredState, course: Course) -> Snapshot:
+    """Look once more while somebody watches.
+
+    Args:
+        course: What was seen at the looks before.
+
+    Returns:
+        What was seen, and how it changed.
+
+    Raises:
+        UsageError: The reserve leaves nothing of the data root's filesystem.
+        EngineUnreachableError: The engine does not answer.
+        EngineLacksError: The disk of this engine cannot be read from here.
+    """
+    seen = look(facts, wanted)
+    available = {disk.mount: disk.available_bytes for disk in seen.inventory.filesystems}
+    engine = seen.inventory.engine
+    # Another machine is not asked for its locks every two seconds.
+    runs = runs_at_work(ports, engine) if engine.endpoint.startswith("unix://") else ()
+    return replace(seen, activity=Activity(runs=runs, trends=course.take(ports.clock.monotonic(), available)))
 
 
 def look(facts: EngineFacts, wanted: DesiredState) -> Snapshot:

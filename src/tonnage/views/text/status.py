@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tonnage.model.inventory import PODMAN
 from tonnage.model.orphans import REMOVE_ORPHANS, orphans_of
+from tonnage.model.reports.activity import Activity
 from tonnage.model.unknowns import unknowns
-from tonnage.units import format_bytes
+from tonnage.units import format_bytes, format_instant
+from tonnage.views.text.activity import run_forms, run_lines, trend_form, trend_text
 from tonnage.views.text.layout import columns, gauge_parts, joined
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.builder import BuilderBeside
     from tonnage.model.inventory import CacheRecord, Container, Filesystem, Inventory
+    from tonnage.model.reports.activity import Trend
     from tonnage.model.stack import Service, Stack
 
 _ID_LENGTH = 12
@@ -24,13 +27,20 @@ _ENDED = frozenset({"exited", "dead"})
 
 
 def status_form(
-    inventory: Inventory, *, reserves: Mapping[str, int], stack: Stack, services: Sequence[str] = ()
+    inventory: Inventory,
+    *,
+    reserves: Mapping[str, int],
+    stack: Stack,
+    services: Sequence[str] = (),
+    activity: Activity | None = None,
 ) -> dict[str, object]:
     """Return what is there as a JSON-able mapping.
 
     Args:
         services: Names of the services to tell about; empty for all.
+        activity: Runs at work, and how disks change; None where nobody looked.
     """
+    activity = activity or Activity()
     engine = inventory.engine
     return {
         "engine": {
@@ -42,7 +52,8 @@ def status_form(
             "data_root": engine.data_root,
             "builder": engine.builder.name if engine.builder is not None else "",
         },
-        "filesystems": filesystem_forms(inventory, reserves),
+        "filesystems": filesystem_forms(inventory, reserves, activity.trends),
+        "runs": run_forms(activity.runs),
         "use": engine_use(inventory),
         "stack": stack.name,
         "services": _service_forms(inventory, stack, services),
@@ -80,24 +91,31 @@ def status_text(
     services: Sequence[str] = (),
     width: int = 80,
     ascii_only: bool = False,
+    activity: Activity | None = None,
+    unsized: str = "unknown",
 ) -> str:
     """Write what is there for people.
 
     Args:
+        unsized: What stands for a size that is not told.
         services: Names of the services to tell about; empty for all.
+        activity: Runs at work, and how disks change; None where nobody looked.
     """
     engine = inventory.engine
     kept = f"{engine.storage_driver}, {engine.image_store} store"
     blocks = [[f"engine {engine.shown_version} ({kept}) at {engine.endpoint}"]]
+    if activity is not None:
+        blocks[0] += run_lines(activity.runs)
+    trends = activity.trends if activity is not None else {}
     blocks += [
-        _filesystem_lines(disk, reserves.get(disk.mount, 0), width=width, ascii_only=ascii_only)
+        _filesystem_lines(disk, reserves.get(disk.mount, 0), trends.get(disk.mount), width, ascii_only=ascii_only)
         for disk in inventory.filesystems
     ]
     blocks += [[f"note: {each}"] for each in unknowns(inventory)]
     if engine.builder is not None:
         blocks.append([_builder_line(engine.builder, inventory.build_cache)])
     rows = [
-        (kind.replace("_", " "), str(use["count"]), _size(use["bytes"]))
+        (kind.replace("_", " "), str(use["count"]), _size(use["bytes"], unsized))
         for kind, use in engine_use(inventory).items()
         if isinstance(use, dict)
     ]
@@ -121,12 +139,17 @@ def _builder_line(builder: BuilderBeside, records: Sequence[CacheRecord]) -> str
     return f"builder {builder.name}: {kept}, in the volume {builder.volume}"
 
 
-def filesystem_forms(inventory: Inventory, reserves: Mapping[str, int]) -> list[dict[str, object]]:
+def filesystem_forms(
+    inventory: Inventory, reserves: Mapping[str, int], trends: Mapping[str, Trend] | None = None
+) -> list[dict[str, object]]:
     """Return the filesystems that an engine writes to as JSON-able mappings."""
-    return [_filesystem_form(disk, reserves.get(disk.mount, 0)) for disk in inventory.filesystems]
+    trends = trends or {}
+    return [
+        _filesystem_form(disk, reserves.get(disk.mount, 0), trends.get(disk.mount)) for disk in inventory.filesystems
+    ]
 
 
-def _filesystem_form(disk: Filesystem, reserve_bytes: int) -> dict[str, object]:
+def _filesystem_form(disk: Filesystem, reserve_bytes: int, trend: Trend | None) -> dict[str, object]:
     return {
         "mount": disk.mount,
         "roles": list(disk.roles),
@@ -138,10 +161,13 @@ def _filesystem_form(disk: Filesystem, reserve_bytes: int) -> dict[str, object]:
         "inodes": disk.inodes,
         "available_inodes": disk.available_inodes,
         "ballast_bytes": disk.ballast_bytes,
+        "trend": trend_form(trend, available_bytes=disk.available_bytes, reserve_bytes=reserve_bytes),
     }
 
 
-def _filesystem_lines(disk: Filesystem, reserve_bytes: int, *, width: int, ascii_only: bool) -> list[str]:
+def _filesystem_lines(
+    disk: Filesystem, reserve_bytes: int, trend: Trend | None, width: int, *, ascii_only: bool
+) -> list[str]:
     bar = "".join(
         gauge_parts(
             size_bytes=disk.size_bytes,
@@ -152,11 +178,13 @@ def _filesystem_lines(disk: Filesystem, reserve_bytes: int, *, width: int, ascii
         )
     )
     headroom_bytes = disk.available_bytes - reserve_bytes
+    changes = trend_text(trend, available_bytes=disk.available_bytes, reserve_bytes=reserve_bytes)
     return [
         f"{disk.mount} ({', '.join(disk.roles)})",
         f"  {bar}",
         f"  {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}",
         f"  reserve {format_bytes(reserve_bytes)}, headroom {format_bytes(headroom_bytes)}",
+        *([f"  {changes}"] if changes else []),
         *_inode_lines(disk),
         *_ballast_lines(disk),
     ]
@@ -230,8 +258,8 @@ def _sum(parts: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(parts) else None
 
 
-def _size(count_bytes: object) -> str:
-    return format_bytes(count_bytes) if isinstance(count_bytes, int) else "unknown"
+def _size(count_bytes: object, unsized: str) -> str:
+    return format_bytes(count_bytes) if isinstance(count_bytes, int) else unsized
 
 
 class InPlace:
@@ -239,14 +267,16 @@ class InPlace:
 
     Args:
         services: Names of the services to tell about; empty for all.
+        hint: What is written below each look.
     """
 
-    def __init__(self, console: Console, *, stack: Stack, services: Sequence[str]) -> None:
+    def __init__(self, console: Console, *, stack: Stack, services: Sequence[str], hint: str = "") -> None:
         from rich.live import Live  # noqa: PLC0415 - only watching draws
 
         self._console = console
         self._stack = stack
         self._services = services
+        self._hint = hint
         self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
 
     def __enter__(self) -> Self:
@@ -258,8 +288,8 @@ class InPlace:
         """Leave the last look on the screen."""
         self._live.stop()
 
-    def show(self, inventory: Inventory, reserves: Mapping[str, int]) -> None:
-        """Show one look."""
+    def show(self, inventory: Inventory, reserves: Mapping[str, int], activity: Activity | None = None) -> None:
+        """Show one look. Bytes that only a slow question would tell are left out."""
         from rich.text import Text  # noqa: PLC0415 - only watching draws
 
         text = status_text(
@@ -269,7 +299,10 @@ class InPlace:
             services=self._services,
             width=self._console.width,
             ascii_only=not self._console.encoding.startswith("utf"),
+            activity=activity,
+            unsized="-",
         )
+        text += f"\n\n{self._hint}" if self._hint else ""
         self._live.update(Text(_within(text, self._console.height), no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
@@ -279,10 +312,21 @@ def _within(text: str, height: int) -> str:
     return text if len(lines) < height else "\n".join(line for line in lines if line)
 
 
-def watch_lines(inventory: Inventory, reserves: Mapping[str, int]) -> list[str]:
-    """Write one look for a log."""
-    return [
-        f"{disk.mount}: {format_bytes(disk.available_bytes)} available, reserve {format_bytes(reserves[disk.mount])},"
-        f" headroom {format_bytes(disk.available_bytes - reserves[disk.mount])}"
-        for disk in inventory.filesystems
-    ]
+def watch_lines(
+    inventory: Inventory, reserves: Mapping[str, int], *, now_s: float = 0.0, activity: Activity | None = None
+) -> list[str]:
+    """Write one look for a log: when, and for each filesystem what is available and how that changes."""
+    lines = []
+    activity = activity or Activity()
+    at_work = "; ".join(run_lines(activity.runs)) if activity.runs else ""
+    for disk in inventory.filesystems:
+        reserve_bytes = reserves[disk.mount]
+        trend = activity.trends.get(disk.mount)
+        parts = [
+            f"{format_instant(now_s)} {disk.mount}: {format_bytes(disk.available_bytes)} available",
+            f"reserve {format_bytes(reserve_bytes)}, headroom {format_bytes(disk.available_bytes - reserve_bytes)}",
+            trend_text(trend, available_bytes=disk.available_bytes, reserve_bytes=reserve_bytes),
+            at_work,
+        ]
+        lines.append(", ".join(part for part in parts if part))
+    return lines

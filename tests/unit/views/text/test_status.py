@@ -7,7 +7,10 @@ from msgspec.structs import replace
 from rich.console import Console
 from tests.unit.views.samples import INVENTORY, LINES, MOUNT, STACK
 
+from tonnage.model.deploy.run import OtherRun
+from tonnage.model.reports.activity import Activity, RunAtWork, Trend
 from tonnage.model.stack import ServiceSettings, Stack
+from tonnage.views.text.activity import trend_form, trend_text
 from tonnage.views.text.status import InPlace, engine_use, status_form, status_text, watch_lines
 
 TEXT = """\
@@ -109,9 +112,44 @@ def test_containers_that_differ_are_mixed_and_the_worst_end_counts() -> None:
 
 
 def test_a_look_for_a_log_is_one_line_for_each_filesystem() -> None:
-    assert watch_lines(INVENTORY, {MOUNT: 1_000_000_007}) == [
-        "/var/lib/docker: 9.12 GB available, reserve 1.00 GB, headroom 8.12 GB"
+    assert watch_lines(INVENTORY, {MOUNT: 1_000_000_007}, now_s=1_763_463_967.0) == [
+        "2025-11-18T11:06:07Z /var/lib/docker: 9.12 GB available, reserve 1.00 GB, headroom 8.12 GB"
     ]
+
+
+def test_a_look_says_which_runs_are_at_work_and_how_fast_the_disk_fills() -> None:
+    other = OtherRun(stack="shop", pid=7, user="ann", command="tonnage deploy")
+    trend = Trend(change_bytes=-812_000_000, seconds=58.0)
+    activity = Activity(runs=(RunAtWork(run=other, step="web.build", seconds=70.0),), trends={MOUNT: trend})
+    text = status_text(INVENTORY, reserves=LINES, stack=STACK, activity=activity)
+
+    assert "running: the run of stack shop (process 7 of user ann: tonnage deploy), step web.build, for 1 min" in text
+    assert "  -14.0 MB/s over 1 min, reserve reached in 10 min, full in 11 min\n" in text
+    [line] = watch_lines(INVENTORY, LINES, activity=activity)
+    assert "full in 11 min, running: the run of stack shop" in line
+    form = status_form(INVENTORY, reserves=LINES, stack=STACK, activity=activity)
+    assert form["runs"] == [
+        {"stack": "shop", "pid": 7, "user": "ann", "command": "tonnage deploy", "step": "web.build", "seconds": 70.0}
+    ]
+    assert "no deploy is running" in status_text(INVENTORY, reserves=LINES, stack=STACK, activity=Activity())
+
+
+def test_a_disk_that_empties_or_stands_still_is_never_full() -> None:
+    room = {"available_bytes": 5_000_000_000, "reserve_bytes": 1_000_000_000}
+    assert trend_text(Trend(change_bytes=90_000_000, seconds=30.0), **room) == "+3.00 MB/s over 30 s"
+    assert trend_text(Trend(change_bytes=-900, seconds=30.0), **room) == ""
+    assert trend_text(None, **room) == ""
+    slow = Trend(change_bytes=-1_000_000_000, seconds=86_400.0, since="run 7")
+    assert trend_text(slow, **room) == (
+        "-1.00 GB available since run 7, 24 h 00 min ago, reserve reached in 4 days, full in 5 days"
+    )
+    assert trend_form(slow, **room) == {
+        "change_bytes": -1_000_000_000,
+        "seconds": 86_400.0,
+        "bytes_per_s": slow.bytes_per_s,
+        "until_reserve_s": 345_600.0,
+        "until_full_s": 432_000.0,
+    }
 
 
 def test_a_look_on_a_low_terminal_has_no_blank_lines() -> None:

@@ -1,0 +1,1 @@
+"""What looking at an engine tells besides its inventory."""
