@@ -85,7 +85,10 @@ class Runner:
     def action(self, file: Path, **inputs: str) -> Result:
         """Run a composite action with these inputs, ``-`` written as ``_``."""
         content = _read(file)
-        given = {name: str(each.get("default", "")) for name, each in content["inputs"].items()}
+        outside = _Job(self, _extra(self.contexts, "inputs"), {})
+        given = {
+            name: outside.expressions.text(str(each.get("default", ""))) for name, each in content["inputs"].items()
+        }
         for name, value in inputs.items():
             assert name.replace("_", "-") in given, name
             given[name.replace("_", "-")] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 STACKS = {
     "one-service": "services:\n  web: {build: ., image: registry.example.org/shop/web:1}\n",
     "no-names-to-push": "services:\n  web: {build: .}\n  worker: {build: .}\n",
+    "github-registry": "services:\n  web: {build: ., image: ghcr.io/someone/web:1}\n",
     "default-registry": "services:\n  web: {build: ., image: someone/web}\n",
     "two-registries": (
         "services:\n  a: {build: ., image: one.example.org/a}\n  b: {build: ., image: 'two.example.org:5000/b:7'}\n"

@@ -85,7 +85,7 @@ def test_a_forecast_needs_no_engine_and_is_summarised(runner: Runner) -> None:
     ended = runner.action(ACTION, mode="forecast")
 
     assert not ended.failed, ended.told()
-    assert ended.ended("success") == ["Install Tonnage", "Forecast", "Summary"]
+    assert ended.ended("success") == ["Install Tonnage", "Forecast", "Judge the forecast", "Summary"]
     assert "| <code>web</code> | 300 kB (exact)" in ended.summary
     assert "| <code>worker</code> | 500 kB (exact)" in ended.summary
     assert Path(ended.outputs["report"]).read_text() == ended.summary
@@ -102,6 +102,8 @@ def test_what_cannot_be_built_as_it_is_written_ends_a_forecast_and_leaves_a_buil
     told = runner.action(ACTION, mode="forecast")
     assert told.step("Forecast").outcome == "failure"
     assert "| <code>web</code> | 300 kB (exact)" in told.summary
+    assert "| <code>worker</code> | **cannot be built**" in told.summary
+    assert "::error file=worker/Dockerfile,line=2::worker: " in told.step("Judge the forecast").stdout
 
     built = runner.action(ACTION, mode="build")
     assert built.step("Forecast").outcome == "success"
@@ -289,3 +291,62 @@ def test_without_an_engine_a_build_says_so_and_is_summarised(runner: Runner) -> 
     assert ended.step("Free disk").exit_code == 6, ended.told()
     assert ended.step("Build or deploy").outcome == "skipped"
     assert "<code>web</code>" in ended.summary
+
+
+def test_the_log_of_a_forecast_has_its_figures(runner: Runner) -> None:
+    told = runner.action(ACTION, mode="forecast").step("Judge the forecast").stdout
+
+    assert [line.split()[:3] for line in told.splitlines()[1:3]] == [["web", "300", "kB"], ["worker", "500", "kB"]]
+    assert "peak of the stack, one service after the other: " in told
+
+
+def test_a_stack_that_grows_by_more_than_is_allowed_ends_the_job(runner: Runner) -> None:
+    on_a_pull_request(runner)
+    (runner.workspace / "web" / "data").write_bytes(b"x" * 3_300_007)
+
+    allowed = runner.action(ACTION, **{"fail-if-it-grows-by": "8MB"})
+    assert not allowed.failed, allowed.told()
+    ended = runner.action(ACTION, **{"fail-if-it-grows-by": "2MB"})
+    judged = ended.step("Judge the forecast")
+    assert judged.exit_code == 11
+    assert "::error::the stack grows by 6." in judged.stdout
+    assert ended.step("Comment").outcome == "success"
+
+
+def test_the_comment_of_a_service_that_cannot_be_built_says_so(runner: Runner) -> None:
+    on_a_pull_request(runner)
+    (runner.workspace / "worker" / "Dockerfile").write_text("FROM scratch\nCOPPY data /data\n")
+
+    ended = runner.action(ACTION)
+
+    assert ended.step("Forecast").exit_code == 2
+    assert ended.step("Comment").outcome == "success"
+    body = json.loads(written(runner)[-1])["body"]
+    assert "<code>worker</code> cannot be built as it is written**" in body
+    assert "| <code>worker</code> | 500 kB (exact) | **cannot be built**" in body
+    assert "| **stack** (without what cannot be built) |" in body
+
+
+def test_a_build_logs_in_to_the_registry_of_github_and_out_again(runner: Runner) -> None:
+    runner.contexts["github"] = {"event_name": "push", "actor": "ada", "token": "t0k"}
+    log = runner.temp.parent / "docker.log"
+    program(
+        runner.temp.parent / "programs" / "docker",
+        f"""
+        case $1 in
+            login) echo "$* <$(cat)>" >> {log} ;;
+            logout) echo "$*" >> {log} ;;
+            *) exit 1 ;;
+        esac
+        """,
+    )
+
+    ended = runner.action(ACTION, mode="build")
+    assert ended.step("Log in to ghcr.io").outcome == "success"
+    assert log.read_text().splitlines() == ["login ghcr.io --username ada --password-stdin <t0k>", "logout ghcr.io"]
+
+    (runner.temp.parent / ".docker").mkdir()
+    (runner.temp.parent / ".docker" / "config.json").write_text('{"auths": {"ghcr.io": {"auth": "x"}}}')
+    log.unlink()
+    runner.action(ACTION, mode="build")
+    assert not log.exists()

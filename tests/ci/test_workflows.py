@@ -279,3 +279,41 @@ def test_only_what_has_a_name_to_push_is_pushed(tmp_path: Path) -> None:
         {"service": "9", "push": "yes"},
     ]
     assert "Push web.1_a-b" not in workflow_files(tmp_path)[1].read_text()
+
+
+def test_the_token_of_the_job_pushes_to_the_registry_of_github(tmp_path: Path, capsys: Captured) -> None:
+    written(tmp_path, "github-registry")
+    build: Any = YAML(typ="safe").load(workflow_files(tmp_path)[0].read_text())["jobs"]["build"]
+
+    login = next(each for each in build["steps"] if each.get("name") == "Log in to ghcr.io")
+    assert build["permissions"] == {"contents": "read", "packages": "write"}
+    assert login["env"]["REGISTRY_PASSWORD"] == "${{ secrets.REGISTRY_PASSWORD || github.token }}"
+    told = capsys.readouterr().err
+    assert "nothing for ghcr.io: the job's own token (GITHUB_TOKEN) may push to it" in told
+    assert "gh secret set REGISTRY" not in told
+
+
+def test_what_is_left_to_do_is_told_once_files_were_written(tmp_path: Path, capsys: Captured) -> None:
+    world = written(tmp_path, "one-service")
+
+    told = capsys.readouterr().err
+    assert "    gh secret set REGISTRY_PASSWORD --env tonnage" in told.splitlines()
+    assert (
+        "    git add .github/workflows/docker-deploy.yml .github/workflows/sequential-deploy.yml" in told.splitlines()
+    )
+    assert world.run("ci", "github", "--write") == 0
+    assert "next steps" not in capsys.readouterr().err
+
+
+def test_workflows_of_the_user_s_own_that_do_the_same_are_named(tmp_path: Path, capsys: Captured) -> None:
+    world = written(tmp_path, "one-service")
+    (tmp_path / ".github" / "workflows" / "build.yml").write_text(
+        "on: push\njobs:\n  b:\n    steps:\n      - run: sudo rm -rf /usr/share/dotnet\n"
+        "      - run: docker build --tag registry.example.org/shop/web:2 .\n"
+    )
+    capsys.readouterr()
+
+    assert world.run("ci", "github") == 0
+    told = capsys.readouterr().err
+    assert ".github/workflows/build.yml:5 frees disk: - run: sudo rm -rf /usr/share/dotnet" in told
+    assert ".github/workflows/build.yml:6 builds registry.example.org/shop/web:1: " in told

@@ -8,7 +8,7 @@ import click
 
 from tonnage.cli.group import verb
 from tonnage.cli.options import which_stack_options
-from tonnage.errors import StaleFilesError, StepFailedError
+from tonnage.errors import CannotFitError, LimitPassedError, StaleFilesError, StepFailedError
 from tonnage.escapes import visible_in_line
 
 if TYPE_CHECKING:
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
     from tonnage.cli.session import Session
     from tonnage.flows.ci_files import WrittenFile
+    from tonnage.flows.ci_job import JobVerdict
     from tonnage.flows.ci_runner import RunnerFlags
     from tonnage.flows.requests import StackFlags
 
 
-_WHAT = ("github", "deploy-script", "summary", "comment", "next-runner")
+_WHAT = ("github", "deploy-script", "summary", "comment", "verdict", "next-runner")
 
 
 @verb(
@@ -33,9 +34,10 @@ _WHAT = ("github", "deploy-script", "summary", "comment", "next-runner")
         ("tonnage ci deploy-script --write", "Write deploy.sh beside the compose file"),
         ("tonnage ci summary --forecast forecast.json --events events.jsonl", "A job as Markdown"),
         ("tonnage ci comment --forecast here.json --base base.json", "What a pull request changes, as Markdown"),
+        ("tonnage ci verdict --forecast here.json --must-fit", "3 where it does not fit; 11 where it grows too much"),
         ("tonnage ci next-runner --runner ubuntu-24.04", "What the runner image after it would need, as Markdown"),
     ),
-    failures=(StaleFilesError, StepFailedError),
+    failures=(StaleFilesError, StepFailedError, CannotFitError, LimitPassedError),
     about="What stands between the marks '# keep: NAME' and '# end: NAME' of a written file survives; a file that was "
     "changed elsewhere, or that was not written by this command, is only overwritten with --force. What was typed "
     "about the runner stands in the files and holds until something else is typed.",
@@ -62,6 +64,10 @@ _WHAT = ("github", "deploy-script", "summary", "comment", "next-runner")
     metavar="NUMBER",
     help="With comment: write it there, with the program gh.",
 )
+@click.option("--must-fit", is_flag=True, help="With verdict: 3 where the forecast does not fit.")
+@click.option(
+    "--grows-at-most", default="", metavar="SIZE", help="With verdict: 11 where the stack grows by more than that."
+)
 @click.option("--repository", default="", metavar="OWNER/NAME", help="Whose pull request; else GITHUB_REPOSITORY.")
 def command(
     session: Session,
@@ -83,7 +89,7 @@ def command(
     Raises:
         StaleFilesError: With ``--check``, a file is missing or not current.
     """
-    from tonnage.flows.ci_files import check_files, deploy_script, github_files, write_files  # noqa: PLC0415 - as below
+    from tonnage.flows.ci_files import check_files, deploy_script, github_files  # noqa: PLC0415 - as below
     from tonnage.flows.ci_runner import RunnerFlags  # noqa: PLC0415 - help needs none of these
 
     if write and check:
@@ -91,7 +97,7 @@ def command(
     if force and not write:
         raise click.UsageError("--force belongs to --write")
     typed = RunnerFlags(runner=runner, runner_disk=runner_disk, branch=branch, install=install)
-    if what in {"summary", "comment", "next-runner"}:
+    if what in {"summary", "comment", "verdict", "next-runner"}:
         if write or check:
             raise click.UsageError(f"{what} is printed; --write and --check belong to github and deploy-script")
         if what == "next-runner":
@@ -109,9 +115,19 @@ def command(
         if failure is not None:
             raise failure
     elif write:
-        _show_states(session, write_files(files, force=force, tell=session.say))
+        _write(session, files, force=force)
     else:
         _show_files(session, files)
+
+
+def _write(session: Session, files: Sequence[WrittenFile], *, force: bool) -> None:
+    from tonnage.flows.ci_files import write_files  # noqa: PLC0415 - help needs none of these
+
+    states = write_files(files, force=force, tell=session.say)
+    _show_states(session, states)
+    todo = next((each.todo for each in files if states[each.path] == "written"), "")
+    if todo:
+        session.say(todo)
 
 
 def _show_files(session: Session, files: Sequence[WrittenFile]) -> None:
@@ -142,10 +158,27 @@ def _tell_of_next_runner(session: Session, flags: StackFlags, typed: RunnerFlags
         session.print_text(next_runner_text(found))
 
 
+def _show_verdict(session: Session, verdict: JobVerdict) -> None:
+    if session.json:
+        failure = verdict.failure.what if verdict.failure is not None else None
+        form = {"text": verdict.text, "annotations": list(verdict.annotations), "failure": failure}
+        session.print_document("verdict", form)
+        return
+    session.print_text(verdict.text)
+    if verdict.annotations:
+        session.print_commands("\n".join(verdict.annotations))
+
+
 def _tell_of_job(session: Session, what: str, job: Mapping[str, Any]) -> None:
-    from tonnage.flows.ci_job import JobFlags, comment, summarise  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.ci_job import JobFlags, comment, judge, summarise  # noqa: PLC0415 - help needs none of these
 
     typed = JobFlags(**job)
+    if what == "verdict":
+        verdict = judge(session.ports.working_directory, typed)
+        _show_verdict(session, verdict)
+        if verdict.failure is not None:
+            raise verdict.failure
+        return
     if what == "summary":
         text, values = summarise(session.ports, typed)
         if session.json:

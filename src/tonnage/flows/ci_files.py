@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from tonnage.decide.reports.generated_files import carried_over, is_ours, is_unchanged, lost_marks, sealed
 from tonnage.decide.reports.known_engines import runner_image
+from tonnage.decide.reports.other_workflows import done_elsewhere
 from tonnage.decide.reports.runner_stack import runner_services
-from tonnage.errors import StaleFilesError, UsageError
+from tonnage.errors import StaleFilesError, TonnageError, UsageError
 from tonnage.escapes import visible_in_line
 from tonnage.flows.ci_runner import (
     choose_runner,
@@ -31,15 +32,17 @@ from tonnage.model.reports.ci_job import RunnerStack
 from tonnage.own_files import read_own, write_whole
 from tonnage.small_files import WRITTEN_FOR_CI, as_text
 from tonnage.units import format_bytes
+from tonnage.views.ci.after_writing import next_steps, other_workflows_text
 from tonnage.views.ci.next_runner import next_runner_sentence
 from tonnage.views.ci.workflows import DOCKER_DEPLOY, WORKFLOWS, WRITTEN, workflows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from tonnage.flows.ci_runner import RunnerFlags
     from tonnage.flows.ports import CiPorts, StackPorts
     from tonnage.flows.requests import StackFlags
+    from tonnage.model.reports.ci_job import DoneElsewhere
 
 _WORKFLOWS = Path(".github", "workflows")
 _SCRIPT = "deploy.sh"
@@ -47,6 +50,7 @@ _SCRIPT_MODE = 0o755
 _SETTINGS = "set -eu\n"
 """Behind this line of the script stands which stack it is for."""
 _PLAIN_MODE = 0o644
+_MOST_WORKFLOWS = 100
 
 
 class WrittenFile(Struct, frozen=True, kw_only=True):
@@ -54,6 +58,7 @@ class WrittenFile(Struct, frozen=True, kw_only=True):
 
     Args:
         root: What it is written for: below it no link is followed.
+        todo: What is left to do once it was written; empty for nothing.
     """
 
     path: Path
@@ -61,6 +66,7 @@ class WrittenFile(Struct, frozen=True, kw_only=True):
     text: str
     command: str
     mode: int = _PLAIN_MODE
+    todo: str = ""
 
 
 def github_files(
@@ -111,6 +117,11 @@ def github_files(
         written_by=f"{command} --write",
         together=one_runner(wanted, whole, chosen, was_together=_is_together(_existing(paths[DOCKER_DEPLOY], root))),
     )
+    if forecast:
+        images = [each.image for each in wanted.stack.built if each.image]
+        elsewhere = other_workflows_text(_done_elsewhere(root, tuple(paths.values()), images))
+        if elsewhere:
+            tell(elsewhere)
     for note in wanted.stack.notes if forecast else ():
         tell(f"note: {visible_in_line(note)}")
     for each in stack.too_large:
@@ -125,7 +136,25 @@ def github_files(
     unknown = [each.name for each in stack.built if each.peak_bytes is None]
     if forecast and unknown:
         tell(f"whether a runner can hold {', '.join(unknown)} is not known; to see why:\n  tonnage forecast")
-    return [_written(paths[name], root, text, command) for name, text in workflows(stack).items()]
+    todo = next_steps(stack, [path.relative_to(root).as_posix() for path in paths.values()])
+    return [_written(paths[name], root, text, command, todo=todo) for name, text in workflows(stack).items()]
+
+
+def _done_elsewhere(root: Path, ours: Collection[Path], images: Sequence[str]) -> list[DoneElsewhere]:
+    """Look for what the user's own workflows do as well; what cannot be read is left out."""
+    found: list[DoneElsewhere] = []
+    try:
+        files = sorted(each for each in (root / _WORKFLOWS).iterdir() if each.suffix in {".yml", ".yaml"})
+    except OSError:
+        return []
+    for file in [each for each in files if each not in ours][:_MOST_WORKFLOWS]:
+        try:
+            text = as_text(read_own(file, WRITTEN_FOR_CI, within=root))
+        except (OSError, UnicodeDecodeError, TonnageError):
+            continue
+        if not is_ours(text):
+            found += done_elsewhere(visible_in_line(file.relative_to(root).as_posix()), text, images)
+    return found
 
 
 def _is_together(text: str) -> bool:
@@ -230,9 +259,11 @@ def _refuse_to_lose(each: WrittenFile, existing: str, tell: Callable[[str], None
     )
 
 
-def _written(path: Path, root: Path, text: str, command: str, mode: int = _PLAIN_MODE) -> WrittenFile:
+def _written(
+    path: Path, root: Path, text: str, command: str, mode: int = _PLAIN_MODE, *, todo: str = ""
+) -> WrittenFile:
     kept = carried_over(sealed(text), _existing(path, root))
-    return WrittenFile(path=path, root=root, text=kept, command=command, mode=mode)
+    return WrittenFile(path=path, root=root, text=kept, command=command, mode=mode, todo=todo)
 
 
 def _existing(path: Path, root: Path) -> str:

@@ -5,6 +5,7 @@ A job that failed leaves less: a file that is missing, empty or breaks off is to
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,8 +13,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tonnage.errors import UsageError
+from tonnage.errors import CannotFitError, LimitPassedError, UsageError
+from tonnage.flows.ci_files import repository
+from tonnage.flows.requests import typed_value
 from tonnage.lazily import regex
+from tonnage.model.forecast.fit import FitVerdict
 from tonnage.model.reports.ci_job import (
     DiskMoment,
     Figures,
@@ -25,12 +29,17 @@ from tonnage.model.reports.ci_job import (
 )
 from tonnage.own_files import open_stream
 from tonnage.small_files import TOLD_BY_JOB, read_text
+from tonnage.units import format_bytes, parse_bytes
+from tonnage.views.ci.annotations import annotation
+from tonnage.views.ci.job_log import broken_annotations, changes_log, forecast_log
 from tonnage.views.ci.job_summary import job_summary, job_values
 from tonnage.views.ci.size_comment import marker, size_comment
 
 if TYPE_CHECKING:
+    from tonnage.errors import TonnageError
     from tonnage.flows.ports import CiPorts
 
+_MOST_GROWN = 10
 _Document = TypeVar("_Document", JobForecast, JobReclaim)
 _REPOSITORY = regex(r"[\w.-]+/[\w.-]+")
 
@@ -148,6 +157,8 @@ class JobFlags(Struct, frozen=True, kw_only=True):
     outputs: str
     repository: str
     pull_request: int | None
+    must_fit: bool = False
+    grows_at_most: str = ""
 
 
 def summarise(ports: CiPorts, typed: JobFlags) -> tuple[str, dict[str, int | None]]:
@@ -172,6 +183,85 @@ def summarise(ports: CiPorts, typed: JobFlags) -> tuple[str, dict[str, int | Non
         except OSError as error:
             raise UsageError(f"--outputs: {typed.outputs} cannot be written", why=f"{error.strerror}.") from error
     return job_summary(forecast, run, reclaimed), values
+
+
+class JobVerdict(Struct, frozen=True, kw_only=True):
+    """What a forecast means for a job.
+
+    Args:
+        text: The forecast for its log.
+        annotations: Workflow commands of GitHub, one a line, whose values are escaped already.
+        failure: What ends the job; None for nothing.
+    """
+
+    text: str
+    annotations: tuple[str, ...] = ()
+    failure: TonnageError | None = None
+
+
+def judge(working_directory: str, typed: JobFlags) -> JobVerdict:
+    """Compare a forecast with what a job asks of it: that it fits, and that it grows no further.
+
+    Args:
+        working_directory: Where the stack is: files are told from the root of its repository.
+
+    Returns:
+        The forecast as plain lines, annotations, and the failure that the job ends with.
+
+    Raises:
+        UsageError: There is no forecast, or a file holds something else.
+    """
+    here = _document(typed.forecast, JobForecast, "forecast")
+    most_bytes = typed_value("--grows-at-most", typed.grows_at_most, parse_bytes) if typed.grows_at_most else None
+    if here is None:
+        raise UsageError("there is no forecast to judge", todo="Make one:\n  tonnage forecast --json > forecast.json")
+    base = _document(typed.base, JobForecast, "forecast")
+    lines, annotations = (
+        [forecast_log(here)],
+        broken_annotations(here, partial(_in_repository, Path(working_directory).resolve())),
+    )
+    failures: list[TonnageError] = []
+    tight = next((each for each in here.fits if each.fit == FitVerdict.NOT), None)
+    if tight is not None:
+        what = f"the stack does not fit on {tight.mount}: {format_bytes(tight.missing_bytes)} are missing"
+        annotations.append(annotation("error" if typed.must_fit else "warning", what))
+        if typed.must_fit:
+            failures.append(CannotFitError(what, todo="See what would make it fit:\n  tonnage forecast"))
+    if typed.must_fit and not here.fits:
+        annotations.append(annotation("warning", "whether the stack fits is not known: no disk was measured"))
+    if most_bytes is not None:
+        growth = _growth(here, base, most_bytes)
+        lines += [growth.text] if growth.text else []
+        annotations += list(growth.annotations)
+        failures += [growth.failure] if growth.failure is not None else []
+    return JobVerdict(text="\n".join(lines), annotations=tuple(annotations), failure=next(iter(failures), None))
+
+
+def _in_repository(directory: Path, file: str) -> str:
+    """Return how GitHub calls a file; what lies outside of the repository stays as it is."""
+    whole = directory / file
+    root = repository(directory)
+    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else file
+
+
+def _growth(here: JobForecast, base: JobForecast | None, most_bytes: int) -> JobVerdict:
+    if base is None:
+        said = annotation("notice", "how much the stack grows is not known: there is no forecast of the base")
+        return JobVerdict(text="", annotations=(said,))
+    now, before = here.stack.disk_bytes.likely, base.stack.disk_bytes.likely
+    if here.broken or base.broken or now is None or before is None:
+        said = annotation("warning", "how much the stack grows is not known: a part of it has no figures")
+        return JobVerdict(text="", annotations=(said,))
+    grown = now - before
+    if grown <= most_bytes:
+        told = f"the stack grows by {format_bytes(max(0, grown))}, of {format_bytes(most_bytes)} at the most"
+        return JobVerdict(text=told)
+    what = f"the stack grows by {format_bytes(grown)}, more than {format_bytes(most_bytes)}"
+    earlier = {each.service: each.disk_bytes.likely or 0 for each in base.services}
+    changes = [(each.service, (each.disk_bytes.likely or 0) - earlier.get(each.service, 0)) for each in here.services]
+    largest = sorted((each for each in changes if each[1] > 0), key=lambda each: -each[1])[:_MOST_GROWN]
+    told = changes_log(largest)
+    return JobVerdict(text=told, annotations=(annotation("error", what),), failure=LimitPassedError(what))
 
 
 def comment(ports: CiPorts, typed: JobFlags) -> tuple[str, bool]:

@@ -23,12 +23,19 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class ForecastOfService(msgspec.Struct, frozen=True, kw_only=True):
-    """The forecast of one service."""
+    """The forecast of one service.
+
+    Args:
+        broken: It cannot be built as it is written; its figures are of what could be read.
+        failures: Why figures are missing, each with its place.
+    """
 
     service: str
     image_bytes: Figures
     disk_bytes: Figures
     transient_bytes: Figures
+    broken: bool = False
+    failures: tuple[str, ...] = ()
 
 
 class ForecastOfFilesystem(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +68,8 @@ class ForecastOfDeploy(msgspec.Struct, frozen=True, kw_only=True):
     """What the plan of a deploy is forecast to need of the engine's disk."""
 
     peak_bytes: Figures
+    mount: str = ""
+    missing_bytes: int = 0
 
 
 class JobForecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +80,11 @@ class JobForecast(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[ForecastOfService, ...] = ()
     fits: tuple[JobFit, ...] = ()
     deploy: ForecastOfDeploy | None = None
+
+    @property
+    def broken(self) -> tuple[ForecastOfService, ...]:
+        """The services that cannot be built as they are written."""
+        return tuple(each for each in self.services if each.broken)
 
     @property
     def peak(self) -> Figures:
@@ -289,3 +303,18 @@ class RunnerStack(Struct, frozen=True, kw_only=True):
             for service in self.built
             if service.peak_bytes is not None and service.peak_bytes > self.runner_bytes
         )
+
+
+class DoneElsewhere(Struct, frozen=True, kw_only=True):
+    """One line of a workflow of the user's own.
+
+    Args:
+        does: ``cleans`` or ``builds``.
+        image: The image of the stack that the workflow names; empty where it names none.
+    """
+
+    file: str
+    line: int
+    does: str
+    text: str
+    image: str = ""

@@ -25,6 +25,16 @@ def annotation_lines(report: LintReport) -> str:
     return _lines(lines)
 
 
+def annotation(level: str, text: str, *, file: str = "", line: int = 0) -> str:
+    """Return one annotation; without a file it stands at the job.
+
+    Args:
+        level: ``error``, ``warning`` or ``notice``.
+    """
+    where = f" file={_property(file)},line={line or 1}" if file else ""
+    return f"::{level}{where}::{_data(text)}"
+
+
 def _warning(finding: Finding) -> str:
     price = finding.price is not None and finding.price.told_bytes
     title = f"{finding.rule}: {price_text(finding.price)}" if price else finding.rule

@@ -42,6 +42,7 @@ def job_summary(forecast: JobForecast | None, run: JobRun | None, reclaimed: Job
     """
     name = forecast.stack.name if forecast is not None else ""
     above = [f"## Tonnage{f': {literal(name)}' if name else ''}", *_ending(run)]
+    above += [broken_line(each) for each in (forecast.broken if forecast is not None else ())[:MOST_BROKEN]]
     if reclaimed is not None:
         above.append(_reclaimed(reclaimed))
     below = [] if forecast is None else _whole(forecast, run)
@@ -125,12 +126,25 @@ def figure(known: Figures) -> str:
     return "unknown" if known.likely is None else f"{format_bytes(known.likely)} ({word(known.grade)})"
 
 
+BROKEN = "**cannot be built**"
+MOST_BROKEN = 20
+_MOST_FAILURES = 5
+
+
+def broken_line(service: ForecastOfService) -> str:
+    """Say why a service cannot be built as it is written."""
+    why = "; ".join(literal(each, _LONGEST_FAILURE) for each in service.failures[:_MOST_FAILURES])
+    return f"**{literal(service.service)} cannot be built as it is written**{f': {why}' if why else ''}"
+
+
 _HEAD = ("service", "image, forecast", "kept, forecast", "kept, measured", "on top, measured", "time", "outcome")
 
 
 def _row(name: str, forecast: ForecastOfService | None, build: JobStep | None) -> tuple[str, ...]:
     image = figure(forecast.image_bytes) if forecast is not None else ""
     expected = figure(forecast.disk_bytes) if forecast is not None else ""
+    if forecast is not None and forecast.broken and build is None:
+        return literal(name), BROKEN, BROKEN, "", "", "", BROKEN
     if build is None:
         return literal(name), image, expected, "", "", "", ""
     if build.forecast_kept_bytes is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.units import format_bytes
-from tonnage.views.ci.job_summary import figure
+from tonnage.views.ci.job_summary import BROKEN, MOST_BROKEN, broken_line, figure
 from tonnage.views.ci.markdown import COMMENT_CHARACTERS, LongTable, document, literal
 
 if TYPE_CHECKING:
@@ -30,19 +30,21 @@ def size_comment(here: JobForecast, base: JobForecast | None) -> str:
     above = [marker(here.stack.name), f"### Forecast sizes of {literal(here.stack.name)}"]
     if base is None:
         above.append("There is no forecast of the base branch to compare with.")
+    above += [broken_line(each) for each in here.broken[:MOST_BROKEN]]
     now = {each.service: each for each in here.services}
     earlier = {each.service: each for each in base.services} if base is not None else {}
     names = dict.fromkeys((*now, *earlier))
     rows = (_row(name, earlier.get(name), now.get(name), "new" if base is not None else "") for name in names)
     whole = []
     if base is not None:
+        rest = " (without what cannot be built)" if here.broken else ""
         whole.append(
             (
-                "**stack**",
+                f"**stack**{rest}",
                 figure(base.stack.image_bytes),
                 figure(here.stack.image_bytes),
-                _change(base.stack.image_bytes, here.stack.image_bytes),
-                _change(base.stack.disk_bytes, here.stack.disk_bytes),
+                "unknown" if here.broken else _change(base.stack.image_bytes, here.stack.image_bytes),
+                "unknown" if here.broken else _change(base.stack.disk_bytes, here.stack.disk_bytes),
             )
         )
     services = LongTable(head=_HEAD, rows=rows, count=len(names), last=whole, things="services")
@@ -53,6 +55,8 @@ def size_comment(here: JobForecast, base: JobForecast | None) -> str:
 def _row(
     name: str, before: ForecastOfService | None, now: ForecastOfService | None, new: str
 ) -> tuple[str, str, str, str, str]:
+    if now is not None and now.broken:
+        return literal(name), "" if before is None else figure(before.image_bytes), BROKEN, BROKEN, BROKEN
     shown, was, is_now = (literal(name), *("" if each is None else figure(each.image_bytes) for each in (before, now)))
     if before is None or now is None:
         told = new if before is None else "gone"

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from tonnage.model.reports.ci_job import RunnerStack
 
 
+GITHUB_REGISTRY = "ghcr.io"
+"""GitHub's own registry: the token of a job may push to it."""
+
+
 def in_order(steps: list[str]) -> str:
     """Write the steps of a job."""
     return f"    steps:\n{''.join(steps)}"
@@ -39,16 +43,22 @@ def login(stack: RunnerStack, *, condition: str = "") -> list[str]:
     for registry in stack.registries:
         host = f' "{registry}"' if registry else ""
         username, password = credentials(stack, registry)
+        # A secret of one's own comes first: the job's token may push to packages of this repository only.
+        own = (" || github.actor", " || github.token") if registry == GITHUB_REGISTRY else ("", "")
         found.append(
             step(
                 f"Log in to {registry or 'the registry'}",
-                'test -z "$REGISTRY_USERNAME" ||\n'
-                f"  printf '%s' \"$REGISTRY_PASSWORD\" |\n"
-                f'  docker login{host} --username "$REGISTRY_USERNAME" --password-stdin',
+                'if [ -z "$REGISTRY_USERNAME" ]; then\n'
+                f"  echo '::warning::the secret {username} is not set: nobody is logged in to"
+                f" {registry or 'the registry of Docker'}, and a push may be refused after the build'\n"
+                "else\n"
+                "  printf '%s' \"$REGISTRY_PASSWORD\" |\n"
+                f'    docker login{host} --username "$REGISTRY_USERNAME" --password-stdin\n'
+                "fi",
                 condition=condition,
                 environment={
-                    "REGISTRY_USERNAME": f"${{{{ secrets.{username} }}}}",
-                    "REGISTRY_PASSWORD": f"${{{{ secrets.{password} }}}}",
+                    "REGISTRY_USERNAME": f"${{{{ secrets.{username}{own[0]} }}}}",
+                    "REGISTRY_PASSWORD": f"${{{{ secrets.{password}{own[1]} }}}}",
                 },
             )
         )

@@ -11,8 +11,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
-from tonnage.units import format_bytes
-from tonnage.views.ci.steps import credentials, in_order, login, step
+from tonnage.views.ci.steps import GITHUB_REGISTRY, in_order, login, step
+from tonnage.views.ci.workflow_notes import secrets_note, too_large_note
 
 if TYPE_CHECKING:
     from tonnage.model.reports.ci_job import RunnerService, RunnerStack
@@ -46,7 +46,15 @@ def docker_deploy(stack: RunnerStack) -> str:
     push = " ${PUSH:+--push}" * bool(stack.registries)
     build = _build_together(stack, push) if stack.together else _build_each(stack, push)
     deploy = (
-        _head(stack, "deploy", "Deploy to the VM", needs="build", secrets=True, alone=_ONE_DEPLOY)
+        _head(
+            stack,
+            "deploy",
+            "Deploy to the VM",
+            needs="build",
+            secrets=True,
+            alone=_ONE_DEPLOY,
+            packages="read",
+        )
         + _VM_ENVIRONMENT
         + in_order(
             [
@@ -71,11 +79,14 @@ def _build_each(stack: RunnerStack, push: str) -> str:
         *_first_steps(stack),
         *login(stack),
         _free(stack, "", "--build "),
-        step(f"Build{' and push' * bool(push)}", f'{_tonnage(stack, "build")}{push} --cleanup-after "$SERVICE"'),
+        step(
+            f"Build{' and push' * bool(push)}",
+            f'{_tonnage(stack, "build")}{push} --cleanup-after "$SERVICE" {_events(1)}',
+        ),
         *_closing(stack),
     ]
     return (
-        _head(stack, "build", "Build ${{ matrix.service }}", secrets=bool(stack.registries))
+        _head(stack, "build", "Build ${{ matrix.service }}", secrets=bool(stack.registries), packages="write")
         + f"    strategy:\n      fail-fast: false\n      matrix:\n        include:\n{rows}"
         + "    env:\n      SERVICE: ${{ matrix.service }}\n"
         + f"      PUSH: ${{{{ {_TRUSTED} && matrix.push || '' }}}}\n" * bool(push)
@@ -90,11 +101,11 @@ def _build_together(stack: RunnerStack, push: str) -> str:
     steps = [*_first_steps(stack), *login(stack), _free(stack, "", "--build ", names="")]
     if pushed:
         names = shlex.join(pushed)
-        steps.append(step("Build and push", f"{_tonnage(stack, 'build')}{push} --cleanup-after {names}"))
+        steps.append(step("Build and push", f"{_tonnage(stack, 'build')}{push} --cleanup-after {names} {_events(1)}"))
     if others:
-        steps.append(step("Build", f"{_tonnage(stack, 'build')} --cleanup-after {shlex.join(others)}"))
+        steps.append(step("Build", f"{_tonnage(stack, 'build')} --cleanup-after {shlex.join(others)} {_events(2)}"))
     return (
-        _head(stack, "build", "Build", secrets=bool(stack.registries))
+        _head(stack, "build", "Build", secrets=bool(stack.registries), packages="write")
         + f"    env:\n      PUSH: ${{{{ {_TRUSTED} && 'yes' || '' }}}}\n" * bool(pushed)
         + in_order([*steps, *_closing(stack)])
     )
@@ -118,12 +129,21 @@ def sequential_deploy(stack: RunnerStack) -> str:
             "One service after the other",
             secrets=bool(stack.registries),
             runner="${{ matrix.runner }}",
+            packages="write",
         )
         + f"    strategy:\n      max-parallel: 1\n      matrix:\n        runner: [{_runs_on(stack)}]\n"
         + in_order([*_first_steps(stack), *login(stack), *turns, _all_healthy(stack), *_closing(stack)])
     )
     verify = (
-        _head(stack, "verify", "Verify all services", needs="sequential", secrets=True, alone=_ONE_DEPLOY)
+        _head(
+            stack,
+            "verify",
+            "Verify all services",
+            needs="sequential",
+            secrets=True,
+            alone=_ONE_DEPLOY,
+            packages="read",
+        )
         + _VM_ENVIRONMENT
         + in_order([*_first_steps(stack), *login(stack), *_verify(stack)])
     )
@@ -145,7 +165,7 @@ def _workflow(stack: RunnerStack, name: str, triggers: str, jobs: str) -> str:
         f"{DIRECTORY}{visible_in_line(stack.directory)}\n"
         f"{ANEW}{stack.written_by}\n"
         '# What stands between "# keep: NAME" and "# end: NAME" is yours and stays; so does nothing else.\n'
-        f"{_secrets(stack)}{_too_large(stack)}"
+        f"{secrets_note(stack)}{too_large_note(stack)}"
         f"name: {name}\n\n"
         f"{triggers}  # keep: more-triggers\n  # end: more-triggers\n\n"
         "permissions: {}\n\n"
@@ -163,32 +183,6 @@ def _workflow(stack: RunnerStack, name: str, triggers: str, jobs: str) -> str:
     )
 
 
-def _secrets(stack: RunnerStack) -> str:
-    lines = ["#", "# Settings of the repository that it uses:"]
-    for registry in stack.registries:
-        where = registry or "the registry of Docker"
-        lines.append(f"#   secrets {' and '.join(credentials(stack, registry))}: who may push to {where}")
-    lines += [
-        "#   variables VM_HOST and VM_USER: the machine to deploy to; without VM_HOST nothing is deployed",
-        "#   variable VM_PATH: the directory there that files of the stack go to, such as /srv/shop; may be missing",
-        "#   secret VM_SSH_KEY: the private key that the machine lets in",
-        "#   variable VM_KNOWN_HOSTS: the machine's line of `ssh-keyscan VM_HOST`, checked by you",
-        "#   Secrets belong to the environment named tonnage: Settings, Environments.",
-    ]
-    return "\n".join(lines) + "\n\n"
-
-
-def _too_large(stack: RunnerStack) -> str:
-    lines = [
-        f"# Forecast: {each.name} needs {format_bytes(each.peak_bytes or 0)} at its worst moment ({each.grade}), and a"
-        f" runner has {format_bytes(stack.runner_bytes)}: it fits only after disk was freed."
-        for each in stack.too_large
-    ]
-    if stack.together:
-        lines.append(f"# Forecast: {stack.together}")
-    return "\n".join(lines) + "\n\n" if lines else ""
-
-
 def _head(
     stack: RunnerStack,
     job: str,
@@ -198,6 +192,7 @@ def _head(
     secrets: bool = False,
     alone: str = "",
     runner: str = "",
+    packages: str = "",
 ) -> str:
     defaults = f"    defaults:\n      run:\n        working-directory: {json.dumps(stack.directory)}\n"
     return "".join(
@@ -208,6 +203,9 @@ def _head(
             "    environment: tonnage\n" if secrets else "",
             f"    concurrency:\n      group: {alone}\n      cancel-in-progress: false\n" if alone else "",
             "    permissions:\n      contents: read\n",
+            f"      packages: {packages} # images in {GITHUB_REGISTRY}\n" * (GITHUB_REGISTRY in stack.registries)
+            if packages
+            else "",
             "    timeout-minutes: 120\n",
             defaults if stack.directory != "." else "",
         )
@@ -216,6 +214,11 @@ def _head(
 
 def _runs_on(stack: RunnerStack) -> str:
     return json.dumps(stack.runner[0] if len(stack.runner) == 1 else stack.runner)
+
+
+def _events(number: int) -> str:
+    """Return what has a run write its events down, for the report."""
+    return f'--events "$RUNNER_TEMP/events-{number}.jsonl"'
 
 
 def _first_steps(stack: RunnerStack) -> list[str]:
@@ -270,7 +273,7 @@ def _turn(stack: RunnerStack, service: RunnerService) -> list[str]:
         _free(stack, mine, "", this),
         step(
             f"Build and verify {service.name}",
-            f'{_tonnage(stack, "deploy")} "$SERVICE"',
+            f'{_tonnage(stack, "deploy")} "$SERVICE" {_events(stack.built.index(service) + 1)}',
             condition=mine,
             environment=this,
         ),
@@ -370,10 +373,11 @@ def _next_runner(stack: RunnerStack) -> str:
 def _report(stack: RunnerStack) -> str:
     return step(
         "Report",
-        # Indented lines are code whatever stands in them, and GitHub shows nothing of a summary above 1 MiB.
-        f"{_tonnage(stack, 'report')} --last 20 2>&1 | sed 's/^/    /' > {_REPORT}\n"
-        f"{{\n  echo\n  head --bytes=1000000 {_REPORT}\n"
-        f'  test "$(stat --format=%s {_REPORT})" -le 1000000 || printf "\\n    ... and more: tonnage report\\n"\n'
-        '} >> "$GITHUB_STEP_SUMMARY"',
+        # GitHub shows nothing of a summary above 1 MiB.
+        f'for events in "$RUNNER_TEMP"/events-*.jsonl; do\n'
+        f'  test ! -e "$events" || {_tonnage(stack, "ci summary")} --events "$events"\n'
+        f"done > {_REPORT}\n"
+        f'head --bytes=1000000 {_REPORT} >> "$GITHUB_STEP_SUMMARY"\n'
+        f"{_tonnage(stack, 'report')} --last 20",
         condition="always()",
     )

@@ -295,6 +295,7 @@ def service_forecast_form(service: ServiceForecast) -> dict[str, object]:
         "download_bytes": figures(service.download),
         "target": service.target,
         "steps": [_step_form(step) for step in service.steps],
+        "broken": service.broken,
         "failures": list(service.failures),
         "findings": [
             {"rule": each.rule, "place": str(each.place), "text": each.text, "todo": each.todo}
