@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
-    from tonnage.model.forecast.estimate import StackForecast
     from tonnage.model.forecast.fit import FilesystemFit
     from tonnage.model.forecast.python_lock import ResolveRequest, Target
+    from tonnage.model.forecast.stack_forecast import StackForecast
 
 
 class FactImage(msgspec.Struct, forbid_unknown_fields=True):

@@ -13,7 +13,8 @@ from tonnage.model.forecast.estimate import EngineKind
 from tonnage.views.text.forecast import explain_text, forecast_text
 
 if TYPE_CHECKING:
-    from tonnage.model.forecast.estimate import Estimate, InstructionForecast, ServiceForecast, StackForecast
+    from tonnage.model.forecast.estimate import Estimate, InstructionForecast, ServiceForecast
+    from tonnage.model.forecast.stack_forecast import StackForecast
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/facts.json"))
 IDS = [case.name for case in CASES]

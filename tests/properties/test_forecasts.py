@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.model.forecast.effects import AnyEffect
-    from tonnage.model.forecast.estimate import Estimate, InstructionForecast, ServiceForecast, StackForecast
+    from tonnage.model.forecast.estimate import Estimate, InstructionForecast, ServiceForecast
+    from tonnage.model.forecast.stack_forecast import StackForecast
 
 PLACES = ("/app", "/app/data", "/opt/venv/lib", "/root/.cache", "")
 SIZES = st.integers(0, 3_000_000_017)

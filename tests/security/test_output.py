@@ -27,16 +27,9 @@ from tonnage.errors import StepFailedError
 from tonnage.escapes import LONGEST_LINE, json_escaped, shortened, visible, visible_in_line
 from tonnage.model.deploy.plan import Refusal
 from tonnage.model.deploy.policy import Setting
-from tonnage.model.forecast.estimate import (
-    Contributor,
-    EngineKind,
-    FilesystemForecast,
-    InstructionForecast,
-    ServiceForecast,
-    StackForecast,
-    exactly,
-)
+from tonnage.model.forecast.estimate import Contributor, EngineKind, InstructionForecast, ServiceForecast, exactly
 from tonnage.model.forecast.finding import Finding
+from tonnage.model.forecast.stack_forecast import FilesystemForecast, StackForecast
 from tonnage.model.reclaim.candidate import CandidateId, CandidateKind, Findings, Protected
 from tonnage.model.reclaim.outcome import ReclaimChoice
 from tonnage.model.stack import Place

@@ -243,9 +243,7 @@ def start_told(arguments: Sequence[str]) -> tuple[StartedProcess, int]:
         )
     except OSError as error:
         os.close(write)
-        raise EngineLacksError(
-            f"The program {arguments[0]} cannot be started", why=error.strerror or str(error)
-        ) from error
+        raise _unstartable(arguments, error) from error
     finally:
         os.close(read)
     return StartedProcess(started), write

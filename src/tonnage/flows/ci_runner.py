@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import ForecastPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
-    from tonnage.model.forecast.estimate import Estimate, StackForecast
+    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.stack_forecast import StackForecast
     from tonnage.model.stack import Stack
 
 _DEFAULTS = {"--runner": "ubuntu-24.04", "--runner-disk": "14GB", "--branch": "main"}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.run import Run
-    from tonnage.model.forecast.estimate import StackForecast
+    from tonnage.model.forecast.stack_forecast import StackForecast
     from tonnage.model.inventory import Inventory
     from tonnage.model.reports.symptom import Explanation
 

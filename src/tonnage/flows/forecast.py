@@ -52,9 +52,10 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import ForecastOptions, StackFlags
     from tonnage.flows.stack import DesiredState
     from tonnage.forecast.gather.lookups import Lookups
-    from tonnage.model.forecast.estimate import ServiceForecast, StackForecast
+    from tonnage.model.forecast.estimate import ServiceForecast
     from tonnage.model.forecast.fit import Remedy, Room
     from tonnage.model.forecast.known_engine import KnownEngine
+    from tonnage.model.forecast.stack_forecast import StackForecast
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.stack import Service
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from tonnage.model.forecast.estimate import spread, weakest
 
 if TYPE_CHECKING:
-    from tonnage.model.forecast.estimate import Contributor, Estimate, StackForecast
+    from tonnage.model.forecast.estimate import Contributor, Estimate
+    from tonnage.model.forecast.stack_forecast import StackForecast
 
 
 def saved(before: StackForecast, after: StackForecast) -> Estimate | None:

@@ -31,9 +31,10 @@ from tonnage.model.deploy.event import Event  # noqa: TC001 - as below
 from tonnage.model.deploy.plan import Plan, Purpose, Version
 from tonnage.model.deploy.run import OtherRun, Run
 from tonnage.model.forecast import fit
-from tonnage.model.forecast.estimate import Estimate, StackForecast
+from tonnage.model.forecast.estimate import Estimate
 from tonnage.model.forecast.fit import ForecastAnswer
 from tonnage.model.forecast.learned import LearnedInstruction, LearnedStep
+from tonnage.model.forecast.stack_forecast import StackForecast
 from tonnage.model.inventory import Inventory
 from tonnage.model.offer import OfferedImage
 from tonnage.model.reclaim import outcome

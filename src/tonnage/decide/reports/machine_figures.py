@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.model.deploy.run import Run, StepOutcome
-    from tonnage.model.forecast.estimate import StackForecast
     from tonnage.model.forecast.fit import FilesystemFit
+    from tonnage.model.forecast.stack_forecast import StackForecast
     from tonnage.model.inventory import Filesystem
     from tonnage.model.reports.symptom import LogOrigin, Symptom
 

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from tonnage.addresses import redacted
 from tonnage.forecast.costs.cache_exports import export_step, in_time
+from tonnage.forecast.costs.contributors import contributors
 from tonnage.forecast.costs.copied_image_files import copied_paths
 from tonnage.forecast.costs.done_layers import DoneLayers, built_again
 from tonnage.forecast.costs.layer_costs import layer_cost
@@ -30,7 +31,6 @@ from tonnage.model.forecast.estimate import (
     MADE,
     NOTHING,
     UNPACKED,
-    Contributor,
     EngineKind,
     Estimate,
     Grade,
@@ -63,7 +63,6 @@ DOCUMENTS = Estimate(1_024, 8_192, 131_072, Grade.EXACT)
 DIRECTORIES = Estimate(4_096, 8_192, 65_536, Grade.EXACT)
 # What any instruction needs while it is done: the files that a builder puts under its container, its notes.
 STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.EXACT)
-_CONTRIBUTORS, _AS_THEY_ARE = 400, ("download", "source", "brought_by")
 _NONE_DONE = DoneLayers()
 # Begins the identity of a layer that a builder beside the engine pulled for itself.
 _BESIDE = "beside:"
@@ -311,7 +310,7 @@ def _instruction(
         transient=NOTHING if present else transient,
         download=NOTHING if present else cost.download,
         holdings=tuple(holdings),
-        contributors=_contributors(cost),
+        contributors=contributors(cost),
         key=key,
         learn_key=work.learn_key,
         how=work.how,
@@ -345,16 +344,6 @@ def _with_platforms(
     more = once.each(lambda count: count * (platforms - 1))
     holding = Holding(key=f"platforms:{last.key}", role=last.role, kept=NOTHING, image=more, present=last.present)
     return replace(last, image=last.image + more, holdings=(*last.holdings, holding))
-
-
-def _contributors(cost: LayerCost) -> tuple[Contributor, ...]:
-    asides = [Contributor(name=redacted(a.name), disk=a.disk, source="kept beside the layer") for a in cost.asides]
-    found = asides + [
-        Contributor(name=redacted(p.name), disk=p.disk, image=p.image, **{key: getattr(p, key) for key in _AS_THEY_ARE})
-        for p in cost.pieces
-    ]
-    found.sort(key=lambda each: (-each.disk.likely_bytes, -each.disk.high_bytes, each.name))
-    return tuple(found[:_CONTRIBUTORS])
 
 
 def _load(work: BuildWork, ending: _StageEnd, engine: EngineKind) -> InstructionForecast:

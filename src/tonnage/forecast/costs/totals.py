@@ -21,13 +21,12 @@ from tonnage.model.forecast.estimate import (
     MADE,
     NOTHING,
     UNPACKED,
-    FilesystemForecast,
-    StackForecast,
     above,
     highest,
     total,
 )
 from tonnage.model.forecast.fit import FilesystemFit, FitVerdict
+from tonnage.model.forecast.stack_forecast import FilesystemForecast, StackForecast
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

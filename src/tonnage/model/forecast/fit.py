@@ -12,7 +12,7 @@ from tonnage.model.forecast.estimate import Estimate  # noqa: TC001 - plans that
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.estimate import StackForecast
+    from tonnage.model.forecast.stack_forecast import StackForecast
 
 
 class FitVerdict(StrEnum):

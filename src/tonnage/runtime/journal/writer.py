@@ -15,27 +15,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.errors import TonnageError
 from tonnage.model.deploy.event import Notice
-from tonnage.runtime.journal.courses import curve_rows, read_courses
+from tonnage.runtime.journal.courses import curve_rows
 from tonnage.runtime.journal.engine_records import (
     BEGIN_CACHE,
     END_CACHE,
     FORGET_CACHE,
     ids_text,
-    read_engine_records,
-    read_left,
 )
 from tonnage.runtime.journal.reader import (
     INSERT_INSTRUCTION,
     instruction_rows,
-    read_history,
-    read_outcomes,
-    read_run,
-    read_runs,
 )
+from tonnage.runtime.journal.readings import JournalReadings
 from tonnage.runtime.journal.schema import (
-    has_instructions,
     is_full,
     keep_room,
     open_to_read,
@@ -47,23 +40,18 @@ from tonnage.runtime.journal.trimming import prune, trim
 from tonnage.runtime.process_identity import this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
     from typing import Self
 
-    from tonnage.model.deploy.course import Course
     from tonnage.model.deploy.expected_build import ExpectedInstruction
     from tonnage.model.deploy.plan import Plan, Step, Version
     from tonnage.model.deploy.run import (
-        History,
-        InstructionOutcome,
         MeasuredInstruction,
         Outcome,
         Pruned,
-        Run,
         StepOutcome,
     )
-    from tonnage.runtime.journal.engine_records import EngineRecords
 
 _Entry = list[tuple[str, tuple[object, ...]]]
 
@@ -97,7 +85,7 @@ WHERE stack = ? AND engine_id = ? AND service = ? AND image_id = ? AND config_di
 """
 
 
-class Journal:
+class Journal(JournalReadings):
     """An open journal; a context manager that closes it.
 
     Args:
@@ -111,9 +99,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, *, reading: sqlite3.Connection | None = None) -> None:
-        self._path = path
-        self._connection = reading or open_to_write(path)
-        self._lock = threading.RLock()
+        super().__init__(path, reading or open_to_write(path), threading.RLock())
         self._waiting: deque[_Entry] = deque()
         self._notices: list[Notice] = []
         self._in_trouble = False
@@ -259,20 +245,6 @@ class Journal:
         values = instruction_rows(run_id, position, expected, measured, image_id)
         self._write([(INSERT_INSTRUCTION, each) for each in values])
 
-    def instructions(self, limit: int, stack: str = "") -> tuple[InstructionOutcome, ...]:
-        """Return instructions of builds with forecast and measured figures, newest runs first.
-
-        Args:
-            stack: The project name; empty for every stack.
-
-        Raises:
-            TonnageError: The file cannot be read.
-        """
-        with self._reading() as connection:
-            if not has_instructions(connection):
-                return ()
-            return read_outcomes(connection, limit, stack)
-
     def begin_cache(self, run_id: int, plan: Plan, records: Iterable[str], started_s: float) -> None:
         """Write which records the build cache had before a run that builds."""
         values = (run_id, plan.stack, plan.engine_id, started_s, ids_text(records))
@@ -284,13 +256,6 @@ class Journal:
             self._write([(FORGET_CACHE, (plan.stack, plan.engine_id))])
         else:
             self._write([(END_CACHE, (ids_text(left), run_id))])
-
-    def left_cache(self, stack: str, engine_id: str) -> frozenset[str]:
-        """Return the records that earlier runs of a stack left which came to nothing; none when that cannot be read."""
-        with self._lock, contextlib.suppress(sqlite3.Error, ValueError):
-            found = read_left(self._connection, engine_id)
-            return frozenset().union(*(each.left or () for each in found if each.stack == stack))
-        return frozenset()
 
     def record_version(self, stack: str, engine_id: str, version: Version, recorded_s: float) -> None:
         """Write that a version of a service is good; it becomes the newest one, also when it was known before.
@@ -312,36 +277,6 @@ class Journal:
         text = msgspec.json.encode(version).decode()
         self._write([(_KNOW_VERSION, (*key, text, recorded_s)), (_WITHDRAW_VERSION, key)])
 
-    def history(self, stack: str, engine_id: str) -> History:
-        """Return what is known about a stack: sizes learned on every engine, good versions of this one.
-
-        Raises:
-            TonnageError: The file cannot be read, or a version in it cannot be understood.
-        """
-        with self._reading() as connection:
-            return read_history(connection, stack, engine_id)
-
-    def engine_records(self, engine_id: str) -> EngineRecords:
-        """Return what is known of all stacks on an engine.
-
-        Raises:
-            TonnageError: The file cannot be read, or a version in it cannot be understood.
-        """
-        with self._reading() as connection:
-            return read_engine_records(connection, engine_id)
-
-    def runs(self, limit: int, stack: str = "") -> tuple[Run, ...]:
-        """Return the last runs, newest first.
-
-        Args:
-            stack: The project name; empty for every stack.
-
-        Raises:
-            TonnageError: The file cannot be read.
-        """
-        with self._reading() as connection:
-            return read_runs(connection, limit, stack)
-
     def prune(self) -> Pruned:
         """Take out all runs that are too old to be kept.
 
@@ -350,38 +285,6 @@ class Journal:
         """
         with self._reading() as connection:
             return prune(connection, self._path)
-
-    def courses(self, run_ids: Iterable[int]) -> dict[int, Course]:
-        """Return how the disk went in runs.
-
-        Raises:
-            TonnageError: The file cannot be read.
-        """
-        with self._reading() as connection:
-            return read_courses(connection, run_ids)
-
-    def run(self, run_id: int) -> Run | None:
-        """Return one run; None where there is none of that number.
-
-        Raises:
-            TonnageError: The file cannot be read.
-        """
-        with self._reading() as connection:
-            return read_run(connection, run_id)
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                yield self._connection
-            except sqlite3.Error as error:
-                raise refused(self._path, error) from error
-            except msgspec.DecodeError as error:
-                raise TonnageError(
-                    f"the journal {self._path} has a version that cannot be understood",
-                    why=f"{error}.",
-                    todo="Move the journal away; the next run begins a new one.",
-                ) from error
 
     def _next_run_id(self) -> int:
         try:

@@ -23,14 +23,9 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan, Step
     from tonnage.model.deploy.run import Measured, Run, StepOutcome
     from tonnage.model.deploy.sharing import Sharing
-    from tonnage.model.forecast.estimate import (
-        Contributor,
-        Estimate,
-        InstructionForecast,
-        ServiceForecast,
-        StackForecast,
-    )
+    from tonnage.model.forecast.estimate import Contributor, Estimate, InstructionForecast, ServiceForecast
     from tonnage.model.forecast.fit import DeployNeed, FilesystemFit, Remedy
+    from tonnage.model.forecast.stack_forecast import StackForecast
 
 FORMAT = 1
 _NO_TEXT = regex("[\ud800-\udfff]")

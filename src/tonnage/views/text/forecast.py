@@ -20,15 +20,10 @@ from tonnage.views.text.remedies import remedy_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.model.forecast.estimate import (
-        Contributor,
-        Estimate,
-        InstructionForecast,
-        ServiceForecast,
-        StackForecast,
-    )
+    from tonnage.model.forecast.estimate import Contributor, Estimate, InstructionForecast, ServiceForecast
     from tonnage.model.forecast.finding import Finding
     from tonnage.model.forecast.fit import DeployNeed, FilesystemFit, Remedy
+    from tonnage.model.forecast.stack_forecast import StackForecast
 
 _HEADS = ("service", "image", "disk", "on top", "download", "known")
 _LARGEST = 5

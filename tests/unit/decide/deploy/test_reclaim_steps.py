@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 from tests.unit.builders import (
@@ -285,7 +285,7 @@ def test_what_nobody_can_get_back_stays_and_what_it_stands_on_where_that_goes_af
     made_here = image(8, "made-here:1")
     below = replace(pulled(7, "below:1"), layers=made_here.layers[:1])
     above = replace(made_here, layers=(*made_here.layers, *UNUSED.layers))
-    ended = {"state": "exited", "project": "", "service": "", "ended_s": 1.0}
+    ended: dict[str, Any] = {"state": "exited", "project": "", "service": "", "ended_s": 1.0}
     wrote = container(WEB, UNUSED, container_id="wrote", name="wrote", writable_bytes=5, **ended)
     clean = container(WEB, UNUSED, container_id="clean", name="clean", writable_bytes=0, **ended)
     nameless = image(6)

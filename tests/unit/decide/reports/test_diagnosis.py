@@ -9,8 +9,9 @@ from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.decide.reports.machine_figures import Machine
 from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.run import Measured, Outcome, Run, StepOutcome
-from tonnage.model.forecast.estimate import EngineKind, ServiceForecast, StackForecast, exactly
+from tonnage.model.forecast.estimate import EngineKind, ServiceForecast, exactly
 from tonnage.model.forecast.fit import FilesystemFit, FitVerdict, Room
+from tonnage.model.forecast.stack_forecast import StackForecast
 from tonnage.model.inventory import Filesystem
 from tonnage.model.reports.symptom import SymptomKind
 

@@ -9,15 +9,14 @@ from tonnage.model.forecast.estimate import (
     UNPACKED,
     EngineKind,
     Estimate,
-    FilesystemForecast,
     Grade,
     Holding,
     InstructionForecast,
     ServiceForecast,
-    StackForecast,
     exactly,
 )
 from tonnage.model.forecast.fit import FitVerdict, Room, worst
+from tonnage.model.forecast.stack_forecast import FilesystemForecast, StackForecast
 
 
 def stack(one: Estimate, every: Estimate, role: str = DATA_ROOT) -> StackForecast:

@@ -11,15 +11,14 @@ from tonnage.model.forecast.estimate import (
     Contributor,
     EngineKind,
     Estimate,
-    FilesystemForecast,
     Grade,
     InstructionForecast,
     ServiceForecast,
-    StackForecast,
     exactly,
 )
 from tonnage.model.forecast.finding import Finding
 from tonnage.model.forecast.fit import DeployNeed, FilesystemFit, FitVerdict, ForecastAnswer, Remedy, Room
+from tonnage.model.forecast.stack_forecast import FilesystemForecast, StackForecast
 from tonnage.model.reports.run_report import RunReport
 from tonnage.model.stack import Place
 
