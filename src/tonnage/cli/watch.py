@@ -55,7 +55,7 @@ def command(session: Session, *, flags: StackFlags, interval: str | None, listen
 
     from tonnage.flows.looks import look_again  # noqa: PLC0415
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415
-    from tonnage.flows.status.activity import Course  # noqa: PLC0415
+    from tonnage.flows.status.activity import RecentLooks  # noqa: PLC0415
     from tonnage.units import parse_seconds  # noqa: PLC0415
 
     if listen and session.json:
@@ -68,7 +68,7 @@ def command(session: Session, *, flags: StackFlags, interval: str | None, listen
     if listen:
         _serve(session, flags, listen, pause_s)
     wanted = read_if_there(session.ports, flags)
-    never, course = Event(), Course()
+    never, course = Event(), RecentLooks()
     try:
         with session.ports.engines.facts(flags.host) as facts, _shower(session, wanted, typed) as show:
             while True:

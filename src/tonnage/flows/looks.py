@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import EnginePorts, StackPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
-    from tonnage.flows.status.activity import Course
+    from tonnage.flows.status.activity import RecentLooks
     from tonnage.model.deploy.run import InstructionOutcome, Run
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service, Stack
@@ -69,7 +69,7 @@ def look_once(ports: EnginePorts, flags: StackFlags) -> tuple[DesiredState, Snap
     return wanted, replace(seen, activity=activity)
 
 
-def look_again(ports: EnginePorts, facts: EngineFacts, wanted: DesiredState, course: Course) -> Snapshot:
+def look_again(ports: EnginePorts, facts: EngineFacts, wanted: DesiredState, course: RecentLooks) -> Snapshot:
     """Look once more while somebody watches.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.flows.status.activity import Course, runs_at_work, since_last_run
+from tonnage.flows.status.activity import RecentLooks, runs_at_work, since_last_run
 
 if TYPE_CHECKING:
     import pytest
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_a_course_forgets_what_is_older_than_a_minute() -> None:
-    course = Course()
+    course = RecentLooks()
     assert course.take(0.0, {"/": 900}) == {}
     assert course.take(30.0, {"/": 600})["/"].bytes_per_s == -10.0
     assert course.take(61.0, {"/": 600})["/"].change_bytes == 0

@@ -6,7 +6,6 @@ Source: git-cat-file(1), git-rev-parse(1); ``cat-file`` runs filters only with `
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.process import run
@@ -72,6 +71,6 @@ def _blob(root: str, commit: str, path: str, environment: Mapping[str, str]) -> 
         found = run(
             ["git", *_FLAGS, "-C", root, "cat-file", "blob", name], environment=environment, timeout_s=_WITHIN_S
         )
-    except (TonnageError, ValueError, subprocess.SubprocessError):
+    except (TonnageError, ValueError):
         return None
     return None if found.exit_code else found.stdout

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import CacheRecord, Image
 
 
-class _Node(Struct, eq=False):
+class _LayerNode(Struct, eq=False):
     """One layer on those below it, however many images have it.
 
     Args:
@@ -30,15 +30,15 @@ class _Node(Struct, eq=False):
 
     chain_id: str
     size_bytes: int | None
-    below: _Node | None
-    above: dict[tuple[str, int | None], _Node]
+    below: _LayerNode | None
+    above: dict[tuple[str, int | None], _LayerNode]
 
 
-class _Place(Struct, frozen=True, eq=False):
+class _Anchor(Struct, frozen=True, eq=False):
     """Where records match layers: what the lowest of these lies on, and the highest of them."""
 
     base: str
-    top: _Node
+    top: _LayerNode
 
 
 def holders_by_layer(
@@ -86,17 +86,17 @@ def _pins(record: CacheRecord, above: Mapping[str, frozenset[str]], by_id: Mappi
     return pins | {record.record_id} if record.in_use else pins
 
 
-def _nodes(images: Sequence[Image]) -> list[_Node]:
+def _nodes(images: Sequence[Image]) -> list[_LayerNode]:
     """Return every layer once, each after the one below it."""
-    lowest: dict[tuple[str, int | None], _Node] = {}
-    found: list[_Node] = []
+    lowest: dict[tuple[str, int | None], _LayerNode] = {}
+    found: list[_LayerNode] = []
     for image in images:
         below, beside = None, lowest
         for layer in image.layers:
             key = (layer.chain_id, layer.size_bytes)
             node = beside.get(key)
             if node is None:
-                node = _Node(layer.chain_id, layer.size_bytes, below, {})
+                node = _LayerNode(layer.chain_id, layer.size_bytes, below, {})
                 beside[key] = node
                 found.append(node)
             below, beside = node, node.above
@@ -104,8 +104,8 @@ def _nodes(images: Sequence[Image]) -> list[_Node]:
 
 
 def _places(
-    records: Sequence[CacheRecord], by_id: Mapping[str, CacheRecord], nodes: Sequence[_Node]
-) -> dict[str, tuple[str, Sequence[_Place]]]:
+    records: Sequence[CacheRecord], by_id: Mapping[str, CacheRecord], nodes: Sequence[_LayerNode]
+) -> dict[str, tuple[str, Sequence[_Anchor]]]:
     """Return for each record the lowest one that it stands on, and where layers follow as those above that one do."""
     children: dict[str, list[CacheRecord]] = defaultdict(list)
     lowest: list[CacheRecord] = []
@@ -115,25 +115,25 @@ def _places(
             children[parent].append(record)
         else:
             lowest.append(record)
-    by_size: dict[int | None, list[_Place]] = defaultdict(list)
+    by_size: dict[int | None, list[_Anchor]] = defaultdict(list)
     for node in nodes:
-        by_size[node.size_bytes].append(_Place(node.below.chain_id if node.below else "", node))
-    found: dict[str, tuple[str, Sequence[_Place]]] = {each.record_id: (each.record_id, ()) for each in lowest}
+        by_size[node.size_bytes].append(_Anchor(node.below.chain_id if node.below else "", node))
+    found: dict[str, tuple[str, Sequence[_Anchor]]] = {each.record_id: (each.record_id, ()) for each in lowest}
     waiting = list(lowest)
     while waiting:
         below = waiting.pop()
         root, places = found[below.record_id]
         for record in children.get(below.record_id, ()):
             if root == below.record_id:
-                fit: list[_Place] = [*by_size.get(record.size_bytes, ()), *by_size.get(None, ())]
+                fit: list[_Anchor] = [*by_size.get(record.size_bytes, ()), *by_size.get(None, ())]
             else:
-                fit = [_Place(place.base, node) for place in places for node in _following(place.top, record)]
+                fit = [_Anchor(place.base, node) for place in places for node in _following(place.top, record)]
             found[record.record_id] = (root, fit)
             waiting.append(record)
     return found
 
 
-def _following(below: _Node, record: CacheRecord) -> Iterable[_Node]:
+def _following(below: _LayerNode, record: CacheRecord) -> Iterable[_LayerNode]:
     """Return the layers on one that a record can be; any of which the bytes are not known."""
     return [node for node in below.above.values() if node.size_bytes is None or node.size_bytes == record.size_bytes]
 
@@ -141,9 +141,9 @@ def _following(below: _Node, record: CacheRecord) -> Iterable[_Node]:
 class _Bases:
     """The layers that may be a base's, of all images."""
 
-    def __init__(self, images: Sequence[Image], nodes: Sequence[_Node], copied: Collection[str]) -> None:
+    def __init__(self, images: Sequence[Image], nodes: Sequence[_LayerNode], copied: Collection[str]) -> None:
         self._copied = copied
-        self._by_chain_id: dict[str, list[_Node]] = defaultdict(list)
+        self._by_chain_id: dict[str, list[_LayerNode]] = defaultdict(list)
         for node in nodes:
             self._by_chain_id[node.chain_id].append(node)
         chains = (takewhile(lambda layer: layer.chain_id not in copied, image.layers) for image in images)
@@ -154,7 +154,7 @@ class _Bases:
         found: set[str] = set()
         for node in (each for top in tops for each in self._by_chain_id.get(top, ())):
             chain: list[str] = []
-            one: _Node | None = node
+            one: _LayerNode | None = node
             while one is not None:
                 chain.append(one.chain_id)
                 one = one.below

@@ -53,7 +53,7 @@ def since_last_run(ports: EnginePorts, engine: Engine, disks: Sequence[Filesyste
     return found
 
 
-class Course:
+class RecentLooks:
     """Remembers what was available at the looks of the last minute."""
 
     def __init__(self) -> None:

@@ -66,6 +66,7 @@ _NEEDS_A_DISK = _row(elsewhere=_NO, none=_NO)
 ABILITIES: dict[str, dict[Platform, Ability]] = {
     "forecast": _row(elsewhere=_DISK, none=_DISK),
     "lint": _everywhere(),
+    "torch": _everywhere(),
     "plan": _NEEDS_A_DISK,
     "build": _NEEDS_A_DISK,
     "deploy": _row(
@@ -85,6 +86,13 @@ ABILITIES: dict[str, dict[Platform, Ability]] = {
     ),
     "status": _NEEDS_A_DISK,
     "watch": _NEEDS_A_DISK,
+    "guard": _row(
+        linux=Ability(works=True, but="the ballast and --install as root"),
+        rootless=Ability(works=True, but="no ballast, no --install"),
+        elsewhere=_NO,
+        remote=_NO,
+        none=_NO,
+    ),
     "report": _everywhere(),
     "rehearse": _everywhere(Ability(works=True, but="on Linux as root, with an engine of its own")),
     "ci": _everywhere(),

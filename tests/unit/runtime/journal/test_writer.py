@@ -462,7 +462,7 @@ def test_a_journal_of_a_newer_tonnage_is_told(tmp_path: Path) -> None:
     with Journal(path):
         pass
     newer = sqlite3.connect(path)
-    newer.execute("PRAGMA user_version = 7")
+    newer.execute("PRAGMA user_version = 8")
     newer.close()
 
     for opening in (Journal, Journal.open_existing):

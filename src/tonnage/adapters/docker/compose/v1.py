@@ -183,6 +183,9 @@ def rewrite_service(where: str, config: Mapping, project: Mapping, owners: Mappi
 
     Args:
         owners: The services by the names of their containers.
+
+    Returns:
+        What Compose 1 cannot do of it.
     """
     for key in [key for key, value in config.items() if value is None or key in _WITHOUT_MEANING]:
         del config[key]

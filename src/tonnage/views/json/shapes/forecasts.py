@@ -9,6 +9,7 @@ from tonnage.model.forecast.finding import Safety
 from tonnage.model.forecast.fit import FitVerdict
 from tonnage.model.reports.lint import LintedKind
 from tonnage.model.reports.symptom import SymptomKind
+from tonnage.model.reports.torch import TorchVariant
 from tonnage.views.json.shapes.parts import FiguresForm, NeedForm, Size
 
 
@@ -196,6 +197,7 @@ class SymptomForm(TypedDict):
     """A line of a log that shows something."""
 
     kind: SymptomKind
+    cause: str | None
     line: int
     text: str
     told_by: str
@@ -206,10 +208,49 @@ class SymptomForm(TypedDict):
     subject: str
 
 
+class PackageChangeForm(TypedDict):
+    """A package that differs afterwards; a version is empty where it is not installed."""
+
+    name: str
+    before: str
+    after: str
+    expected: bool
+
+
+class ServiceTorchForm(TypedDict):
+    """The PyTorch of a service."""
+
+    service: str
+    wanted: TorchVariant
+    why: str
+    version: str
+    brought_by: list[str]
+    cuda: bool
+    cuda_bytes: FiguresForm | None
+    line: str
+    lines: list[str]
+    left: str
+    changes: list[PackageChangeForm]
+    saved_bytes: FiguresForm | None
+    unchecked: str
+
+
+class TorchForm(TypedDict):
+    """What ``torch`` prints."""
+
+    services: list[ServiceTorchForm]
+    changed: list[str]
+    written: bool
+    notes: list[str]
+
+
 class ExplanationForm(TypedDict):
     """A cause, and the lines that show it."""
 
     kind: SymptomKind
+    cause: str | None
+    service: str | None
+    elsewhere: str | None
     what: str
     why: list[str]
     todo: str
@@ -245,6 +286,14 @@ class NextRunnerForm(TypedDict):
     peak_bytes: int | None
     next_peak_bytes: int | None
     services: list[RunnerServiceForm]
+
+
+class VerdictOnForecastForm(TypedDict):
+    """What ``ci verdict`` prints; ``failure`` says why the job fails, and is null where it goes on."""
+
+    text: str
+    annotations: list[str]
+    failure: str | None
 
 
 class JobForm(TypedDict):

@@ -64,11 +64,23 @@ class OrphanForm(TypedDict):
     state: ContainerState
 
 
+class RunAtWorkForm(TypedDict):
+    """A run that is at work on the engine now; step and seconds are null where the journal does not tell."""
+
+    stack: str
+    pid: Size
+    user: str
+    command: str
+    step: str | None
+    seconds: Seconds | None
+
+
 class StatusForm(TypedDict):
     """What ``status`` and ``watch`` print."""
 
     engine: EngineForm
     filesystems: list[FilesystemForm]
+    runs: list[RunAtWorkForm]
     use: UseForm
     stack: str
     services: list[ServiceStatusForm]
@@ -96,6 +108,36 @@ class RunsForm(TypedDict):
     """What ``report`` prints."""
 
     runs: list[RunForm]
+
+
+class PrunedForm(TypedDict):
+    """What ``report --prune`` prints."""
+
+    path: str
+    runs_removed: Size
+    runs: Size
+    before_bytes: Size
+    after_bytes: Size
+
+
+class GuardedForm(TypedDict):
+    """A filesystem that is guarded."""
+
+    mount: str
+    available_bytes: Size
+    reserve_bytes: Size
+    target_bytes: Size
+    available_inodes: Size
+    reserve_inodes: Size
+    reclaimed_bytes: int
+
+
+class GuardForm(TypedDict):
+    """What ``guard`` prints; ``failure`` is empty where nothing is wrong."""
+
+    filesystems: list[GuardedForm]
+    ballast_bytes: Size
+    failure: str
 
 
 class VersionForm(TypedDict):

@@ -184,6 +184,9 @@ class PlanForm(TypedDict):
     available_bytes: Size
     reserve_bytes: Size
     need: NeedForm | None
+    summary: dict[str, Size]
+    seconds: Seconds | None
+    times: dict[str, Seconds]
     overlap: OverlapForm | None
     policy: PolicyForm
     services: list[str]
@@ -230,6 +233,7 @@ class RunForm(TypedDict):
     stack: str
     engine_id: str
     purpose: Purpose
+    rehearsal: bool
     started_s: Seconds
     seconds: Seconds
     outcome: Outcome
@@ -237,6 +241,16 @@ class RunForm(TypedDict):
     reserve_bytes: Size
     message: str
     steps: list[OutcomeForm]
+
+
+class TrendForm(TypedDict):
+    """How a filesystem changes, and when it reaches the reserve and its end at that rate; null for never."""
+
+    change_bytes: int
+    seconds: Seconds
+    bytes_per_s: float
+    until_reserve_s: Seconds | None
+    until_full_s: Seconds | None
 
 
 class FilesystemForm(TypedDict):
@@ -251,6 +265,8 @@ class FilesystemForm(TypedDict):
     headroom_bytes: int
     inodes: Size
     available_inodes: Size
+    ballast_bytes: Size
+    trend: TrendForm | None
 
 
 class ErrorForm(TypedDict):
