@@ -77,6 +77,7 @@ class ServiceForecastForm(TypedDict):
     download_bytes: FiguresForm
     target: str
     steps: list[InstructionForm]
+    broken: bool
     failures: list[str]
     findings: list[FindingForm]
     notes: list[str]
