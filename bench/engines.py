@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Forecast beside measured for the same small services on every engine and store of images, in one run.
+"""Forecast vs. measured for the same small services on every engine and store of images, in one run.
 
     bench/engines.py --base python:3.11-slim=$(script/base-image)
     bench/engines.py --base ... --engine sid-containerd --service copy-text --service pip-pure

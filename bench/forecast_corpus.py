@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Forecast beside measured: services in the shapes of public ones, built on real engines after they were forecast.
+"""Forecast vs. measured: services in the shapes of public ones, built on real engines after they were forecast.
 
     bench/forecast_corpus.py --base python:3.11-slim=$(script/base-image)
     bench/forecast_corpus.py --base ... --engine trixie-containerd --service uv-sync --service npm-ci
@@ -277,7 +277,7 @@ def silent(told: dict[str, Any], layers: Sequence[tuple[str, int]]) -> Iterator[
 
 
 def show(engine: str, case: Case, told: dict[str, Any], seen: Seen, *, markdown: bool, limits: dict[str, Any]) -> bool:
-    """Print forecast beside measured; return whether every limit held."""
+    """Print forecast vs. measured; return whether every limit held."""
     wrongs = [each for service in told["services"][-1:] for each in silent(service, seen.layers)]
     wrongs += ["CANNOT BE BUILT, it says"] if told["cannot"] else []
     cells = {}

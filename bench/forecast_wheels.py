@@ -1,4 +1,4 @@
-"""Forecast beside measured for installations of wheels, with pip and with uv, on a disk of its own.
+"""Forecast vs. measured for installations of wheels, with pip and with uv, on a disk of its own.
 
     python bench/forecast_wheels.py                  # a web and data set, some GB of disk
     python bench/forecast_wheels.py --set torch      # torch with CUDA: needs 13 GB below the temporary directory

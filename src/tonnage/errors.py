@@ -83,7 +83,7 @@ class EngineLacksError(TonnageError):
     """The engine, a command or the machine is too old or lacks a feature."""
 
     exit_code = 7
-    title = "too old or lacking a feature"
+    title = "missing program or unsupported version"
 
 
 class StalePlanError(TonnageError):

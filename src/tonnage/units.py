@@ -71,8 +71,8 @@ def parse_bytes(text: str) -> int:
         decimal = _BARE[letter[0]]
         binary = f"{letter[0]}iB"
         raise UsageError(
-            f"{text!r} is ambiguous: it can mean 10-based or 2-based bytes",
-            todo=f"Write {number}{decimal} (10-based) or {number}{binary} (2-based).",
+            f"{text!r} is ambiguous: decimal or binary?",
+            todo=f"Write {number}{decimal} (decimal) or {number}{binary} (binary).",
         )
     if not unit:
         raise UsageError(

@@ -75,7 +75,7 @@ def test_exit_codes_are_the_ones_that_were_promised() -> None:
         4: "could not reclaim enough",
         5: "not healthy",
         6: "engine unreachable",
-        7: "too old or lacking a feature",
+        7: "missing program or unsupported version",
         8: "the plan is stale",
         9: "another run holds the lock",
         10: "a step failed",

@@ -55,7 +55,7 @@ def _refused(project: Project, *arguments: str, environment: dict[str, str] | No
             3,
             "both publish port 17/tcp",
         ),
-        ("x-tonnage: {keep-free: 10G}\nservices:\n  a: {image: b}\n", 1, "Write 10GB (10-based) or 10GiB (2-based)."),
+        ("x-tonnage: {keep-free: 10G}\nservices:\n  a: {image: b}\n", 1, "Write 10GB (decimal) or 10GiB (binary)."),
         ("services:\n  Web: {build: .}\n", 2, "Give the service the key 'image' with another name."),
     ],
 )

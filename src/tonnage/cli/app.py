@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage import __version__
-from tonnage.cli.group import COMMANDS, COMPLETING, LazyGroup
+from tonnage.cli.group import COMMANDS, COMPLETING, OPTION_POINTERS, POINTERS, LazyGroup
 from tonnage.cli.program import VisibleStream, let_go_of_output, prepare_streams
 from tonnage.cli.session import Session
 from tonnage.errors import InterruptedRunError, TonnageError, UsageError
@@ -135,7 +135,20 @@ def _usage_error(wrong: click.ClickException, typed: Sequence[str]) -> UsageErro
     path = f"tonnage {typed[0]}" if typed and typed[0] in COMMANDS else "tonnage"
     path = path if context is None else context.command_path
     # Choices come with line breaks and tabs between them.
-    return UsageError(" ".join(wrong.format_message().split()), todo=f"See\n  {path} --help")
+    return UsageError(" ".join(wrong.format_message().split()), todo=_pointer(wrong) or f"See\n  {path} --help")
+
+
+def _pointer(wrong: click.ClickException) -> str:
+    """Return what does here what was typed and other tools have; empty where nothing is known of it."""
+    if isinstance(wrong, click.exceptions.NoSuchCommand):
+        found = POINTERS.get(wrong.command_name, "")
+    elif isinstance(wrong, click.NoSuchOption):
+        found = OPTION_POINTERS.get(wrong.option_name, "")
+    else:
+        found = ""
+    if not found:
+        return ""
+    return f"{found[0].upper()}{found[1:]}." if ": " in found else f"Use\n  {found}"
 
 
 def _unexpected(session: Session, error: Exception) -> TonnageError:

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 @stack_options
 @click.option("--push", is_flag=True, help="Push each image after it was built.")
 @click.option(
-    "--cleanup-after", "cleanup", is_flag=True, help="Remove each image, and the cache it left, before the next."
+    "--cleanup-after",
+    "cleanup",
+    is_flag=True,
+    help="Remove each image, pushed or not, and its build cache before the next.",
 )
 @parallel_options
 @keep_free_option
@@ -40,6 +43,8 @@ def command(session: Session, *, flags: StackFlags, push: bool, cleanup: bool) -
     from tonnage.flows.stack import for_build, read_wanted  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
+    if cleanup and not push:
+        session.say("note: --cleanup-after without --push removes each image once it is built: none is left at the end")
     session.streams = True
     wanted = for_build(read_wanted(session.ports, flags), push=push, cleanup_after=cleanup)
     run_job(session, flags.host, Job(purpose=Purpose.BUILD, wanted=wanted))

@@ -40,12 +40,12 @@ _WHAT = ("github", "deploy-script", "summary", "comment", "verdict", "next-runne
     failures=(StaleFilesError, StepFailedError, CannotFitError, LimitPassedError),
     about="What stands between the marks '# keep: NAME' and '# end: NAME' of a written file survives; a file that was "
     "changed elsewhere, or that was not written by this command, is only overwritten with --force. What was typed "
-    "about the runner stands in the files and holds until something else is typed.",
+    "about the runner is stored in the files and reused until you change it.",
 )
 @click.argument("what", metavar="|".join(_WHAT), type=click.Choice(_WHAT))
 @which_stack_options
 @click.option("--write", is_flag=True, help="Write the files instead of showing them.")
-@click.option("--check", is_flag=True, help="Only say whether the files are current; 8 when they are not.")
+@click.option("--check", is_flag=True, help="Only check whether the files are up to date (exit code 8 if not).")
 @click.option("--force", is_flag=True, help="With --write: overwrite files that were changed or are not ours.")
 @click.option("--runner", metavar="LABEL", help="The runner's label, or several with commas (default: ubuntu-24.04).")
 @click.option("--runner-disk", metavar="SIZE", help="What a runner has available at the least (default: 14GB).")

@@ -1,4 +1,4 @@
-"""``tonnage deploy``: build, prove and switch over, one service after the other."""
+"""``tonnage deploy``: build, health-check and switch over, one service at a time."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ RUN_FAILURES = (
     "deploy",
     examples=(
         ("tonnage deploy", "The whole stack of this directory"),
-        ("tonnage deploy web", "One service and what it depends on and is not running yet"),
+        ("tonnage deploy web", "One service, plus dependencies that are not running yet"),
         ("tonnage deploy --plan plan.json", "Exactly a plan that was saved before"),
         ("tonnage deploy --no-build --to ssh://user@vm.example.org", "What was pushed, pulled by another machine"),
-        ("tonnage deploy -H ssh://user@vm.example.org", "Onto another machine's engine"),
+        ("tonnage deploy --to ssh://user@vm.example.org/srv/shop", "On another machine, with the files that it mounts"),
     ),
     failures=(*RUN_FAILURES, StalePlanError),
     about="Ctrl-C ends the running step and undoes it; running services are left alone. See plan for a dry run.",
@@ -126,7 +126,7 @@ def stop(session: Session) -> None:
 
     session.stopping = True
     if session.json or not session.terminal:
-        write_at_once("stopping: the running step is being ended and undone; once more to stop at once\n")
+        write_at_once("stopping: ending and undoing the running step; press Ctrl-C again to stop at once\n")
 
 
 def show_run(session: Session, run: Run) -> None:
@@ -142,7 +142,8 @@ def show_run(session: Session, run: Run) -> None:
     session.say("")
     if run.steps:
         session.say(run_text(replace(run, message=""), width=session.width))
-    if run.plan is not None and run.plan.unchanged:
+    # The live picture has named them already.
+    if run.plan is not None and run.plan.unchanged and not (session.terminal and not session.verbose):
         session.say(unchanged_text(run.plan, width=session.width if session.stderr.isatty() else 0))
     if run.diagnosis:
         session.warn("\n" + explanations_text(run.diagnosis, width=session.width))

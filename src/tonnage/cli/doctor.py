@@ -65,13 +65,14 @@ def command(
         _suit(session, flags, write=write, daemon_json=daemon_json)
         return
     found = examine(session.ports, flags)
-    listed = f"\n\nchecklist of {found.stack}:\n{items_text(found.items)}" if found.items else ""
+    width = session.width
+    listed = f"\n\nchecklist of {found.stack}:\n{items_text(found.items, width=width)}" if found.items else ""
     collection = collection_form(found.collection) if found.collection is not None else None
     filesystems = filesystem_forms(found.seen.inventory, found.seen.reserves) if found.seen is not None else ()
     session.answer(
         "checks",
         lambda: checks_form(found.checks, found.items, collection, filesystems),
-        lambda: checks_text(found.checks) + listed,
+        lambda: checks_text(found.checks, width=width) + listed,
     )
     if found.failure is not None:
         raise found.failure

@@ -31,7 +31,7 @@ _MOST_TOLD = 5
     ),
     failures=(EngineUnreachableError, EngineLacksError),
     about="Reads metadata only: nothing is built, pulled or installed, and no engine is needed. With one, its images,"
-    " disk and reserve are used. A stack that does not fit is an answer, not a failure. Where what is written cannot be"
+    " disk and reserve are used. A stack that does not fit is an answer, not a failure. Where a Dockerfile cannot be"
     " built, such as a requirement that does not exist, everything else is forecast before it ends with exit code 2.",
 )
 @stack_options
@@ -39,7 +39,7 @@ _MOST_TOLD = 5
     "--explain", default="", metavar="SERVICE", help="Show every instruction of one service, and what weighs in it."
 )
 @click.option("--platform", default="", metavar="OS/ARCH", help="For another platform, such as linux/arm64.")
-@click.option("--python", default="", metavar="VERSION", help="For another Python than that of each image.")
+@click.option("--python", default="", metavar="VERSION", help="Use this Python version instead of each image's own.")
 @click.option(
     "--engine",
     metavar="NAME",
@@ -49,7 +49,7 @@ _MOST_TOLD = 5
 )
 @click.option("--disk", metavar="SIZE", help="For an empty disk of this size instead of the engine's.")
 @click.option(
-    "--assume", "assume_unknown", metavar="SIZE", help="What to assume for a command whose bytes nobody knows."
+    "--assume", "assume_unknown", metavar="SIZE", help="Size to assume for commands whose output cannot be predicted."
 )
 @click.option(
     "--push",
@@ -58,7 +58,7 @@ _MOST_TOLD = 5
     " container loads none.",
 )
 @click.option("--probe", is_flag=True, help="Ask apt of a base image itself, in a throw-away container.")
-@click.option("--offline", is_flag=True, help="Ask no server: use what is known from earlier.")
+@click.option("--offline", is_flag=True, help="Use cached answers only; make no network requests.")
 @html_option
 @untrusted_option
 @ask_hosts_option
@@ -76,7 +76,7 @@ def command(
     """Forecast.
 
     Raises:
-        UsageError: What is written cannot be built; the rest of the stack was forecast.
+        UsageError: A service cannot be built as written; the rest of the stack was forecast.
     """
     from tonnage.flows.forecast import forecast  # noqa: PLC0415 - help needs none of these
     from tonnage.units import parse_bytes  # noqa: PLC0415
@@ -114,7 +114,7 @@ def command(
         # Said again: the answer and the errors may go to different places.
         said = list(dict.fromkeys(failure for each in broken for failure in each.failures))[:_MOST_TOLD]
         raise UsageError(
-            f"{names}: what is written cannot be built",
+            f"{names}: this cannot be built as written",
             why="\n".join(said),
             todo="Correct what is named there.",
         )

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from tonnage.errors import TonnageError
 
 COMMANDS = {
-    "forecast": "Know the bytes of every image, and of building it, before anything is built.",
-    "lint": "Find what wastes disk in Dockerfiles and requirement files, in bytes, and mend it.",
+    "forecast": "Predict image sizes and the disk space each build needs, before building.",
+    "lint": "Find what wastes disk in Dockerfiles and requirement files, priced in bytes, and fix it.",
     "torch": "Give services PyTorch without CUDA, or with it, and say who brought it.",
     "plan": "Show what deploy would do, or why it cannot fit. Changes nothing.",
-    "build": "Build images one after the other, within the disk.",
-    "deploy": "Build, prove and switch over services, one after the other.",
-    "verify": "Ask every service now whether it is healthy.",
+    "build": "Build images one at a time, within the disk.",
+    "deploy": "Build, health-check and switch over services, one at a time.",
+    "verify": "Check the health of every service now.",
     "rollback": "Go back to the previous good version.",
-    "reclaim": "Free what is needed, cheapest to get back first, and stop.",
-    "status": "Show disk, reserve, what the engine keeps, and the services.",
-    "watch": "Show the same as status, live.",
+    "reclaim": "Free just enough disk space, removing what is cheapest to recreate first.",
+    "status": "Show free space, reserve, disk usage of the engine, and services.",
+    "watch": "Show the same as status, refreshed live.",
     "guard": "Watch the engine's disk, reclaim before it fills, and warn.",
-    "report": "Show the last runs, forecast beside measured.",
+    "report": "Show recent runs: forecast vs. measured.",
     "rehearse": "Deploy on a throw-away engine with a disk of a chosen size.",
     "ci": "Write GitHub workflows and a deploy script for this stack.",
-    "explain": "Say what went wrong in a log, with the figures of this machine.",
+    "explain": "Explain a failed build log, using this machine's disk figures.",
     "doctor": "Check this machine, the engine and the settings.",
     "uninstall": "Show what Tonnage made on the engine and on this machine, and remove it.",
     "completion": "Print the script that completes commands in your shell.",
@@ -56,6 +56,45 @@ def _detail_option(names: str, meaning: str) -> click.Option:
             ctx.obj.choose_detail(**{str(parameter.name): True})
 
     return click.Option(names.split("/"), is_flag=True, is_eager=True, expose_value=False, callback=take, help=meaning)
+
+
+POINTERS = {
+    "help": "tonnage --help",
+    "version": "tonnage --version",
+    "up": "tonnage deploy",
+    "apply": "tonnage deploy",
+    "run": "tonnage deploy",
+    "start": "tonnage deploy",
+    "diff": "tonnage plan",
+    "ps": "tonnage status",
+    "df": "tonnage status",
+    "history": "tonnage report",
+    "prune": "tonnage reclaim",
+    "clean": "tonnage reclaim",
+    "check": "tonnage lint\n  tonnage doctor",
+    "undo": "tonnage rollback",
+    "init": "tonnage ci github",
+    "down": "docker compose down",
+    "stop": "docker compose stop",
+    "restart": "docker compose restart",
+    "logs": "docker compose logs",
+    "exec": "docker compose exec",
+    "pull": "tonnage deploy --pull always",
+    "push": "tonnage build --push",
+}
+"""Commands that people try because other tools have them, and what does that here; the rest is left to Compose."""
+
+OPTION_POINTERS = {
+    "--dry-run": "tonnage plan",
+    "-n": "tonnage plan",
+    "--yes": "tonnage deploy asks nothing: leave it out",
+    "-y": "tonnage deploy asks nothing: leave it out",
+    "-d": "tonnage deploy ends when all is healthy: leave it out",
+    "--detach": "tonnage deploy ends when all is healthy: leave it out",
+    "--build": "tonnage deploy builds what changed: leave it out",
+    "-V": "tonnage --version",
+}
+"""The same for options."""
 
 
 class LazyGroup(click.Group):

@@ -57,7 +57,7 @@ _MOST_TOLD = 5
     "--diff", "since", default="", metavar="REF", help="Only tell what files have that they had not at a commit."
 )
 @click.option("--no-prices", is_flag=True, help="Forecast nothing.")
-@click.option("--offline", is_flag=True, help="Ask no server for prices: use what is known from earlier.")
+@click.option("--offline", is_flag=True, help="Make no network requests for prices; use cached answers only.")
 @click.option("--fail-over", metavar="SIZE", help="End with 11 where all that can be mended is more than this.")
 @click.option("--fail-on-findings", is_flag=True, help="End with 11 where anything is found that is not mended.")
 @untrusted_option

@@ -1,4 +1,4 @@
-"""``tonnage reclaim``: free what is needed, cheapest to get back first, and stop. Only shows what it would do."""
+"""``tonnage reclaim``: free what is needed, cheapest to recreate first, and stop. Only shows what it would do."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @verb(
     "reclaim",
     examples=(
-        ("tonnage reclaim", "What may go, what it costs to get it back, and what stays. Removes nothing"),
+        ("tonnage reclaim", "What can be removed, what it costs to recreate, and what is kept. Removes nothing"),
         ("tonnage reclaim --until 14GB", "What would be removed to have 14 GB available"),
         ("tonnage reclaim --until 14GB --yes", "The same, done"),
         ("tonnage reclaim --for plan.json --yes", "As much as a saved plan needs"),
@@ -42,15 +42,17 @@ if TYPE_CHECKING:
         ("tonnage reclaim --wait 14GB", "Wait for what was begun, just before the space is needed"),
     ),
     failures=(CannotReclaimError, EngineUnreachableError, EngineLacksError, StalePlanError, LockHeldError),
-    about="Removed is what costs least to get back, and no more than needed. Images that a container or a stack uses, "
+    about="Removes what is cheapest to recreate, and no more than needed. Images that a container or a stack uses, "
     "what rollback goes to, and volumes that are not named are never removed.",
 )
 @stack_options
 @click.option("--until", metavar="SIZE", help="Stop when this much is available.")
 @click.option("--free", metavar="SIZE", help="Free this much, on top of what is available now.")
 @click.option("--for", "plan_file", default="", metavar="PLAN", help="As much as this saved plan needs.")
-@click.option("--everything", is_flag=True, help="All that may go. Asks for the stack's name.")
-@click.option("--keep", multiple=True, metavar="PATTERN", help="Leave alone what has such a name; may be repeated.")
+@click.option("--everything", is_flag=True, help="Remove everything removable; asks you to type the stack's name.")
+@click.option(
+    "--keep", multiple=True, metavar="PATTERN", help="Keep anything whose name matches PATTERN; may be repeated."
+)
 @click.option("--only", multiple=True, metavar="KIND", help="Only this kind, such as image or cache; may be repeated.")
 @click.option("--volume", "volumes", multiple=True, metavar="NAME", help="This volume may go too; may be repeated.")
 @click.option("--mount", default="", metavar="PATH", help="The filesystem under PATH, instead of the engine's.")
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
     help="Installed toolchains may go too, as on a hosted runner.",
 )
 @click.option("--yes", is_flag=True, help="Remove what is shown.")
-@click.option("--background", is_flag=True, help="Go on in the background, and return at once.")
+@click.option("--background", is_flag=True, help="Run in the background and return immediately.")
 @click.option("--wait", metavar="SIZE", help="Wait until this much is available, or the background one has ended.")
 def command(
     session: Session,
@@ -117,7 +119,13 @@ def command(
 
     with _shown_as_long_as_it_is_read(session) as tell:
         report = reclaim(
-            session.ports, flags, request, tell=tell, note=session.say, confirm=lambda name: _confirm(session, name)
+            session.ports,
+            flags,
+            request,
+            tell=tell,
+            note=session.say,
+            confirm=lambda name: _confirm(session, name),
+            width=session.width,
         )
     _print_form(session, report)
     if report.failure is not None:
@@ -172,9 +180,7 @@ def _check(flags: StackFlags, request: ReclaimRequest, *, background: bool, wait
             todo="Begin with --background first:\n  tonnage reclaim --until 14GB --yes --background",
         )
     if (request.yes or background) and not any(targets):
-        raise UsageError(
-            "nothing says how much is to be freed", todo="Give a target, such as\n  tonnage reclaim --until 14GB --yes"
-        )
+        raise UsageError("no target given", todo="Give a target, such as\n  tonnage reclaim --until 14GB --yes")
     if background and not request.yes:
         raise UsageError(
             "--background removes things, so it needs --yes",

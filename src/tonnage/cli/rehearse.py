@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @stack_options
 @click.option("--disk", metavar="SIZE", help="Size of the disk, such as 14GB.")
-@click.option("--keep", is_flag=True, help="Leave the engine running; how to reach and remove it is printed.")
+@click.option("--keep", is_flag=True, help="Leave the engine running and print how to reach and remove it.")
 @click.option(
     "--import", "imports", multiple=True, metavar="REF=FILE", help="Take an image from a file; may be repeated."
 )

@@ -24,7 +24,7 @@ _LISTED = 10
         ("tonnage report --last 3", "The last three, step by step"),
         ("tonnage report -p hello web", "The last run of one stack, the steps of one service"),
         ("tonnage report --html report.html", "As a page: disk over time, steps, images, services over runs"),
-        ("tonnage report --accuracy --last 20", "Forecast beside measured, instruction by instruction"),
+        ("tonnage report --accuracy --last 20", "Forecast vs. measured, instruction by instruction"),
         ("tonnage report --prune", "Take out of the journal what is too old to be kept"),
     ),
     failures=(),

@@ -96,7 +96,7 @@ class Session:
     def warn(self, text: str) -> None:
         """Write an error, a warning or a question; where nobody can read it any more, that changes nothing else."""
         with contextlib.suppress(OSError):
-            self.stderr.write(_shown(text) + "\n")
+            self.stderr.write(self._coloured(_shown(text), self.stderr) + "\n")
             self.stderr.flush()
 
     def choose_detail(self, *, quiet: bool = False, verbose: bool = False) -> None:
@@ -121,7 +121,16 @@ class Session:
             TonnageError: Standard output cannot be written.
         """
         if not self.json:
-            self._print(_shown(text))
+            self._print(self._coloured(_shown(text), self.stdout))
+
+    def _coloured(self, text: str, stream: TextIO) -> str:
+        """Return a text with the words in colour by which lines of ours say that something is wrong, on a terminal."""
+        environment = self.ports.environment
+        if not stream.isatty() or environment.get("NO_COLOR") or environment.get("TERM", "") in {"", "dumb"}:
+            return text
+        from tonnage.views.live.colours import coloured  # noqa: PLC0415 - only on a terminal
+
+        return coloured(text)
 
     def print_document(self, kind: str, form: Mapping[str, object]) -> None:
         """Write one JSON document for programs.

@@ -116,9 +116,13 @@ def choose_runner(typed: RunnerFlags, remembered: Mapping[str, str]) -> RunnerCh
     )
 
 
+_ANEW_BEFORE = "# Written anew by: "
+"""How the line began in files that were written before it had its present words."""
+
+
 def remembered_options(text: str) -> dict[str, str]:
     """Return what a written workflow says was typed for it, by option; nothing where it does not say so."""
-    line = _line(text, ANEW)
+    line = _line(text, ANEW) or _line(text, _ANEW_BEFORE)
     try:
         words = shlex.split(line)
     except ValueError:

@@ -173,7 +173,8 @@ def _stack(ports: RehearsalPorts, flags: StackFlags) -> str:
     if not wanted.stack.name:
         return "no compose file here"
     inputs = read_inputs(ports, wanted.stack)
-    return f"{wanted.stack.name}: {len(wanted.stack.services)} services, {len(inputs)} of them built"
+    count = len(wanted.stack.services)
+    return f"{wanted.stack.name}: {count} service{'' if count == 1 else 's'}, {len(inputs)} of them built"
 
 
 def _reading_checks(ports: RehearsalPorts, flags: StackFlags) -> list[Check]:
@@ -255,7 +256,7 @@ def _orphan_checks(stack: Stack, inventory: Inventory) -> Iterator[Check]:
     if found:
         names = ", ".join(f"{each.name} of {service}" for service, some in found.items() for each in some)
         todo = f"To remove:\n  {REMOVE_ORPHANS}"
-        yield Check(name="orphans", state=WARNING, found=f"in no file of the stack any more: {names}", todo=todo)
+        yield Check(name="orphans", state=WARNING, found=f"no longer in any file of the stack: {names}", todo=todo)
 
 
 def _is_here(ports: RehearsalPorts, flags: StackFlags) -> bool:
@@ -296,7 +297,8 @@ def _journal(ports: Process) -> str:
             return f"{path}: none yet"
         last = journal.runs(1)
     size = format_bytes(path.stat().st_size)
-    return f"{path}: last run {last[0].run_id}, {size}" if last else f"{path}: no run yet"
+    count = last[0].run_id if last else 0
+    return f"{path}: {count} run{'' if count == 1 else 's'}, {size}"
 
 
 def _evidence(ports: RehearsalPorts, looked: _Looked) -> Evidence:

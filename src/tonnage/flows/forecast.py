@@ -136,7 +136,8 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
     wanted = read_wanted(ports, flags)
     chosen = asked_for(wanted.stack, (*wanted.services, *((options.explain,) if options.explain else ())))
     places = () if wanted.untrusted else cache_places(wanted.stack, ports.working_directory)
-    with engine_if_there(ports, flags.host, places) as facts, CancelOnSignal(lambda: None) as signals:
+    trouble: list[str] = []
+    with engine_if_there(ports, flags.host, places, trouble) as facts, CancelOnSignal(lambda: None) as signals:
         seen = look(facts, wanted) if facts is not None else None
         engine = seen.inventory.engine if seen else None
         kind = named.kind if named is not None else ports.engines.kind(engine)
@@ -203,7 +204,7 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
     from tonnage.flows.torch.no_effect import without_effect  # noqa: PLC0415 - it needs nothing of a plan
 
     # What is asked for another engine or another disk does not depend on the one that is here.
-    notes = unknowns(seen.inventory) if seen and its_own else ()
+    notes = (*trouble, *(unknowns(seen.inventory) if seen and its_own else ()))
     notes = (*notes, *without_effect(ports, services, found, untrusted=wanted.untrusted))
     if unknown:
         notes = (*notes, f"what {'tonnage build --push' if options.push else 'tonnage deploy'} needs: {unknown}")
@@ -219,16 +220,27 @@ def _packed(wanted: DesiredState, kind: EngineKind, named: KnownEngine | None, e
 
 
 @contextlib.contextmanager
-def engine_if_there(ports: EnginePorts, host: str, places: Sequence[tuple[str, str]]) -> Iterator[EngineFacts | None]:
-    """Reach the engine; None when there is none, unless one was named."""
+def engine_if_there(
+    ports: EnginePorts, host: str, places: Sequence[tuple[str, str]], trouble: list[str] | None = None
+) -> Iterator[EngineFacts | None]:
+    """Reach the engine; None when there is none, unless one was named.
+
+    Args:
+        trouble: Gets why one that is there was not reached.
+
+    Yields:
+        The engine, or None.
+    """
     with contextlib.ExitStack() as opened:
         facts: EngineFacts | None = None
         try:
             facts = opened.enter_context(ports.engines.facts(host, places=places))
             facts.filesystems()
-        except (EngineUnreachableError, EngineLacksError):
+        except (EngineUnreachableError, EngineLacksError) as error:
             if host:
                 raise
+            if trouble is not None and "permission" in error.what:
+                trouble.append(error.what)
             facts = None
         yield facts
 

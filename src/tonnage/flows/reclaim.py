@@ -53,12 +53,14 @@ def reclaim(
     tell: Callable[[str], None] = lambda _text: None,
     note: Callable[[str], None] = lambda _text: None,
     confirm: Callable[[str], bool] = lambda _name: True,
+    width: int = 0,
 ) -> ReclaimReport:
     """Reclaim.
 
     Args:
         tell: Is told what is chosen, what comes of each removal, and how it ended.
         note: Is told what else there is to know.
+        width: Columns of the terminal that these texts are for; 0 to leave their lines long.
         confirm: Is asked with the stack's name before everything that may go is removed.
 
     Returns:
@@ -83,7 +85,7 @@ def reclaim(
         plan = saved.plan
     earlier = _Earlier()
     for look in itertools.count(1):
-        found = _once(ports, flags, request, plan, earlier, tell, note, confirm, last=look >= _LOOKS)
+        found = _once(ports, flags, request, plan, earlier, tell, note, confirm, last=look >= _LOOKS, width=width)
         if isinstance(found, ReclaimReport):
             return found
         earlier, target_bytes = found
@@ -110,6 +112,7 @@ def _once(
     confirm: Callable[[str], bool],
     *,
     last: bool,
+    width: int,
 ) -> tuple[_Earlier, int] | ReclaimReport:
     """Look, decide, tell and remove; return what the next look goes on from and its target, or how it ended."""
     with reclaim_context(
@@ -119,7 +122,7 @@ def _once(
         from tonnage.views.text.reclaim import choice_text, reclaimed_text  # noqa: PLC0415
 
         choice = _decide(context, request, plan)
-        tell(choice_text(choice, mount=context.mount))
+        tell(choice_text(choice, mount=context.mount, width=width))
         if context.trouble is not None:
             note(note_text(context.trouble))
         if not request.yes:
@@ -192,7 +195,7 @@ def _confirm(ports: ReclaimPorts, flags: StackFlags, confirm: Callable[[str], bo
     name = read_if_there(ports, flags).stack.name or "everything"
     if not confirm(name):
         raise UsageError(
-            "that was not the name; nothing was removed",
+            "confirmation did not match; nothing was removed",
             todo=f"Type {visible_in_line(name)} when you are asked for it.",
         )
 

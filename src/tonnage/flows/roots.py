@@ -116,7 +116,7 @@ def refusing_to_reclaim() -> Iterator[None]:
         raise
     except TonnageError as error:
         raise CannotReclaimError(
-            "what has to stay cannot be told, so nothing is removed", why=str(error), todo=error.todo
+            "cannot determine what must be kept; nothing removed", why=str(error), todo=error.todo
         ) from error
 
 

@@ -90,7 +90,7 @@ _KNOWN = (
         "assume-unknown",
         "TONNAGE_ASSUME_UNKNOWN",
         "500MB",
-        "What a forecast assumes for a command whose bytes nobody knows.",
+        "Size to assume for a command whose output cannot be predicted.",
         flag="assume",
     ),
     _Known(
@@ -110,8 +110,10 @@ _KNOWN = (
         "ask-hosts", "TONNAGE_ASK_HOSTS", "none", "Hosts that forecasts ask although they would not.", in_file=False
     ),
     _Known("docker", "TONNAGE_DOCKER", "found by capability", "The docker command that builds.", in_file=False),
-    _Known("state-dir", "TONNAGE_STATE_DIR", "the user's state directory", "Where the journal lies.", in_file=False),
-    _Known("cache-dir", "TONNAGE_CACHE_DIR", "the user's cache directory", "What can be asked again.", in_file=False),
+    _Known(
+        "state-dir", "TONNAGE_STATE_DIR", "the user's state directory", "Where the journal is stored.", in_file=False
+    ),
+    _Known("cache-dir", "TONNAGE_CACHE_DIR", "the user's cache directory", "Cache; safe to delete.", in_file=False),
     _Known("DOCKER_BUILDKIT", "DOCKER_BUILDKIT", "1", "Build with BuildKit where the engine has it.", in_file=False),
     _Known(
         "BUILDKIT_PROGRESS",

@@ -168,7 +168,7 @@ class PrivateEngines:
         from tonnage.adapters.private_engine.programs import check_machine  # noqa: PLC0415
 
         check_machine(self._environment.get("PATH", ""))
-        return "this machine can"
+        return "supported"
 
     def root(self) -> str:
         """Return where rehearsals put their disks."""

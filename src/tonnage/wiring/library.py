@@ -230,7 +230,7 @@ class _Shown:
 def reclaim(
     request: ReclaimRequest, which: StackFlags = _HERE, *, tell: Callable[[str], None] = lambda _text: None
 ) -> ReclaimReport:
-    """Free what is needed, cheapest to get back first, and stop. Removes nothing unless ``request.yes``.
+    """Free just enough disk space, removing what is cheapest to recreate first. Removes nothing unless ``request.yes``.
 
     Args:
         request: How much is to be freed, and what may go.

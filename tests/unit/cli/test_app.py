@@ -78,7 +78,7 @@ def test_wrong_usage_is_a_json_object_too_where_json_was_asked_for(world: World,
     [
         (("plan", "-f", "nothing.yaml"), "nothing.yaml does not exist"),
         (("deploy", "wbe"), "Did you mean 'web'?"),
-        (("deploy", "--keep-free", "10G"), "Write 10GB (10-based) or 10GiB (2-based)."),
+        (("deploy", "--keep-free", "10G"), "Write 10GB (decimal) or 10GiB (binary)."),
         (("deploy", "--plan", "compose.yaml"), "cannot be read"),
         (("rehearse", "--disk", "many"), "'many' is not a size"),
         (("watch", "--interval", "soon"), "'soon' is not a duration"),
@@ -197,3 +197,28 @@ def test_a_signal_during_a_run_ends_with_128_and_its_number(world: World, capsys
     told = capsys.readouterr().err
     assert "stopped in web.build" in told
     assert {each.service for each in world.simulator.facts.containers("hello")} == {"db"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "pointer"),
+    [
+        ("up", "tonnage deploy"),
+        ("help", "tonnage --help"),
+        ("version", "tonnage --version"),
+        ("down", "docker compose down"),
+        ("logs", "docker compose logs"),
+        ("ps", "tonnage status"),
+        ("deploy --dry-run", "tonnage plan"),
+        ("plan -V", "tonnage --version"),
+    ],
+)
+def test_what_other_tools_call_it_leads_to_what_does_it_here(
+    world: World, capsys: pytest.CaptureFixture[str], typed: str, pointer: str
+) -> None:
+    assert world.run(*typed.split()) == 2
+    assert f"Use\n  {pointer}\n" in capsys.readouterr().err
+
+
+def test_an_option_that_is_not_needed_is_told_as_such(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("deploy", "-y") == 2
+    assert "Tonnage deploy asks nothing: leave it out." in capsys.readouterr().err

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +13,7 @@ from tests.unit.cli.simulated_ports import SICK
 
 from tonnage.cli.app import cli
 from tonnage.cli.group import COMMANDS
+from tonnage.cli.session import Session
 from tonnage.model.deploy.event import Notice
 from tonnage.tracing import trace_command
 from tonnage.views.live.lines import QuietView
@@ -82,3 +85,38 @@ def test_a_verbose_command_tells_what_it_runs_and_ends_with_that(
 def test_quiet_and_verbose_exclude_each_other(world: World, capsys: Captured) -> None:
     assert world.run("status", "-q", "-v") == 2
     assert "exclude each other" in capsys.readouterr().err
+
+
+class _Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def _said(**environment: str) -> str:
+    stream = _Terminal()
+    ports = SimpleNamespace(environment=environment)
+    Session(ports=ports, stdout=stream, stderr=stream).warn("error: no")
+    return stream.getvalue()
+
+
+def test_errors_are_red_on_a_terminal_that_shows_colours() -> None:
+    assert _said(TERM="xterm") == "\x1b[1;31merror:\x1b[0m no\n"
+    assert _said(TERM="xterm", NO_COLOR="1") == "error: no\n"
+    assert _said(TERM="dumb") == "error: no\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_ascii"),
+    [({}, False), ({"LANG": "C"}, True), ({"LANG": "C.UTF-8"}, False), ({"LANG": "C", "LC_ALL": "en_US.UTF-8"}, False)],
+)
+def test_the_plain_locale_gets_no_blocks(environment: dict[str, str], *, is_ascii: bool) -> None:
+    stream = _Terminal()
+    ports = SimpleNamespace(environment=environment)
+    assert Session(ports=ports, stdout=stream, stderr=stream).ascii_only is is_ascii
+
+
+def test_a_build_that_removes_what_it_builds_says_so(world: World, capsys: Captured) -> None:
+    assert world.run("build", "--cleanup-after") == 0
+    assert "none is left at the end" in capsys.readouterr().err

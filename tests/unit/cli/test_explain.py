@@ -35,7 +35,7 @@ def test_without_engine_and_stack_a_log_is_explained_all_the_same(world: World, 
 
 def test_a_log_without_a_sign_says_so(world: World, capsys: Captured) -> None:
     assert world.run("explain", str(LOGS / "nothing" / "df.log")) == 0
-    assert "nothing in it is known" in capsys.readouterr().out
+    assert "no known sign of a full disk" in capsys.readouterr().out
 
 
 def test_the_json_form_has_its_symptoms(world: World, capsys: Captured) -> None:

@@ -176,8 +176,8 @@ def test_what_was_reclaimed_is_told(world: World, tmp_path: Path, capsys: Captur
     file.write_text(capsys.readouterr().out)
 
     text = summary(world, capsys, "--reclaim", str(file))
-    assert "0 B came free" in text
-    assert "14.0 GB wanted" in text
+    assert "freed 0 B" in text
+    assert "(target 14.0 GB)" in text
     assert world.run("ci", "summary", "--reclaim", str(file), "--json") == 0
     assert json.loads(capsys.readouterr().out)["freed_bytes"] == 0
 

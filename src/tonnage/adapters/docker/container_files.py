@@ -38,9 +38,9 @@ def containers_in_files(data_root: str) -> tuple[Container, ...]:
         return ()
     except OSError as error:
         raise CannotReclaimError(
-            "what has to stay cannot be told, so nothing is removed",
+            "cannot determine what must be kept; nothing removed",
             why=f"The engine does not answer, and what its containers mount stands in {directory}: {error.strerror}.",
-            todo="As root that can be read:\n  sudo --preserve-env tonnage reclaim",
+            todo="Root can read it:\n  sudo --preserve-env $(command -v tonnage) reclaim",
         ) from error
     return tuple(found)
 
@@ -98,5 +98,9 @@ def empty_log(path: str) -> None:
         finally:
             os.close(file)
     except OSError as error:
-        todo = "As root it can:\n  sudo --preserve-env tonnage reclaim" if isinstance(error, PermissionError) else ""
+        todo = (
+            "As root it can:\n  sudo --preserve-env $(command -v tonnage) reclaim"
+            if isinstance(error, PermissionError)
+            else ""
+        )
         raise StepFailedError(f"the log {path} could not be emptied", why=f"{error.strerror}.", todo=todo) from error

@@ -92,7 +92,7 @@ def unreachable(endpoint: str, error: BaseException) -> EngineUnreachableError:
             )
         if number in {errno.ECONNREFUSED, errno.ENOTSOCK}:
             return EngineUnreachableError(
-                f"nobody listens on the engine's socket {path}",
+                f"connection refused on the engine's socket {path}",
                 why="The socket is there, but no engine answers on it: it has stopped or crashed.",
                 todo="See why, and start it again:\n  sudo journalctl -u docker -n 50\n  sudo systemctl restart docker",
             )

@@ -163,9 +163,9 @@ def _failure(candidate: Candidate, problems: Sequence[Problem], removed: Removed
     more = f"\nand {len(problems) - 3} more" if len(problems) > len(shown) else ""
     as_root = any(problem.refused for problem in problems) and os.geteuid() != 0
     return CannotReclaimError(
-        f"{candidate.name} could not be removed, or not all of it; {removed.measured_bytes} bytes came free",
+        f"{candidate.name} could not be removed, or not all of it; {removed.measured_bytes} bytes were freed",
         why="\n".join(shown) + more,
-        todo=f"As root all of it can go, {candidate.unique_bytes} bytes:\n  sudo --preserve-env tonnage reclaim"
+        todo=f"Root can remove all {candidate.unique_bytes} bytes:\n  sudo --preserve-env $(command -v tonnage) reclaim"
         if as_root
         else "",
     )

@@ -143,7 +143,7 @@ def _why_build(service: Service, current: Image | None, digest: str) -> str:
     if current is None:
         return f"no image {service.image} yet"
     if LABEL_INPUTS not in current.labels:
-        return f"image {service.image} does not say what it was built from"
+        return f"image {service.image} was not built by Tonnage, so it is rebuilt once"
     if current.labels[LABEL_INPUTS] != digest:
         return "its Dockerfile, context or build arguments changed"
     return "its base image changed"

@@ -115,6 +115,6 @@ def _steps(context: ServiceContext, action: Switch, proof: Prove, cause: str) ->
             "prove-restored",
             proof,
             cause="it has to be healthy again",
-            changes="nothing: asks whether it is healthy",
+            changes="health check (changes nothing)",
         ),
     )

@@ -181,7 +181,7 @@ def _finish_steps(context: ServiceContext, reached: KnownVersion) -> list[Step]:
             "prove",
             version.prove,
             cause="a rollback ended before it had proven it again",
-            changes="nothing: asks whether it is healthy",
+            changes="health check (changes nothing)",
         ),
         *_good_again(context, reached, version, context.number),
     ]
@@ -309,7 +309,7 @@ def _withdraw(context: ServiceContext, gone: Sequence[KnownVersion]) -> list[Ste
         context.step(
             "withdraw",
             Rename(names=pairs),
-            cause="the next deploy is not to bring it back unremarked",
+            cause="the next deploy must not bring it back silently",
             changes=f"tags {', '.join(known.name for known in gone)} withdrawn",
         )
     ]

@@ -123,7 +123,7 @@ def roll_to(
             "prove-rolling",
             proof,
             cause="the running version stays until the new one is healthy",
-            changes="nothing: asks whether it is healthy",
+            changes="health check (changes nothing)",
             on_failure=undo,
         ),
         context.step(

@@ -268,6 +268,6 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
             name,
             CleanCache(),
             cause=cause,
-            changes="removes build cache of this run that nothing uses",
+            changes="prunes unused build cache of this run",
             learned=learned,
         )

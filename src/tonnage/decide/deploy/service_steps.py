@@ -53,7 +53,7 @@ def settled_steps(context: ServiceContext) -> list[Step]:
         return []
     steps = good_steps(context) + superseded_steps(context)
     if context.change.build and context.cleans_cache:
-        steps.append(context.clean_cache("clean", "what the build left and no image uses"))
+        steps.append(context.clean_cache("clean", "build leftovers that no image uses"))
     return steps
 
 
@@ -127,7 +127,7 @@ def _unhealthy_now(context: ServiceContext) -> list[Step]:
                     "prove",
                     prove_action(context.service),
                     cause=f"nothing changed, but {container.name} is {state}",
-                    changes="nothing: asks whether it is healthy",
+                    changes="health check (changes nothing)",
                 )
             ]
     return []

@@ -65,13 +65,13 @@ def start_first_steps(context: ServiceContext) -> list[Step]:
             "prove-candidate",
             prove_action(context.service, container_name=context.candidate_container),
             cause="the running version stays until the new one is healthy",
-            changes="nothing: asks whether it is healthy",
+            changes="health check (changes nothing)",
             on_failure=undo,
         ),
         context.step(
             "stop-candidate",
             RemoveContainer(container=context.candidate_container),
-            cause="it has proven what it was started for",
+            cause="its check passed; no longer needed",
             changes=f"removes the container {context.candidate_container}",
         ),
     ]
@@ -123,8 +123,8 @@ def in_its_place(context: ServiceContext, proof: Prove, undo: tuple[Step, ...]) 
     return context.step(
         "prove",
         proof,
-        cause="a version is good only when it is healthy in its place",
-        changes="nothing: asks whether it is healthy",
+        cause="confirm health after the switch",
+        changes="health check (changes nothing)",
         on_failure=undo,
     )
 
@@ -164,7 +164,7 @@ def unproven_steps(context: ServiceContext) -> list[Step]:
             "prove",
             prove_action(service),
             cause="it has not ended yet" if ends else "nothing changed, but the version that runs was never proven",
-            changes="nothing: asks whether it is healthy",
+            changes="health check (changes nothing)",
             on_failure=restore_steps(context, earlier, why=_LAST_GOOD)
             if earlier is not None and not service.settings.one_shot
             else (),

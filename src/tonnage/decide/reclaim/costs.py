@@ -68,7 +68,7 @@ def image_cost(
 def cache_cost(record: CacheRecord, *, worthless: bool) -> tuple[float, str]:
     """Return what it costs to get a record of the build cache back."""
     if worthless:
-        return 0.0, "it need not be: the run that made it came to nothing"
+        return 0.0, "no need to recreate"
     speed = _CACHE_BYTES_PER_S.get(record.kind, BUILT_BYTES_PER_S)
     return 0.1 + record.size_bytes / speed, _CACHE_BACK.get(record.kind, "the next build runs that instruction again")
 

@@ -225,7 +225,7 @@ def _record(
         return Findings()
     cost_s, back = cache_cost(record, worthless=worthless)
     kept = f"the builder {record.builder} keeps it for the next build" if record.builder else "no image has it"
-    why = "a run left it that came to nothing" if worthless else kept
+    why = "left by a failed run" if worthless else kept
     if copy is not None:
         why = f"it is the builder's own copy of a layer of {copy.image}, which stays as it is"
     size_bytes = record.size_bytes if copy is None else copy.size_bytes

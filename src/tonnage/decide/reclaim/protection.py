@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 YOUNG_S = 300.0
 """A nameless image younger than this may be about to be named; one that was pulled within it, about to be run."""
-JUST_NOW = "it was pulled or named just now, and something may be about to run it"
+JUST_NOW = "pulled or tagged less than 5 minutes ago"
 _SHARED_YOUNG_S = 3600.0
 """An image of shared wheels is built before what stands on it, which may take so long."""
 _MADE_ELSEWHERE_S = 3600.0
@@ -65,7 +65,7 @@ def images_that_stay(inventory: Inventory, needs: Roots) -> dict[str, str]:
         over = container.state in _OVER or inventory.engine.image_store == CONTAINERD
         if not over and container.image_id.startswith("sha256:") and container.image_id not in known:
             raise CannotReclaimError(
-                "what has to stay cannot be told, so nothing is removed",
+                "cannot determine what must be kept; nothing removed",
                 why=f"The container {container.name} runs the image {container.image_id[:19]},"
                 " which is not among the images that the engine tells.",
                 todo=f"See what the engine says of it:\n  docker inspect {container.name}\n  docker images --all",

@@ -90,7 +90,7 @@ def _rehearsed(evidence: Evidence) -> Item:
     todo = "Rehearse it on a disk of the size that you have:\n  tonnage rehearse --disk 14GB"
     rehearsals = [run for run in evidence.runs if _is_rehearsal(run, evidence)]
     if not rehearsals:
-        return Item(name=name, state=ItemState.FAILED, found="never, as far as the journal knows", todo=todo)
+        return Item(name=name, state=ItemState.FAILED, found="never on this machine", todo=todo)
     last = rehearsals[0]
     found = f"{_when(last)}, {_disk(last)}"
     if last.outcome is Outcome.DONE:
@@ -110,12 +110,10 @@ def _torch(evidence: Evidence) -> Item:
             "Set TORCH_INDEX_URL to the index that has PyTorch without CUDA, and let the Dockerfile take it, or ask for"
             " the device in the compose file:\n  export TORCH_CPU_ONLY=1"
         )
-        return Item(
-            name=name, state=ItemState.FAILED, found=f"CUDA comes along, and no device is asked for: {names}", todo=todo
-        )
+        return Item(name=name, state=ItemState.FAILED, found=f"installs CUDA, but requests no GPU: {names}", todo=todo)
     lacking = [each.service for each in evidence.torch if each.device and not each.cuda]
     if lacking:
-        found = f"a device is asked for, and PyTorch comes without CUDA: {', '.join(lacking)}"
+        found = f"requests a GPU, but installs PyTorch without CUDA: {', '.join(lacking)}"
         return Item(name=name, state=ItemState.FAILED, found=found, todo="Unset it for these:\n  unset TORCH_CPU_ONLY")
     found = "every service has the variant of its hardware" if evidence.torch else "no service installs PyTorch"
     return Item(name=name, state=ItemState.PASSED, found=found)
@@ -145,7 +143,7 @@ def _rolled_back(evidence: Evidence) -> Item:
     runs = [run for run in evidence.runs if run.purpose is Purpose.ROLLBACK and run.steps]
     todo = "Go back, and deploy again:\n  tonnage rollback\n  tonnage deploy"
     if not runs:
-        return Item(name=name, state=ItemState.FAILED, found="never, as far as the journal knows", todo=todo)
+        return Item(name=name, state=ItemState.FAILED, found="never on this machine", todo=todo)
     if runs[0].outcome is Outcome.DONE:
         return Item(name=name, state=ItemState.PASSED, found=_when(runs[0]))
     return Item(name=name, state=ItemState.FAILED, found=f"{_when(runs[0])}: {runs[0].outcome}", todo=todo)

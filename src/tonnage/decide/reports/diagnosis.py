@@ -109,7 +109,7 @@ def _full_disk(shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) ->
     why += sentences
     why += _hints(shown, machine, origin)
     if missing is None and lacking is None and step is None:
-        why.append("How much was missing is told neither by the log nor by an earlier run.")
+        why.append("Neither the log nor earlier runs tell how much was missing.")
     return Explanation(
         kind=SymptomKind.DISK_FULL,
         what=what,
@@ -147,7 +147,7 @@ def _room(machine: Machine, disk: Filesystem | None, lacking: int | None, origin
         return "\n".join((*lines, *_room_elsewhere(machine, lines)))
     if lacking and disk:
         lines += [
-            "Free what is missing, cheapest to get back first:",
+            "Free what is missing, cheapest to recreate first:",
             f"  tonnage reclaim --free {_for_typing(lacking)}",
         ]
     elif machine.forecast is None:

@@ -92,7 +92,7 @@ def _clean(name: str) -> Step:
         name=f"share.{name}.give-back",
         action=CleanCache(),
         cause="the build was stopped: free space fell below the reserve",
-        changes="removes build cache of this run that nothing uses",
+        changes="prunes unused build cache of this run",
     )
 
 

@@ -36,7 +36,7 @@ class Policy(Struct, frozen=True, kw_only=True):
             build.
         cleanup_after: Remove after each service what its steps left: build cache of this run, superseded images.
             For ``build``: remove the built image as well.
-        assume_unknown_bytes: What a forecast assumes for each command whose bytes nobody knows.
+        assume_unknown_bytes: What a forecast assumes for each command whose output cannot be predicted.
         forecast: Forecast builds from metadata before they are planned.
         rollback: What is taken back when a deploy fails.
         again: Also deploy what was rolled away from.

@@ -1,4 +1,4 @@
-"""What goes on on an engine and its disks: the runs at work, and how available bytes change between two looks."""
+"""What goes on on an engine and its disks: runs at work, and how available bytes change between two observations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Trend(Struct, frozen=True, kw_only=True):
-    """What a filesystem did between two looks.
+    """What a filesystem did between two observations.
 
     Args:
         change_bytes: By how much more was available at the second one; less than nothing where the disk fills.

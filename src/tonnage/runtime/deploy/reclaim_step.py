@@ -90,5 +90,5 @@ def _candidate(item: Reclaimable) -> Candidate:
 def _line(removal: Removal) -> str:
     name = f"{removal.candidate.kind} {removal.candidate.name}"
     if removal.error is not None:
-        return f"{name} stays: {removal.error.what}"
-    return f"{name}: {format_bytes(removal.freed_bytes)} came free of {format_bytes(removal.promised_bytes)}"
+        return f"skipped {name}: {removal.error.what}"
+    return f"{name}: freed {format_bytes(removal.freed_bytes)} (expected {format_bytes(removal.promised_bytes)})"

@@ -101,7 +101,7 @@ def _read(request: StackRequest, where: Files, read: Callable[[StackRequest, Fil
         return read(request, where)
     except TonnageError as error:
         raise CannotReclaimError(
-            "what has to stay cannot be told, so nothing is removed",
+            "cannot determine what must be kept; nothing removed",
             why=f"The compose files of {request.project_name} cannot be read: {error}",
             todo=error.todo or f"See what is wrong:\n  docker compose {_named(request)}config",
         ) from error

@@ -1,4 +1,4 @@
-"""The summary of a job as Markdown: forecast beside measured for each service, and the disk over time as a picture.
+"""The summary of a job as Markdown: forecast vs. measured for each service, and the disk over time as a picture.
 
 It is never longer than GitHub takes.
 """
@@ -173,11 +173,11 @@ def _ending(run: JobRun | None) -> list[str]:
 
 
 def _reclaimed(reclaimed: JobReclaim) -> str:
-    wanted = f", {format_bytes(reclaimed.target_bytes)} wanted" if reclaimed.target_bytes is not None else ""
+    wanted = f" (target {format_bytes(reclaimed.target_bytes)})" if reclaimed.target_bytes is not None else ""
     gone = [each for each in reclaimed.removed if not each.error]
     things = f" by removing {len(gone)} {'thing' if len(gone) == 1 else 'things'}" if gone else ""
     return (
-        f"Reclaimed on {literal(reclaimed.mount)}: {format_bytes(reclaimed.freed_bytes)} came free{things},"
+        f"Reclaimed on {literal(reclaimed.mount)}: freed {format_bytes(reclaimed.freed_bytes)}{things},"
         f" {format_bytes(reclaimed.after_bytes)} available{wanted}."
     )
 

@@ -24,7 +24,7 @@ WORKFLOWS = (DOCKER_DEPLOY, SEQUENTIAL_DEPLOY)
 CHECKOUT = "actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0"
 WRITTEN = "# Written by `tonnage ci github` for the stack "
 DIRECTORY = "# Its directory: "
-ANEW = "# Written anew by: "
+ANEW = "# Regenerate with: "
 
 _VM = '"ssh://${VM_USER:+$VM_USER@}$VM_HOST${VM_PATH:+/${VM_PATH#/}}"'
 # What a pull request brings is built, and goes nowhere.
@@ -164,7 +164,7 @@ def _workflow(stack: RunnerStack, name: str, triggers: str, jobs: str) -> str:
         f"{WRITTEN}{visible_in_line(stack.name)}.\n"
         f"{DIRECTORY}{visible_in_line(stack.directory)}\n"
         f"{ANEW}{stack.written_by}\n"
-        '# What stands between "# keep: NAME" and "# end: NAME" is yours and stays; so does nothing else.\n'
+        '# What stands between "# keep: NAME" and "# end: NAME" is kept; everything else is overwritten.\n'
         f"{secrets_note(stack)}{too_large_note(stack)}"
         f"name: {name}\n\n"
         f"{triggers}  # keep: more-triggers\n  # end: more-triggers\n\n"

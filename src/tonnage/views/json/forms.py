@@ -172,7 +172,7 @@ def run_form(run: Run) -> dict[str, object]:
 
 
 def outcome_form(outcome: StepOutcome) -> dict[str, object]:
-    """Return how a step ended, forecast beside measured."""
+    """Return how a step ended, forecast vs. measured."""
     return {
         "name": outcome.name,
         "service": outcome.service,

@@ -125,7 +125,7 @@ def started_line(plan: Plan) -> str:
 
 
 def finished_line(outcome: StepOutcome) -> str:
-    """Write how a step ended, forecast beside measured."""
+    """Write how a step ended, forecast vs. measured."""
     line = f"  {outcome.name} {outcome.outcome} in {format_seconds(outcome.seconds)}"
     if outcome.measured:
         disk = outcome.measured[0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.views.text.layout import columns, fits, joined
+from tonnage.escapes import visible_in_line
+from tonnage.views.text.layout import columns, fits, folded, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from tonnage.model.reports.checklist import Item
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
+_TODO = "        "
+_NARROWEST = 32
 
 
 class Check(Struct, frozen=True, kw_only=True):
@@ -47,18 +51,49 @@ def settings_form(settings: Sequence[Setting]) -> dict[str, object]:
     }
 
 
-def checks_text(checks: Sequence[Check]) -> str:
-    """Write checks for people."""
-    lines = []
-    for check, line in zip(checks, columns([(each.state, each.name, each.found) for each in checks]), strict=True):
-        lines.append(line)
-        lines += [f"        {each}" for each in check.todo.splitlines()]
+def checks_text(checks: Sequence[Check], *, width: int = 0) -> str:
+    """Write checks for people. What two of them found alike is written once.
+
+    Args:
+        width: Columns of the terminal; 0 to leave lines long.
+    """
+    lines: list[str] = []
+    told: dict[tuple[str, str], str] = {}
+    rows = columns([(each.state, each.name, "|") for each in checks])
+    for check, row in zip(checks, rows, strict=True):
+        before = told.setdefault((check.found, check.todo), check.name) if check.state != OK else check.name
+        found = check.found if before == check.name else f"as {before}"
+        lines += _below(row.removesuffix("|"), found, width)
+        if before == check.name:
+            for each in check.todo.splitlines():
+                # What is to be typed is not broken.
+                lines += [f"{_TODO}{each}"] if each.startswith(" ") else folded([each], width, indent=_TODO)
     return joined(lines)
 
 
-def items_text(items: Sequence[Item]) -> str:
-    """Write a checklist for people."""
-    return checks_text([Check(name=each.name, state=each.state, found=each.found, todo=each.todo) for each in items])
+def _below(head: str, text: str, width: int) -> list[str]:
+    """Return a text beside a head, its further lines below its first; below the head where that leaves no room."""
+    if not width or len(head) + len(visible_in_line(text)) <= width:
+        return [head + text]
+    if width - len(head) < _NARROWEST:
+        return [head.rstrip(), *folded([text], width, indent=_TODO)]
+    parts = textwrap.wrap(visible_in_line(text), width - len(head), break_long_words=False, break_on_hyphens=False) or [
+        ""
+    ]
+    return [f"{' ' * len(head) if at else head}{part}" for at, part in enumerate(parts)]
+
+
+_WORDS = {"passed": OK, "failed": "to do", "unknown": "unknown"}
+
+
+def items_text(items: Sequence[Item], *, width: int = 0) -> str:
+    """Write a checklist for people.
+
+    Args:
+        width: Columns of the terminal; 0 to leave lines long.
+    """
+    checks = [Check(name=each.name, state=_WORDS[each.state], found=each.found, todo=each.todo) for each in items]
+    return checks_text(checks, width=width)
 
 
 def checks_form(

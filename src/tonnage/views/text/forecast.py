@@ -183,7 +183,7 @@ def fit_lines(
         room = each.room
         lines.append(
             f"{room.mount} ({', '.join(room.roles)}): {format_bytes(room.available_bytes)} available,"
-            f" reserve {format_bytes(room.reserve_bytes)}, headroom {format_bytes(room.headroom_bytes)}"
+            f" reserve {format_bytes(room.reserve_bytes)}, usable {format_bytes(room.headroom_bytes)}"
         )
         needs = [(_range(each.one_after_the_other), "one after the other"), (_range(each.all_at_once), "all at once")]
         if deploy is not None and deploy.mount == room.mount:
@@ -193,7 +193,7 @@ def fit_lines(
     if decisive is not None:
         return [*lines, f"{_verdict(decisive, deploy)}{_reserved(forecast, decisive, deploy)}", *_way_out(decisive)]
     if not forecast.filesystems:
-        return [*lines, "nothing is written: the engine has everything already"]
+        return [*lines, "nothing to download or build"]
     if deploy is not None:
         lines.append(f"peak {_range(deploy.peak)} {_way(deploy)}")
     lines += [
@@ -314,7 +314,7 @@ def _remarks(forecast: StackForecast, width: int) -> list[str]:
         line = f"{', '.join(services)}: {first}"
         lines += [_cut(line, width)] if first.startswith("assumed ") else folded((line, *copied), width)
     if any(service.disk.grade is Grade.UNKNOWN for service in forecast.services):
-        lines += folded(("another bound for what nobody knows: --assume SIZE, or assume-unknown in x-tonnage",), width)
+        lines += folded(("change the assumed size with --assume SIZE, or assume-unknown in x-tonnage",), width)
     return ["", *lines] if lines else []
 
 
@@ -331,7 +331,7 @@ def _verdict(each: FilesystemFit, deploy: DeployNeed | None) -> str:
     planned = deploy is not None and deploy.mount == each.room.mount
     match each.fit:
         case FitVerdict.FITS:
-            return "fits, also all at once"
+            return "fits, even if all services are built at once"
         case FitVerdict.ONE_AT_A_TIME:
             way = f" ({_way(deploy)})" if deploy is not None and planned else ""
             return f"fits only one at a time{way}: all at once {missing} would be missing on {each.room.mount}"
@@ -343,11 +343,11 @@ def _verdict(each: FilesystemFit, deploy: DeployNeed | None) -> str:
 def _reserved(forecast: StackForecast, each: FilesystemFit, deploy: DeployNeed | None) -> str:
     """Return what a verdict rests on besides figures that are known."""
     peak = deploy.peak if deploy is not None and deploy.mount == each.room.mount else each.one_after_the_other
-    rests = [] if peak.grade is not Grade.UNKNOWN else ["with what is assumed for what nobody knows"]
+    rests = [] if peak.grade is not Grade.UNKNOWN else ["including assumptions for unknown commands"]
     if deploy is not None and deploy.freed_bytes:
         rests.append(f"once {format_bytes(deploy.freed_bytes)} are reclaimed, which it does before")
     if any(service.broken for service in forecast.services):
-        rests.append("once what cannot be built is corrected")
+        rests.append("once the errors above are fixed")
     return f", {' and '.join(rests)}" if rests and each.holds else ""
 
 
@@ -356,7 +356,7 @@ def _way_out(each: FilesystemFit) -> list[str]:
     room = each.room
     if each.holds:
         return []
-    lines = ["to make room: tonnage reclaim; what takes it: tonnage forecast --explain SERVICE"]
+    lines = ["free space: tonnage reclaim; see what uses it: tonnage forecast --explain SERVICE"]
     if room.headroom_bytes <= 0:
         lines.insert(0, "nothing is left above the reserve: --keep-free SIZE sets another one")
     return lines

@@ -70,7 +70,7 @@ def _head(plan: Plan) -> list[str]:
     headroom_bytes = plan.available_bytes - plan.reserve_bytes
     disk = (
         f"  {plan.filesystem}: {format_bytes(plan.available_bytes)} available,"
-        f" reserve {format_bytes(plan.reserve_bytes)}, headroom {format_bytes(headroom_bytes)}"
+        f" reserve {format_bytes(plan.reserve_bytes)}, usable {format_bytes(headroom_bytes)}"
     )
     return [asked, disk]
 

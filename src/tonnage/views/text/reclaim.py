@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tonnage.escapes import visible_in_line
 from tonnage.model.reclaim.candidate import NamedKind
 from tonnage.units import format_bytes, format_seconds
-from tonnage.views.text.layout import columns, joined
+from tonnage.views.text.layout import columns, fits, folded, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,51 +20,71 @@ _TOGETHER = 3
 """More records of the build cache of one sort than this stand on one line."""
 _STAYING_SHOWN = 12
 _LONGEST_NAME = 48
+_BELOW = "      "
 _NAMED_KINDS = frozenset({"image", "container", "volume", "cache", *NamedKind})
 
 
-def choice_text(choice: ReclaimChoice, *, mount: str) -> str:
-    """Write what would be removed, with bytes, cost, reason and what breaks."""
+def choice_text(choice: ReclaimChoice, *, mount: str, width: int = 0) -> str:
+    """Write what would be removed, with bytes, cost, reason and what breaks.
+
+    Args:
+        width: Columns of the terminal; 0 to leave lines long.
+    """
     available = f"{mount}: {format_bytes(choice.available_bytes)} available"
     if choice.target_bytes:
-        head = f"{available}, {format_bytes(choice.target_bytes)} wanted"
+        head = f"{available} (target {format_bytes(choice.target_bytes)})"
     else:
-        head = f"{available}; everything that may go"
+        head = f"{available}; everything removable"
     lines = [head, ""]
     if choice.chosen:
-        lines += columns([_HEAD, *_rows(choice.chosen)], right=(0, 1), indent="  ")
+        lines += _table([_HEAD, *_rows(choice.chosen)], right=(0, 1), width=width)
         after_bytes = choice.available_bytes + choice.freed_bytes
-        lines += ["", f"together {format_bytes(choice.freed_bytes)} come free: {format_bytes(after_bytes)} available"]
+        lines += ["", f"total: frees {format_bytes(choice.freed_bytes)}, leaves {format_bytes(after_bytes)} available"]
     elif not choice.target_bytes or choice.short_bytes:
-        lines.append("  nothing that may go gives a byte")
+        lines.append("  nothing removable would free any space")
     else:
         lines.append("  nothing to do: that much is available")
     if choice.short_bytes:
-        lines.append(f"that is {format_bytes(choice.short_bytes)} too little")
-    staying = _staying(choice.findings.protected)
+        lines.append(f"{format_bytes(choice.short_bytes)} short of the target")
+    staying = _staying(choice.findings.protected, width)
     if staying:
-        lines += ["", "stays:", *staying]
-    lines += [f"note: {note}" for note in choice.findings.notes]
+        lines += ["", "kept:", *staying]
+    for note in choice.findings.notes:
+        lines += folded([f"note: {note}"], width)
     return joined(lines)
+
+
+def _table(rows: Sequence[Sequence[str]], *, right: Sequence[int], width: int) -> list[str]:
+    """Return rows as columns; where they are too wide, with the last cell below the others, between words."""
+    table = columns(rows, right=right, indent="  ")
+    if not width or fits(table, width):
+        return table
+    heads = columns([row[:-1] for row in rows], right=right, indent="  ")
+    lines: list[str] = []
+    for head, row in zip(heads, rows, strict=True):
+        lines += [*(folded([head.strip()], width, indent="  ") if len(head) > width else [head])]
+        if row[-1]:
+            lines += folded([row[-1]], width, indent=_BELOW)
+    return lines
 
 
 def removal_text(removal: Removal) -> str:
     """Write what came of one removal, in one line."""
     name = f"{removal.candidate.kind} {_short(removal.candidate.name)}"
     if removal.error is not None:
-        return visible_in_line(f"stays  {name}: {removal.error.what}")
+        return visible_in_line(f"skipped {name}: {removal.error.what}")
     came, promised = format_bytes(removal.freed_bytes), format_bytes(removal.promised_bytes)
-    return visible_in_line(f"gone   {name}: {came} came free of {promised}, {format_seconds(removal.seconds)}")
+    return visible_in_line(f"removed {name}: freed {came} (expected {promised}), {format_seconds(removal.seconds)}")
 
 
 def reclaimed_text(done: Reclaimed, *, mount: str, before_bytes: int) -> str:
     """Write what a reclaim did."""
     came = format_bytes(done.available_bytes - before_bytes)
-    lines = [f"{mount}: {came} came free, {format_bytes(done.available_bytes)} available"]
+    lines = [f"{mount}: freed {came}; {format_bytes(done.available_bytes)} available"]
     if done.target_bytes:
-        lines[0] += f", {format_bytes(done.target_bytes)} wanted"
+        lines[0] += f" (target {format_bytes(done.target_bytes)})"
     if done.spared:
-        lines.append(f"{len(done.spared)} of what was chosen stays: there was enough without it")
+        lines.append(f"{len(done.spared)} of what was chosen is kept: there was enough without it")
     return joined(lines)
 
 
@@ -94,7 +114,7 @@ def reclaim_form(
     }
 
 
-_HEAD = ("frees", "costs", "kind", "what", "why, and what breaks")
+_HEAD = ("frees", "costs", "kind", "what", "why, what breaks, how it comes back")
 
 
 def _rows(chosen: Sequence[Candidate]) -> list[tuple[str, ...]]:
@@ -123,7 +143,7 @@ def _row(candidate: Candidate, name: str, size_bytes: int, cost_s: float) -> tup
     return format_bytes(size_bytes), format_seconds(cost_s), candidate.kind, name, why
 
 
-def _staying(protected: Sequence[Protected]) -> list[str]:
+def _staying(protected: Sequence[Protected], width: int) -> list[str]:
     """Name what is large and the engine's; of the rest say how many there are, and why."""
     shown = sorted(
         (each for each in protected if each.kind in _NAMED_KINDS),
@@ -138,13 +158,14 @@ def _staying(protected: Sequence[Protected]) -> list[str]:
         )
         for each in shown[:_STAYING_SHOWN]
     ]
-    lines = columns(rows, right=(0,), indent="  ")
+    lines = _table(rows, right=(0,), width=width) if rows else []
     if len(shown) > _STAYING_SHOWN:
-        lines.append(f"  and {len(shown) - _STAYING_SHOWN} more of the engine; --json tells all")
+        lines.append(f"  and {len(shown) - _STAYING_SHOWN} more (see --json)")
     others = Counter((each.kind, each.reason) for each in protected if each.kind not in _NAMED_KINDS)
-    lines += [f"  {count} {kind}: {reason}" for (kind, reason), count in others.most_common(_STAYING_SHOWN)]
+    for (kind, reason), count in others.most_common(_STAYING_SHOWN):
+        lines += folded([f"{count} {kind}: {reason}"], width, indent="  ")
     if len(others) > _STAYING_SHOWN:
-        lines.append(f"  and more for {len(others) - _STAYING_SHOWN} further reasons; --json tells all")
+        lines.append(f"  and more for {len(others) - _STAYING_SHOWN} further reasons (see --json)")
     return lines
 
 

@@ -183,7 +183,7 @@ def _filesystem_lines(
         f"{disk.mount} ({', '.join(disk.roles)})",
         f"  {bar}",
         f"  {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}",
-        f"  reserve {format_bytes(reserve_bytes)}, headroom {format_bytes(headroom_bytes)}",
+        f"  reserve {format_bytes(reserve_bytes)}, usable {format_bytes(headroom_bytes)}",
         *([f"  {changes}"] if changes else []),
         *_inode_lines(disk),
         *_ballast_lines(disk),
@@ -324,7 +324,7 @@ def watch_lines(
         trend = activity.trends.get(disk.mount)
         parts = [
             f"{format_instant(now_s)} {disk.mount}: {format_bytes(disk.available_bytes)} available",
-            f"reserve {format_bytes(reserve_bytes)}, headroom {format_bytes(disk.available_bytes - reserve_bytes)}",
+            f"reserve {format_bytes(reserve_bytes)}, usable {format_bytes(disk.available_bytes - reserve_bytes)}",
             trend_text(trend, available_bytes=disk.available_bytes, reserve_bytes=reserve_bytes),
             at_work,
         ]

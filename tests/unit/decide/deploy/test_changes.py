@@ -43,7 +43,7 @@ def test_nothing_is_done_when_image_configuration_and_containers_are_right() -> 
     ("made", "cause"),
     [
         (image(1, "shop-web:latest", inputs="before"), "its Dockerfile, context or build arguments changed"),
-        (image(1, "shop-web:latest"), "image shop-web does not say what it was built from"),
+        (image(1, "shop-web:latest"), "image shop-web was not built by Tonnage, so it is rebuilt once"),
     ],
 )
 def test_an_image_from_other_inputs_is_built_anew(made: Image, cause: str) -> None:
@@ -169,7 +169,7 @@ def test_what_was_built_by_hand_and_may_be_something_else_is_built_by_the_plan(c
     made = image(1, inputs="now")
     running = replace(runs_from(made, inputs), content_digest=content)
     build, _, switch, _ = change_with(WEB, images=(HAND_BUILT,), containers=(running,))
-    assert build == "image shop-web does not say what it was built from"
+    assert build == "image shop-web was not built by Tonnage, so it is rebuilt once"
     assert switch
 
 

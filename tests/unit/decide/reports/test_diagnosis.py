@@ -86,7 +86,7 @@ def test_a_full_disk_is_told_with_the_filesystem_and_the_figures_of_now() -> Non
 
     assert found.what == "/var/lib/docker was full: pip could not write"
     assert "Now: 61.0 MB available of 14.0 GB, reserve 1.00 GB, 401 of 907 inodes available." in found.why
-    assert "How much was missing is told neither by the log nor by an earlier run." in found.why
+    assert "Neither the log nor earlier runs tell how much was missing." in found.why
 
 
 def test_a_run_tells_how_much_there_was_and_when_it_ended() -> None:

@@ -63,8 +63,8 @@ def test_things_go_in_their_order_until_there_is_enough_and_the_rest_stays(tmp_p
     assert there(place) == ["unused:3"]
     assert heard.places == [f"image {two.name}", f"image {one.name}"]
     assert heard.lines == [
-        f"image {two.name}: 1.00 MB came free of 1.00 MB",
-        f"image {one.name}: 1.00 MB came free of 1.00 MB",
+        f"image {two.name}: freed 1.00 MB (expected 1.00 MB)",
+        f"image {one.name}: freed 1.00 MB (expected 1.00 MB)",
     ]
 
 
@@ -82,7 +82,7 @@ def test_what_is_used_by_then_stays_is_told_and_the_rest_goes(tmp_path: Path) ->
     heard = reclaim(place, removes(one, two, until_bytes=place.engine.disk.available_bytes + 500_000))
     assert there(place) == ["unused:1"]
     assert heard.lines[0] == (
-        f"image {one.name} stays: the image {one.name} stays: the container somebody uses it by now"
+        f"skipped image {one.name}: the image {one.name} stays: the container somebody uses it by now"
     )
 
 

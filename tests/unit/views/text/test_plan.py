@@ -11,7 +11,7 @@ from tonnage.views.text.plan_summary import summary_line
 
 LINES = """\
 deploy hello
-  /var/lib/docker: 9.12 GB available, reserve 1.00 GB, headroom 8.12 GB
+  /var/lib/docker: 9.12 GB available, reserve 1.00 GB, usable 8.12 GB
 
  1. web.build: adds the image web:candidate | why: its Dockerfile changed | after 8.91 GB (learned) | lowest 8.88 GB (learned)
       below the reserve web.give-back: removes build cache

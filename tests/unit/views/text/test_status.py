@@ -19,7 +19,7 @@ engine 20.10.24 (overlay2, classic store) at unix:///run/test.sock
 /var/lib/docker (data-root)
   ####################--------------------------------|...
   9.12 GB available of 14.0 GB
-  reserve 1.00 GB, headroom 8.12 GB
+  reserve 1.00 GB, usable 8.12 GB
 
 the engine keeps
   images       2    330 B
@@ -113,7 +113,7 @@ def test_containers_that_differ_are_mixed_and_the_worst_end_counts() -> None:
 
 def test_a_look_for_a_log_is_one_line_for_each_filesystem() -> None:
     assert watch_lines(INVENTORY, {MOUNT: 1_000_000_007}, now_s=1_763_463_967.0) == [
-        "2025-11-18T11:06:07Z /var/lib/docker: 9.12 GB available, reserve 1.00 GB, headroom 8.12 GB"
+        "2025-11-18T11:06:07Z /var/lib/docker: 9.12 GB available, reserve 1.00 GB, usable 8.12 GB"
     ]
 
 
