@@ -50,6 +50,7 @@ def command(
     """Check."""
     from tonnage.flows.doctor import examine  # noqa: PLC0415 - help needs none of these
     from tonnage.flows.stack import read_if_there  # noqa: PLC0415
+    from tonnage.flows.state import with_places  # noqa: PLC0415
     from tonnage.views.text.checks import checks_form, checks_text, items_text, settings_form, settings_text  # noqa: PLC0415
     from tonnage.views.text.garbage_collection import collection_form  # noqa: PLC0415
     from tonnage.views.text.status import filesystem_forms  # noqa: PLC0415
@@ -57,7 +58,7 @@ def command(
     if (write or daemon_json) and not suited:
         raise click.UsageError("--write and --daemon-json belong to --builder-gc")
     if show_settings:
-        settings = read_if_there(session.ports, flags).settings
+        settings = with_places(read_if_there(session.ports, flags).settings, session.ports.environment)
         width = session.width
         session.answer("settings", lambda: settings_form(settings), lambda: settings_text(settings, width=width))
         return

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     ),
     failures=(CannotReclaimError, EngineUnreachableError, EngineLacksError, StalePlanError, LockHeldError),
     about="Removes what is cheapest to recreate, and no more than needed. Images that a container or a stack uses, "
-    "what rollback goes to, and volumes that are not named are never removed.",
+    "what rollback goes to, and volumes that are not named are never removed. Package lists and caches of this machine "
+    "(apt, pip, uv) are among what can go; --only image --only cache leaves them. A target that cannot be reached ends "
+    "with exit code 4, after everything removable was removed.",
 )
 @stack_options
 @click.option("--until", metavar="SIZE", help="Stop when this much is available.")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from tonnage.errors import TonnageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tonnage.flows.ports import Process
+    from tonnage.model.deploy.policy import Setting
     from tonnage.model.deploy.run import History, Pruned, Run
     from tonnage.model.stack import Stack
     from tonnage.runtime.journal.writer import Journal
@@ -50,6 +51,18 @@ def cache_places(stack: Stack, working_directory: str) -> tuple[tuple[str, str],
 def _there(directory: Path) -> str:
     """Return a directory, or the nearest one above it that is there already."""
     return str(next((each for each in (directory, *directory.parents) if each.is_dir()), directory))
+
+
+def with_places(settings: Sequence[Setting], environment: Mapping[str, str]) -> tuple[Setting, ...]:
+    """Return settings in which the directories that are the default stand with their paths."""
+    from msgspec.structs import replace  # noqa: PLC0415 - not needed by help
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    places = {
+        "state-dir": str(journal_path(environment).parent),
+        "cache-dir": environment.get("TONNAGE_CACHE_DIR") or str(user_cache_path("tonnage", appauthor=False)),
+    }
+    return tuple(replace(each, value=places.get(each.key, each.value)) for each in settings)
 
 
 def journal_path(environment: Mapping[str, str]) -> Path:

@@ -99,6 +99,13 @@ def test_a_report_of_what_is_not_there_says_so(world: World, capsys: Captured) -
     assert world.run("report", "--run", "1", "--last", "2") == 2
 
 
+def test_settings_tell_the_paths_of_directories(world: World, capsys: Captured) -> None:
+    assert world.run("doctor", "--settings", "--json") == 0
+    told = {each["key"]: each["value"] for each in json.loads(capsys.readouterr().out)["settings"]}
+    assert told["state-dir"] == str(world.directory / "state")
+    assert told["cache-dir"].endswith("/tonnage")
+
+
 def test_a_saved_plan_is_for_its_owner_only(world: World) -> None:
     file = world.directory / "plan.json"
 

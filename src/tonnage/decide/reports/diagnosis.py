@@ -244,10 +244,11 @@ def _measured(step: StepOutcome, run: Run) -> str:
 
 def _now(disk: Filesystem, line: int | None, *, inodes: bool) -> str:
     mark = f", reserve {format_bytes(line)}" if line is not None else ""
-    counted = f", {disk.available_inodes} of {disk.inodes} inodes available" if disk.inodes else ""
+    few = inodes or disk.available_inodes * 10 < disk.inodes
+    counted = f", {disk.available_inodes} of {disk.inodes} inodes available" if few else ""
     said = f"Now: {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}{mark}{counted}."
     if not inodes and not is_nearly_full(disk):
-        said += " It has room again, or the log is from another machine."
+        said += " It has free space again: a failed step frees what it wrote, or the log is from elsewhere."
     return said
 
 
