@@ -68,6 +68,12 @@ def command(
     found = examine(session.ports, flags)
     width = session.width
     listed = f"\n\nchecklist of {found.stack}:\n{items_text(found.items, width=width)}" if found.items else ""
+    if found.stack and not session.json:
+        from tonnage.flows.lint.smaller import smaller  # noqa: PLC0415 - as above
+        from tonnage.views.text.lint import smaller_text  # noqa: PLC0415
+
+        less = smaller_text(smaller(session.ports, flags), width=width)
+        listed += f"\n\n{less}" if less else ""
     collection = collection_form(found.collection) if found.collection is not None else None
     filesystems = filesystem_forms(found.seen.inventory, found.seen.reserves) if found.seen is not None else ()
     session.answer(

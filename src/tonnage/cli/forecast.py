@@ -14,6 +14,7 @@ from tonnage.flows.requests import ForecastOptions, typed_value
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
+    from tonnage.model.forecast.fit import ForecastAnswer
 
 _MOST_TOLD = 5
 """Reasons that an error gives for what cannot be built."""
@@ -106,6 +107,8 @@ def command(
             remedies=answer.remedies,
         )  # fmt: skip
         session.show(text)
+        if not (engine or disk or options.platform or options.python or options.push):
+            _show_smaller(session, flags, answer)
     for note in answer.notes:
         session.say(f"note: {note}")
     broken = [each for each in services if each.broken]
@@ -118,3 +121,15 @@ def command(
             why="\n".join(said),
             todo="Correct what is named there.",
         )
+
+
+def _show_smaller(session: Session, flags: StackFlags, answer: ForecastAnswer) -> None:
+    """Show what would make it smaller, where something is known of it."""
+    if not any(each.steps and not each.failures for each in answer.stack.services):
+        return
+    from tonnage.flows.lint.smaller import smaller  # noqa: PLC0415 - as above
+    from tonnage.views.text.lint import smaller_text  # noqa: PLC0415
+
+    text = smaller_text(smaller(session.ports, flags), width=session.width)
+    if text:
+        session.show(f"\n{text}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 from pathlib import Path
@@ -280,3 +281,24 @@ def test_without_a_repository_there_is_nothing_to_compare_with(
 ) -> None:
     assert wasting.run("lint", "--no-prices", "--diff", "main") == 2
     assert "no repository of git" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["forecast", "doctor"])
+def test_a_forecast_ends_with_what_would_make_it_smaller(
+    wasting: World, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    (wasting.directory / "web" / "data").mkdir()
+    (wasting.directory / "web" / "data" / "one").write_bytes(random.Random(7).randbytes(3_000_000))
+    (wasting.directory / "web" / "Dockerfile").write_text(f"{WASTING}COPY data /srv\nRUN chown -R 1000:1000 /srv\n")
+    assert wasting.run("forecast") == 0
+    if command == "doctor":
+        capsys.readouterr()
+        wasting.run("doctor")
+    shown = capsys.readouterr().out
+    heading, found, *others = shown[shown.index("what would make it smaller") :].splitlines()
+    assert "tonnage lint" in heading
+    assert "MB  web/Dockerfile:6" in found
+    assert found.endswith("(--fix=changed-later)")
+    assert len(others) <= 4
+    assert wasting.run("forecast", "--explain", "web") == 0
+    assert "smaller" not in capsys.readouterr().out

@@ -57,6 +57,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
         prices: Forecast what each fix saves.
         offline: Ask no server for that.
         since: Only what a commit had not is told, and files that it had as they are are not; empty for everything.
+        of_stack: Only files of the services of the stack are looked at.
         prices_within_s: After so many seconds what has no price yet gets none; None for no limit.
     """
 
@@ -67,6 +68,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
     offline: bool = False
     since: str = ""
     prices_within_s: float | None = None
+    of_stack: bool = False
 
 
 class _LookedAt(Struct, frozen=True, kw_only=True):
@@ -105,7 +107,10 @@ def lint(
     chosen = frozenset(name for each in request.fix if each != _SAFE for name in rules_named(each))
     looked: list[_LookedAt] = []
     files: list[LintedFile] = []
-    for file in files_of(request.named, stack, here):
+    built = tuple(each.name for each in stack.built) if stack is not None else ()
+    if request.of_stack and not built:
+        return LintReport(rules=RULES)
+    for file in files_of(built if request.of_stack else request.named, stack, here):
         found = _look(file, wanted, project_root(stack.directory if stack is not None else here))
         files.append(found.file)
         if not found.file.failure:

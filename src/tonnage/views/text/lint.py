@@ -106,3 +106,19 @@ def changed_text(changes: Sequence[LintChange], *, written: bool) -> str:
         return "nothing to mend"
     verb = "mended" if written else "would be mended"
     return joined([f"{count} finding{'s' if count != 1 else ''} {verb} in {files}"])
+
+
+def smaller_text(findings: Sequence[Finding], *, width: int = 80) -> str:
+    """Write what would make a stack smaller, a line for each; empty for nothing."""
+    if not findings:
+        return ""
+    sizes = [price_text(each.price) for each in findings]
+    widest = max(map(len, sizes))
+    lines = ["what would make it smaller (more of it: tonnage lint):"]
+    for finding, size in zip(findings, sizes, strict=True):
+        fix = finding.fix
+        how = "" if fix is None else " (--fix)" if fix.safety is Safety.SAFE else f" (--fix={finding.rule})"
+        line = f"  {size.rjust(widest)}  {visible_in_line(str(finding.place))}  {visible_in_line(finding.text)}"
+        room = max(width, _NARROWEST) - len(how)
+        lines.append((line if len(line) <= room else f"{line[: room - 3].rstrip()}...") + how)
+    return joined(lines)

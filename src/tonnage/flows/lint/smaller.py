@@ -1,0 +1,33 @@
+"""What would make a stack smaller, in a few lines: what lint finds with the highest prices.
+
+Asks no server: it follows a forecast, which has looked everything up that prices need.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.errors import TonnageError
+from tonnage.flows.lint.looking import LintRequest, lint
+
+if TYPE_CHECKING:
+    from tonnage.flows.ports import DeployPorts
+    from tonnage.flows.requests import StackFlags
+    from tonnage.model.forecast.finding import Finding
+
+_MOST = 5
+_WITHIN_S = 2.0
+_WORTH_TELLING = 1_000_000
+
+
+def smaller(ports: DeployPorts, flags: StackFlags) -> tuple[Finding, ...]:
+    """Return what saves most, at most five findings; none where nothing has a price, or files cannot be read."""
+    request = LintRequest(of_stack=True, writes=False, offline=True, prices_within_s=_WITHIN_S)
+    try:
+        report = lint(ports, flags, request)
+    except TonnageError:
+        return ()
+    priced = [each for each in report.findings if each.price is not None and each.price.told_bytes is not None]
+    chosen = set(flags.services)
+    worth = [each for each in priced if each.price is not None and each.price.likely_bytes >= _WORTH_TELLING]
+    return tuple(each for each in worth if not chosen or chosen & set(each.services))[:_MOST]
