@@ -212,6 +212,26 @@ def test_a_pull_request_is_forecast_as_files_that_nobody_has_read(
     assert ended.step("Forecast").outcome == step, ended.told()
 
 
+def test_lint_annotates_what_a_pull_request_adds_and_comments_with_bytes(runner: Runner) -> None:
+    on_a_pull_request(runner)
+    comments(runner)
+    (runner.workspace / "web" / "more").mkdir()
+    (runner.workspace / "web" / "more" / "one").write_bytes(bytes(2_000_003))
+    text = "FROM scratch\nCOPY data /data\nCOPY more /srv/more\nRUN chown -R 1000:1000 /srv/more\n"
+    (runner.workspace / "web" / "Dockerfile").write_text(text)
+
+    ended = runner.action(ACTION, mode="lint")
+
+    assert not ended.failed, ended.told()
+    assert ended.ended("success") == ["Install Tonnage", "Lint", "Comment on what was found"]
+    assert "::warning file=web/Dockerfile,line=4" in ended.step("Lint").stdout
+    assert "2.01 MB" in ended.summary
+    assert "changed-later" in Path(ended.outputs["sarif"]).read_text()
+    assert any("changed" in line for line in written(runner))
+    over = runner.action(ACTION, mode="lint", fail_over="1MB")
+    assert over.step("Lint").exit_code == 11
+
+
 def test_a_base_that_cannot_be_forecast_is_told(runner: Runner) -> None:
     git(runner.workspace, "rm", "--quiet", "--cached", "compose.yaml")
     git(runner.workspace, "commit", "--quiet", "--message", "Without a stack")
@@ -232,8 +252,8 @@ def test_one_service_of_a_matrix_writes_no_comment(runner: Runner) -> None:
 @pytest.mark.parametrize(
     ("inputs", "told"),
     [
-        ({"mode": "dance"}, "forecast, build, deploy or reclaim"),
-        ({"mode": ""}, "forecast, build, deploy or reclaim"),
+        ({"mode": "dance"}, "forecast, lint, build, deploy or reclaim"),
+        ({"mode": ""}, "forecast, lint, build, deploy or reclaim"),
         ({"mode": "reclaim"}, "needs the input until"),
         ({"mode": "build", "push": "yes"}, "push and cleanup-after are true or false"),
         ({"mode": "build", "cleanup_after": ""}, "push and cleanup-after are true or false"),

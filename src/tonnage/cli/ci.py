@@ -33,6 +33,7 @@ _WHAT = ("github", "deploy-script", "summary", "comment", "verdict", "next-runne
         ("tonnage ci github --check", "Say whether they are current"),
         ("tonnage ci deploy-script --write", "Write deploy.sh beside the compose file"),
         ("tonnage ci summary --forecast forecast.json --events events.jsonl", "A job as Markdown"),
+        ("tonnage ci comment --lint lint.json", "What lint found, as Markdown"),
         ("tonnage ci comment --forecast here.json --base base.json", "What a pull request changes, as Markdown"),
         ("tonnage ci verdict --forecast here.json --must-fit", "3 where it does not fit; 11 where it grows too much"),
         ("tonnage ci next-runner --runner ubuntu-24.04", "What the runner image after it would need, as Markdown"),
@@ -57,6 +58,7 @@ _WHAT = ("github", "deploy-script", "summary", "comment", "verdict", "next-runne
 @click.option("--events", default="", metavar="FILE", help="What 'build' or 'deploy' wrote with --events.")
 @click.option("--reclaim", default="", metavar="FILE", help="What 'reclaim --json' printed.")
 @click.option("--base", default="", metavar="FILE", help="What 'forecast --json' printed for the base branch.")
+@click.option("--lint", default="", metavar="FILE", help="With comment: what 'lint --json' printed, instead of sizes.")
 @click.option("--outputs", default="", metavar="FILE", help="With summary: add the figures to FILE as NAME=VALUE.")
 @click.option(
     "--pull-request",

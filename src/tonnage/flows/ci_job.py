@@ -23,6 +23,7 @@ from tonnage.model.reports.ci_job import (
     Figures,
     ForecastOfDeploy,  # noqa: TC001 - msgspec reads it
     JobForecast,
+    JobLint,
     JobReclaim,
     JobRun,
     JobStep,
@@ -33,6 +34,7 @@ from tonnage.units import format_bytes, parse_bytes
 from tonnage.views.ci.annotations import annotation
 from tonnage.views.ci.job_log import broken_annotations, changes_log, forecast_log
 from tonnage.views.ci.job_summary import job_summary, job_values
+from tonnage.views.ci.lint_comment import MARKER, lint_comment
 from tonnage.views.ci.size_comment import marker, size_comment
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import CiPorts
 
 _MOST_GROWN = 10
-_Document = TypeVar("_Document", JobForecast, JobReclaim)
+_Document = TypeVar("_Document", JobForecast, JobLint, JobReclaim)
 _REPOSITORY = regex(r"[\w.-]+/[\w.-]+")
 
 
@@ -154,6 +156,7 @@ class JobFlags(Struct, frozen=True, kw_only=True):
     events: str
     reclaim: str
     base: str
+    lint: str
     outputs: str
     repository: str
     pull_request: int | None
@@ -274,16 +277,24 @@ def comment(ports: CiPorts, typed: JobFlags) -> tuple[str, bool]:
         UsageError: There is no forecast, or no repository is named.
         StepFailedError: GitHub refused.
     """
-    here = _document(typed.forecast, JobForecast, "forecast")
-    if here is None:
-        raise UsageError("there is no forecast to tell of", todo="Make one:\n  tonnage forecast --json > forecast.json")
-    text = size_comment(here, _document(typed.base, JobForecast, "forecast"))
+    text, begins = _comment_text(typed)
     if typed.pull_request is None:
         return text, False
     repository = typed.repository or ports.environment.get("GITHUB_REPOSITORY", "")
     if not _REPOSITORY.fullmatch(repository):
         raise UsageError(f"{repository!r} names no repository", todo="Write --repository OWNER/NAME.")
-    replaced = ports.write_comment(
-        text, marker=marker(here.stack.name), repository=repository, pull_request=typed.pull_request
-    )
+    replaced = ports.write_comment(text, marker=begins, repository=repository, pull_request=typed.pull_request)
     return text, replaced
+
+
+def _comment_text(typed: JobFlags) -> tuple[str, str]:
+    """Return a comment, and what it begins with: of what lint found where that is named, else of forecast sizes."""
+    if typed.lint:
+        found = _document(typed.lint, JobLint, "lint")
+        if found is None:
+            raise UsageError("there is nothing of lint to tell of", todo="Make it:\n  tonnage lint --json > lint.json")
+        return lint_comment(found), MARKER
+    here = _document(typed.forecast, JobForecast, "forecast")
+    if here is None:
+        raise UsageError("there is no forecast to tell of", todo="Make one:\n  tonnage forecast --json > forecast.json")
+    return size_comment(here, _document(typed.base, JobForecast, "forecast")), marker(here.stack.name)

@@ -72,6 +72,31 @@ class ForecastOfDeploy(msgspec.Struct, frozen=True, kw_only=True):
     missing_bytes: int = 0
 
 
+class FixOfJob(msgspec.Struct, frozen=True):
+    """How a finding is mended."""
+
+    safety: str = ""
+
+
+class LintOfJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding of ``lint``."""
+
+    rule: str
+    file: str
+    line: int | None = None
+    text: str = ""
+    fix: FixOfJob | None = None
+    price_bytes: Figures | None = None
+
+
+class JobLint(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``lint --json`` printed."""
+
+    document: str
+    findings: tuple[LintOfJob, ...] = ()
+    removable_bytes: Figures | None = None
+
+
 class JobForecast(msgspec.Struct, frozen=True, kw_only=True):
     """What ``forecast --json`` printed."""
 
