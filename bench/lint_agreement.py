@@ -31,7 +31,9 @@ def shapes() -> list[str]:
     for file in sorted(CORPUS.glob("*.toml")):
         for shape in tomllib.loads(file.read_text())["shape"]:
             found += [shape["text"].lstrip().format(*variant) for variant in shape["variants"]]
-    return found
+    begin = "FROM debian:bookworm-slim AS build\nFROM debian:bookworm-slim\n"
+    pages = [each for rule in DOCKERFILE_RULES for each in (rule.before, rule.after) if not each.startswith("#")]
+    return [*found, *(each if each.startswith("FROM") else f"{begin}{each}\n" for each in pages)]
 
 
 def theirs(program: str, text: str) -> set[str]:

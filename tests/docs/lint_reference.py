@@ -45,11 +45,15 @@ and `# hadolint ignore=DL3042` as hadolint reads it. For a whole file there is `
 |---|---|
 | DL3042 | also `uv` (`uv-cache`); a cache that the same RUN removes behind the install, on any mount, or turned off by the environment, is no finding |
 | DL3009 | lists that a later instruction installs from are told and never removed; what is cleaned before the update is a finding |
-| DL3015 | settings of apt that turn recommends off count |
-| DL3019, DL3032, DL3036, DL3040, DL3060 | one rule, `package-cache`; cache and tmpfs mounts count |
+| DL3015 | settings of apt that turn recommends off count; `apt install` is found as `apt-get install` is |
+| DL3019, DL3032, DL3036, DL3040, DL3060 | one rule, `package-cache`; cache and tmpfs mounts count; npm and conda, which hadolint has no rule for, are found; `rm -rf /var/cache/apk/*` behind `apk add` leaves nothing, and is no finding |
 | DL3046 | the size of the file is told |
 | DL3059 | never found: it saves nothing by itself |
 | DL3067 | not found on an empty image, where it makes one layer of many |
+
+On the 150 Dockerfiles of `bench/dockerfiles` and the examples below, 2066 of 2090 judgements of hadolint 2.15.1 and `tonnage lint` on these
+rules are the same (`python bench/lint_agreement.py PATH-OF-HADOLINT`). The other 24 are those of `apt` (2), of npm and conda (20), and of
+`rm` behind `apk` (2).
 
 ## Rules
 

@@ -107,8 +107,8 @@ def _torch(evidence: Evidence) -> Item:
     if wrong:
         names = ", ".join(f"{each.service} ({format_bytes(each.bytes_of_cuda)}, forecast)" for each in wrong)
         todo = (
-            "Set TORCH_INDEX_URL to the index that has PyTorch without CUDA, and let the Dockerfile take it, or ask for"
-            " the device in the compose file:\n  export TORCH_CPU_ONLY=1"
+            "Ask for the device in the compose file, or have PyTorch without CUDA written:"
+            f"\n  tonnage torch cpu {' '.join(each.service for each in wrong)}"
         )
         return Item(name=name, state=ItemState.FAILED, found=f"installs CUDA, but requests no GPU: {names}", todo=todo)
     lacking = [each.service for each in evidence.torch if each.device and not each.cuda]

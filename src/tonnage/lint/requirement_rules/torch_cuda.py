@@ -53,7 +53,8 @@ RULE = TextRule(
     why="On x86-64 the usual index has PyTorch with CUDA, and since 2.11 on arm64 too: 5.1 GB on the disk instead"
     " of 0.65 GB for PyTorch 2.3.1, and 8.1 GB while pip installs it. What asks for a device is a reservation in the"
     " compose file; a file of which no service is built is not judged. The fix names an index beside the usual one,"
-    " and the exact builds of it, so it needs versions that are exact, and a decision.",
+    " and the exact builds of it, so it needs versions that are exact, and a decision. `tonnage torch cpu` does so for"
+    " any file, says who brings PyTorch, and shows what else would change.",
     before="torch==2.3.1",
     after="--extra-index-url https://download.pytorch.org/whl/cpu\ntorch==2.3.1+cpu",
     fixes=Safety.DECISION,
