@@ -14,7 +14,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCK = (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8")
+LOCK = "".join(
+    (ROOT / "requirements" / name).read_text(encoding="utf-8") for name in ("dev.txt", "run.txt", "release.txt")
+)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # Each may be used, changed and passed on together with a program under Apache-2.0.
 ALLOWED = {"Apache-2.0", "Apache Software License", "BSD-2-Clause", "BSD-3-Clause", "MIT", "MIT License", "MPL-2.0"}

@@ -102,7 +102,7 @@ class KnownValues(click.ParamType[str]):
 
 def complete_values(parameters: Sequence[click.Parameter]) -> None:
     """Let parameters of a command complete their values: by what their names and metavars say they are."""
-    sources = {"services": _services, "only": _kinds, "run": _runs}
+    sources = {"services": _services, "only": _kinds, "run": _runs, "run_id": _runs}
     for each in parameters:
         metavar = each.metavar or ""
         if each.name in sources:
