@@ -18,6 +18,7 @@ from tonnage.adapters.context.copied_files import CopyMeter
 from tonnage.adapters.context.copy_digest import FileTokens
 from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.context.inputs_digest import is_remote
+from tonnage.adapters.context.known_sums import KnownSums
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.permission import AskedServers
@@ -96,7 +97,7 @@ class RealLookups:
         self._insecure = insecure
         self._heads = RemoteSizes(self._web, self._kept)
         self._meter = CopyMeter(self._heads)
-        self._tokens = FileTokens()
+        self._tokens = FileTokens(KnownSums(self._kept))
         self._packing = Packing(self._kept)
         self._once = SingleFlight()
         self._over = threading.Event()
@@ -110,6 +111,7 @@ class RealLookups:
     def __exit__(self, *_: object) -> None:
         """End what is still asked, and close every connection."""
         self._over.set()
+        self._tokens.keep()
         self._web.close()
 
     @property

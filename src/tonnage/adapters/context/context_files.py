@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import sys
 from bisect import bisect_left
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _WILD = regex(r"[*?\[\\]")
 _MOST_LINKS = 40
+_STAMP = struct.Struct("<qqQQ")
 
 
 class ContextEntry(Struct, frozen=True):
@@ -45,6 +47,7 @@ class ContextEntry(Struct, frozen=True):
         actual: Where it lies on this machine, for messages and as its identity: it is read by its path in the context.
         mode: Its permissions.
         target: Where a link leads to.
+        stamp: Of a file when it was changed, what it is and its number, by which it is known again; empty for others.
     """
 
     path: str
@@ -53,6 +56,13 @@ class ContextEntry(Struct, frozen=True):
     actual: str
     mode: int = 0
     target: str = ""
+    stamp: bytes = b""
+
+    @property
+    def changed_ns(self) -> int:
+        """When its content or anything else of it last changed, nanoseconds since the epoch."""
+        modified_ns, changed_ns, *_ = _STAMP.unpack(self.stamp)
+        return int(max(modified_ns, changed_ns))
 
 
 class ContextFiles:
@@ -71,6 +81,11 @@ class ContextFiles:
         self._sorted: tuple[list[str], list[int]] | None = None
         self._resolved: dict[str, str] = {}
         self._named: tuple[str, dict[str, ContextEntry]] = ("", {})
+
+    @property
+    def directory(self) -> str:
+        """Where it lies on this machine."""
+        return self._directory
 
     @property
     def entries(self) -> tuple[ContextEntry, ...]:
@@ -207,7 +222,8 @@ class ContextFiles:
             elif entry.is_dir(follow_symlinks=False):
                 yield ContextEntry(path, 0, "directory", actual, stat.S_IMODE(seen.st_mode))
             elif entry.is_file(follow_symlinks=False):
-                yield ContextEntry(path, seen.st_size, "file", actual, stat.S_IMODE(seen.st_mode))
+                stamp = _STAMP.pack(seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, seen.st_dev)
+                yield ContextEntry(path, seen.st_size, "file", actual, stat.S_IMODE(seen.st_mode), stamp=stamp)
 
 
 def open_context(spec: BuildSpec) -> ContextFiles | None:

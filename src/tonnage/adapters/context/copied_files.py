@@ -208,8 +208,8 @@ class _Layer:
     def add(self, path: str, kind: str, size_bytes: int, origin: ContextEntry | bytes | None = None) -> None:
         """Add one entry with the directories above it, and where what it holds can be read."""
         normal = _absolute(path)
-        self.directories_of(f"{normal}/..")
         if normal != "/":
+            self._above(normal.rpartition("/")[0] or "/")
             self.held_bytes += 0 if normal in self._found else _ENTRY_BYTES + len(normal)
             self._found[normal] = (kind, size_bytes)
             if origin is not None and kind == "file":
@@ -217,7 +217,9 @@ class _Layer:
 
     def directories_of(self, path: str) -> None:
         """Add a directory and those above it, as far as they are not there."""
-        normal = _absolute(path)
+        self._above(_absolute(path))
+
+    def _above(self, normal: str) -> None:
         while normal != "/" and normal not in self._found:
             self.held_bytes += _ENTRY_BYTES + len(normal)
             self._found[normal] = ("directory", 0)
@@ -288,4 +290,7 @@ def on_disk(kind: str, size: int) -> int:
 
 def _absolute(path: str) -> str:
     """Return a path in an image without anything doubled in it."""
+    if path.startswith("/") and "//" not in path and "/." not in path and not path.endswith("/"):
+        # Most are so already: only what begins with a dot may be there for nothing.
+        return path
     return os.path.normpath("/" + path.lstrip("/"))

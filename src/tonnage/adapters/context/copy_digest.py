@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from tonnage.adapters.context.context_files import named_by
 from tonnage.adapters.context.copied_files import is_address, on_disk
+from tonnage.adapters.context.known_sums import KnownSums
 from tonnage.small_files import FileKind
 
 if TYPE_CHECKING:
@@ -46,9 +47,14 @@ class CopyContents(Struct, frozen=True):
 
 
 class FileTokens:
-    """Gives files with the same content the same token. Safe to use from several threads."""
+    """Gives files with the same content the same token. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    Args:
+        sums: What is remembered of files of earlier commands.
+    """
+
+    def __init__(self, sums: KnownSums | None = None) -> None:
+        self._sums = sums or KnownSums(None)
         self._lock = threading.Lock()
         self._known: dict[str, str] = {}
         self._large: dict[int, _SameSize] = {}
@@ -65,9 +71,18 @@ class FileTokens:
                 self._known[entry.actual] = found
             return found
 
+    def keep(self) -> None:
+        """Keep what was found out for later commands."""
+        with self._lock:
+            self._sums.keep()
+
     def _look(self, entry: ContextEntry, files: ContextFiles) -> str:
         if entry.size_bytes <= _SMALL.most_bytes:
-            return hashlib.sha256(files.read(entry, _SMALL)).hexdigest()
+            found = self._sums.sum(entry, files)
+            if not found:
+                found = hashlib.sha256(files.read(entry, _SMALL)).hexdigest()
+                self._sums.learn(entry, files, found)
+            return found
         alike = self._large.setdefault(entry.size_bytes, _SameSize())
         return alike.token(_LargeFile(entry, files))
 

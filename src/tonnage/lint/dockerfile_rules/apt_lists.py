@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from tonnage.lint.dockerfile_rules.cleaning import removed_behind
@@ -10,7 +12,7 @@ from tonnage.model.forecast.effects import AptClean, AptInstall, AptUpdate
 from tonnage.model.forecast.finding import Fix, Safety
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tonnage.lint.reading import DockerfileReading, ReadStep
     from tonnage.model.forecast.finding import Finding
@@ -20,6 +22,7 @@ _LISTS = "/var/lib/apt/lists"
 
 
 def _check(read: DockerfileReading) -> Iterator[Finding]:
+    installing = _installing(read)
     for step in read.runs:
         updates = [
             command
@@ -35,7 +38,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
         )
         if any(cleaned) or removed_behind(step, updates[-1], _LISTS):
             continue
-        needing = _needing(read, step)
+        needing = _needing(read, step, installing)
         edits = () if needing is not None else step.appended(f"rm -rf {_LISTS}/*")
         todo = f"End the instruction with\n  && rm -rf {_LISTS}/*"
         if needing is not None:
@@ -53,22 +56,35 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
         )
 
 
-def _needing(read: DockerfileReading, step: ReadStep) -> ReadStep | None:
+def _installing(read: DockerfileReading) -> dict[int, list[ReadStep]]:
+    """Return the instructions of each stage that install from lists of earlier ones."""
+    return {stage.stage.index: [step for step in stage.runs if _installs(step)] for stage in read.stages}
+
+
+def _installs(step: ReadStep) -> bool:
+    for _, effect in step.found:
+        if isinstance(effect, AptUpdate):
+            return False
+        if isinstance(effect, AptInstall) and not effect.files:
+            return True
+    return False
+
+
+def _needing(read: DockerfileReading, step: ReadStep, installing: Mapping[int, Sequence[ReadStep]]) -> ReadStep | None:
     """Return the first later instruction that installs from the lists of this one."""
     stages = {step.stage.stage.index}
     for stage in read.stages:
+        index = stage.stage.index
         if stage.stage.base.stage in stages:
-            stages.add(stage.stage.index)
-        if stage.stage.index not in stages:
+            stages.add(index)
+        if index not in stages:
             continue
-        for later in stage.runs:
-            if stage.stage.index == step.stage.stage.index and later.number <= step.number:
-                continue
-            for _, effect in later.found:
-                if isinstance(effect, AptUpdate):
-                    break
-                if isinstance(effect, AptInstall) and not effect.files:
-                    return later
+        its = installing[index]
+        at = 0
+        if index == step.stage.stage.index:
+            at = bisect_right(its, step.number, key=attrgetter("number"))
+        if at < len(its):
+            return its[at]
     return None
 
 
