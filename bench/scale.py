@@ -94,7 +94,8 @@ def _plan_images(place: Place, size: int) -> tuple[str, ...]:
 def _tight_images(place: Place, size: int) -> tuple[str, ...]:
     _with_engine(place, size, 0)
     space = os.statvfs(place.directory)
-    return ("plan", "--keep-free", f"{(space.f_bavail * space.f_frsize + 500_000_000) // 1_000_000}MB")
+    reserve_bytes = min(space.f_bavail * space.f_frsize + 500_000_000, space.f_blocks * space.f_frsize - 100_000)
+    return ("plan", "--keep-free", f"{reserve_bytes // 1_000}kB")
 
 
 @axis("status, images", 500, 5_000)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from tonnage.model.references import ImageIndex
+from tonnage.model.references import ImagesByName
 from tonnage.model.replacement import of_service
 
 if TYPE_CHECKING:
@@ -343,8 +343,8 @@ class Inventory(Struct, frozen=True, kw_only=True):
         return tuple(record for record in self.cache if record.builder == builder)
 
     def image(self, reference_or_id: str) -> Image | None:
-        """Return the image with this id or reference, however it is written (see :class:`ImageIndex`), or None."""
-        return ImageIndex.of(self.images).image(reference_or_id)
+        """Return the image with this id or reference, however it is written (see :class:`ImagesByName`), or None."""
+        return ImagesByName.of(self.images).image(reference_or_id)
 
     def image_of(self, container: Container) -> Image | None:
         """Return the image that a container runs, or one with the same content when that is gone; None for none."""

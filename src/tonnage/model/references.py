@@ -64,7 +64,7 @@ def _of_beginning(images: Iterable[Image], beginning_of_id: str) -> Image | None
     return next((image for image in images if image.image_id.startswith(f"sha256:{beginning}")), None)
 
 
-class ImageIndex:
+class ImagesByName:
     """Images by all their names, for who looks for many: each look costs as much as a name, not as all images."""
 
     def __init__(self, images: Iterable[Image]) -> None:
@@ -75,7 +75,7 @@ class ImageIndex:
                 self._places.setdefault(name, place)
 
     @classmethod
-    def of(cls, images: tuple[Image, ...]) -> ImageIndex:
+    def of(cls, images: tuple[Image, ...]) -> ImagesByName:
         """Return the names of images that stay the same for many looks."""
         return _names_of(_TheseImages(images))
 
@@ -101,5 +101,5 @@ class _TheseImages:
 
 
 @lru_cache(maxsize=2)
-def _names_of(them: _TheseImages) -> ImageIndex:
-    return ImageIndex(them.images)
+def _names_of(them: _TheseImages) -> ImagesByName:
+    return ImagesByName(them.images)

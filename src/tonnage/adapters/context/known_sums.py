@@ -24,7 +24,7 @@ LEAST_FILES, MOST_FILES = 1_000, 300_000
 SETTLED_NS = 2_000_000_000
 
 
-class _Directory(Struct):
+class _RememberedFiles(Struct):
     """What is known of one directory.
 
     Args:
@@ -47,9 +47,9 @@ class KnownSums:
 
     def __init__(self, kept: DiskCache | None) -> None:
         self._kept = kept
-        self._directories: dict[str, _Directory] = {}
+        self._directories: dict[str, _RememberedFiles] = {}
         self._begun_ns = time.time_ns()
-        self._last: tuple[ContextFiles | None, _Directory | None] = (None, None)
+        self._last: tuple[ContextFiles | None, _RememberedFiles | None] = (None, None)
 
     def sum(self, entry: ContextEntry, files: ContextFiles) -> str:
         """Return the sum of a file as it was when it was what it is now; empty where that is not known."""
@@ -77,12 +77,12 @@ class KnownSums:
             self._kept.keep(_KIND, name, msgspec.msgpack.encode(old | directory.new))
             directory.new = {}
 
-    def _directory(self, files: ContextFiles) -> _Directory | None:
+    def _directory(self, files: ContextFiles) -> _RememberedFiles | None:
         if self._last[0] is not files:
             self._last = (files, self._looked_up(files))
         return self._last[1]
 
-    def _looked_up(self, files: ContextFiles) -> _Directory | None:
+    def _looked_up(self, files: ContextFiles) -> _RememberedFiles | None:
         if self._kept is None or not LEAST_FILES <= len(files.entries) <= MOST_FILES:
             return None
         found = self._directories.get(files.directory)
@@ -94,7 +94,7 @@ class KnownSums:
                     known = msgspec.msgpack.decode(told, type=dict[bytes, bytes])
                 except msgspec.MsgspecError:
                     known = {}
-            found = self._directories[files.directory] = _Directory(known, files=len(files.entries))
+            found = self._directories[files.directory] = _RememberedFiles(known, files=len(files.entries))
         return found
 
 

@@ -34,7 +34,7 @@ class _LayerNode(Struct, eq=False):
     above: dict[tuple[str, int | None], _LayerNode]
 
 
-class _Anchor(Struct, frozen=True, eq=False):
+class _MatchedPlace(Struct, frozen=True, eq=False):
     """Where records match layers: what the lowest of these lies on, and the highest of them."""
 
     base: str
@@ -105,7 +105,7 @@ def _nodes(images: Sequence[Image]) -> list[_LayerNode]:
 
 def _places(
     records: Sequence[CacheRecord], by_id: Mapping[str, CacheRecord], nodes: Sequence[_LayerNode]
-) -> dict[str, tuple[str, Sequence[_Anchor]]]:
+) -> dict[str, tuple[str, Sequence[_MatchedPlace]]]:
     """Return for each record the lowest one that it stands on, and where layers follow as those above that one do."""
     children: dict[str, list[CacheRecord]] = defaultdict(list)
     lowest: list[CacheRecord] = []
@@ -115,19 +115,19 @@ def _places(
             children[parent].append(record)
         else:
             lowest.append(record)
-    by_size: dict[int | None, list[_Anchor]] = defaultdict(list)
+    by_size: dict[int | None, list[_MatchedPlace]] = defaultdict(list)
     for node in nodes:
-        by_size[node.size_bytes].append(_Anchor(node.below.chain_id if node.below else "", node))
-    found: dict[str, tuple[str, Sequence[_Anchor]]] = {each.record_id: (each.record_id, ()) for each in lowest}
+        by_size[node.size_bytes].append(_MatchedPlace(node.below.chain_id if node.below else "", node))
+    found: dict[str, tuple[str, Sequence[_MatchedPlace]]] = {each.record_id: (each.record_id, ()) for each in lowest}
     waiting = list(lowest)
     while waiting:
         below = waiting.pop()
         root, places = found[below.record_id]
         for record in children.get(below.record_id, ()):
             if root == below.record_id:
-                fit: list[_Anchor] = [*by_size.get(record.size_bytes, ()), *by_size.get(None, ())]
+                fit: list[_MatchedPlace] = [*by_size.get(record.size_bytes, ()), *by_size.get(None, ())]
             else:
-                fit = [_Anchor(place.base, node) for place in places for node in _following(place.top, record)]
+                fit = [_MatchedPlace(place.base, node) for place in places for node in _following(place.top, record)]
             found[record.record_id] = (root, fit)
             waiting.append(record)
     return found

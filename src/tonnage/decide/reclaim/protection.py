@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tonnage.errors import CannotReclaimError
 from tonnage.model.deploy.image_names import LABEL_STACK, is_shared, why_ours_stays
 from tonnage.model.inventory import CONTAINERD
-from tonnage.model.references import ImageIndex
+from tonnage.model.references import ImagesByName
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -58,7 +58,7 @@ def images_that_stay(inventory: Inventory, needs: Roots) -> dict[str, str]:
     """
     stay: dict[str, str] = {}
     known = {image.image_id for image in inventory.images}
-    names = ImageIndex(inventory.images)
+    names = ImagesByName(inventory.images)
     for container in inventory.containers:
         # The image of a stopped container can be forced away, so only a missing one of another is a contradiction. Of
         # images in containerd those are not listed that lost their name while they run.

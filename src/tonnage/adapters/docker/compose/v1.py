@@ -179,7 +179,7 @@ _RESTART = {"none": "no", "any": "always", "": "always"}
 
 
 def rewrite_service(where: str, config: Mapping, project: Mapping, owners: Mapping) -> list[str]:
-    """Rewrite one service, in place.
+    """Rewrite one service, in place, and return what only Compose 2 can do.
 
     Args:
         owners: The services by the names of their containers.
