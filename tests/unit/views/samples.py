@@ -60,7 +60,7 @@ BUILD = Step(
     service="web",
     action=Build(spec=BuildSpec(context="/srv/web", args=(("TOKEN", SECRET),)), reference="web:candidate"),
     cause="its Dockerfile changed",
-    changes="adds the image web:candidate",
+    changes="builds web:candidate",
     kept=learned(213_000_007),
     transient=learned(31_000_003),
     available_after=learned(8_910_456_782),

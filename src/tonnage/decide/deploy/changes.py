@@ -76,7 +76,7 @@ def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:
     if nowhere:
         switch = ""
     elif build:
-        switch = f"its image is built anew: {build}" if running else "it is not running"
+        switch = f"its image is rebuilt: {build}" if running else "it is not running"
     else:
         switch = _switch(stack, service, inventory, running, source)
     return Change(

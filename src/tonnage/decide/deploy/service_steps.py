@@ -139,7 +139,7 @@ def pull_step(context: ServiceContext) -> Step:
         "pull",
         Pull(reference=context.service.image, platform=str(context.service.config.get("platform") or "")),
         cause=context.change.pull,
-        changes=f"adds the image {context.service.image}",
+        changes=f"pulls {context.service.image}",
     )
 
 
@@ -170,7 +170,7 @@ def _build(context: ServiceContext, reference: str, *, packed: bool = False) -> 
     unsaid = context.inventory.image(context.service.image)
     if unsaid is not None and LABEL_INPUTS in unsaid.labels:
         unsaid = None
-    built = f"{'pushes' if pushes else 'adds'} the image {reference}"
+    built = f"builds and pushes {reference}" if pushes else f"builds {reference}"
     built += f", or finds that {context.own_name} is the same" if unsaid is not None else ""
     return context.step(
         "build",
@@ -184,7 +184,7 @@ def _build(context: ServiceContext, reference: str, *, packed: bool = False) -> 
             same_as=unsaid.image_id if unsaid is not None and reference == context.candidate else "",
         ),
         cause=context.change.build,
-        changes=f"{built}, built by the builder {name}" if name else built,
+        changes=f"{built}, with the builder {name}" if name else built,
         learned=f"build-{temperature}{'-packed' * packed}{f'-by-{name}' if name else ''}",
         at_reserve=(context.clean_cache("give-back", "the build was stopped: free space fell below the reserve"),),
     )

@@ -79,7 +79,7 @@ def _step(image: SharedImage, directory: str, expected: ExpectedBuild | None) ->
         action=Build(spec=spec_of(image, directory), reference=image.reference, labels=labels_of(image)),
         cause=f"{_listed(image.services)} have {count} wheel{'s' if count != 1 else ''} in common"
         f" ({format_bytes(image.kept_bytes)}), which saves {format_bytes(image.saved_bytes)}",
-        changes=f"adds the image {image.reference}, on which they stand",
+        changes=f"builds {image.reference}, the image below theirs",
         kept=expected.kept if expected is not None else UNKNOWN,
         transient=expected.transient if expected is not None else UNKNOWN,
         at_reserve=(_clean(name),),

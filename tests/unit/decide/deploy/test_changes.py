@@ -49,7 +49,7 @@ def test_nothing_is_done_when_image_configuration_and_containers_are_right() -> 
 def test_an_image_from_other_inputs_is_built_anew(made: Image, cause: str) -> None:
     build, _, switch, _ = change_with(WEB, images=(made,), containers=(container(WEB, made),))
     assert build == cause
-    assert switch == f"its image is built anew: {cause}"
+    assert switch == f"its image is rebuilt: {cause}"
 
 
 def test_an_image_on_another_base_is_built_anew() -> None:

@@ -86,7 +86,7 @@ def test_an_image_that_is_what_a_build_would_make_stays_to_be_used(named: str) -
     assert leftover_steps(case(image(2, named, inputs="i9"))) == []
 
 
-@pytest.mark.parametrize("inputs", ["i9", "i2"], ids=["is switched to", "is built anew"])
+@pytest.mark.parametrize("inputs", ["i9", "i2"], ids=["is switched to", "is rebuilt"])
 def test_the_name_of_a_candidate_stays_when_this_run_needs_it(inputs: str) -> None:
     assert leftover_steps(case(image(2, CANDIDATE, "theirs:1", inputs=inputs))) == []
 

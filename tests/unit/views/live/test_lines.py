@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TOLD = """\
 deploy hello: 3 steps, 9.12 GB available on /var/lib/docker, reserve 1.00 GB
-[1/3] web.build: adds the image web:candidate
+[1/3] web.build: builds web:candidate
   web.build: [2/3] RUN pip install
     web.build | Collecting numpy
   web.build done in 12.3 s: disk +217 MB (forecast +213 MB learned), temporary 32.0 MB, lowest 8.87 GB

@@ -13,7 +13,7 @@ LINES = """\
 deploy hello
   /var/lib/docker: 9.12 GB available, reserve 1.00 GB, usable 8.12 GB
 
- 1. web.build: adds the image web:candidate | why: its Dockerfile changed | after 8.91 GB (learned) | lowest 8.88 GB (learned)
+ 1. web.build: builds web:candidate | why: its Dockerfile changed | after 8.91 GB (learned) | lowest 8.88 GB (learned)
       below the reserve web.give-back: removes build cache
       undo web.undo-build: removes the image web:candidate
  2. web.switch: replaces the containers of web | why: its image is new | after unknown | lowest unknown
@@ -23,7 +23,7 @@ unchanged:
   db: nothing changed
 
 notes:
-  the profile dev hides the service mail"""  # noqa: E501 - a step is one line, whatever its length
+  the profile dev hides the service mail"""
 
 
 def test_each_step_is_one_line_with_its_cause_and_what_is_expected() -> None:
