@@ -39,6 +39,7 @@ from tonnage.flows.state import journal_path, opened_journal
 from tonnage.model.compose_labels import origin_labels
 from tonnage.model.deploy.event import Notice
 from tonnage.model.deploy.plan import Purpose, Reclaim
+from tonnage.model.deploy.policy import AtReserve
 from tonnage.model.deploy.run import History, Outcome
 from tonnage.own_files import sweep
 from tonnage.runtime.checkout import same_places
@@ -210,7 +211,9 @@ def carry_out(
                     cancel=signals.cancel,
                     clock=ports.clock,
                     ledger=lock,
-                    groups=access.groups(engine) if access.groups is not None else None,
+                    groups=access.groups(engine)
+                    if access.groups is not None and plan.policy.guard is AtReserve.PAUSE
+                    else None,
                     make_room=_room_making(ports, access.facts, acts, plan, job.wanted.stack, lock, opened),
                 )
                 for notice in journal.take_notices():

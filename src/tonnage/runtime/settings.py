@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tonnage.errors import UsageError
 from tonnage.model.deploy.failure_call import FailureCall
-from tonnage.model.deploy.policy import Cleanup, Policy, Setting, Together
+from tonnage.model.deploy.policy import AtReserve, Cleanup, Policy, Setting, Together
 from tonnage.model.stack import InstallerChoice, Share
 from tonnage.sources.compose.x_tonnage import ON_FAILURE
 from tonnage.units import parse_bytes
@@ -105,6 +105,12 @@ _KNOWN = (
         "as-written",
         "as-written: builds install as Dockerfiles say; uv: uv installs the wheels before, and keeps no archives.",
     ),
+    _Known(
+        "guard",
+        "TONNAGE_GUARD",
+        "pause",
+        "pause: builds wait before the reserve until what nobody needs was reclaimed; stop: they are stopped there.",
+    ),
     _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),
     _Known(
         "ask-hosts", "TONNAGE_ASK_HOSTS", "none", "Hosts that forecasts ask although they would not.", in_file=False
@@ -195,6 +201,7 @@ def policy(settings: Sequence[Setting]) -> Policy:
         parallel=_read(found.get("parallel"), _parse_at_once, defaults.parallel),
         share=_read(found.get("share"), _parse_share, defaults.share),
         installer=_read(found.get("installer"), _parse_installer, defaults.installer),
+        guard=_read(found.get("guard"), _parse_guard, defaults.guard),
     )
 
 
@@ -248,6 +255,13 @@ def _parse_cleanup(text: str) -> Cleanup:
         return Cleanup(text.strip().lower())
     except ValueError:
         raise UsageError(f"{text!r} is neither auto nor always") from None
+
+
+def _parse_guard(text: str) -> AtReserve:
+    try:
+        return AtReserve(text.strip().lower())
+    except ValueError:
+        raise UsageError(f"{text!r} is neither pause nor stop") from None
 
 
 def _parse_count(text: str) -> int:

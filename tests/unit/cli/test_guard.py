@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -182,3 +184,25 @@ def test_the_unit_is_shown_and_written_only_with_yes(
 def test_words_stand_in_a_unit_as_systemd_reads_them_back() -> None:
     text = unit.unit_text(["/opt/my tools/tonnage", "guard", "--file", '/srv/100% "sure"/$HOME/compose.yaml'])
     assert 'ExecStart="/opt/my tools/tonnage" guard --file "/srv/100%% \\"sure\\"/$$HOME/compose.yaml"\n' in text
+
+
+def test_it_goes_on_until_a_signal_and_tells_what_lasts_once(crowded: World, capsys: Captured) -> None:
+    crowded.simulator.add_container("theirs-db-1", "unused:1", project="theirs", service="db")
+    leave(crowded, 1 * GB)
+    waits, ports = crowded.simulator.clock.wait, crowded.ports
+    looks = 0
+
+    def wait(cancel: Any, seconds: float) -> bool:  # noqa: ANN401 - as the clock's
+        nonlocal looks
+        looks += 1
+        ports.reachable = looks not in {3, 4}
+        if looks == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return waits(cancel, seconds)
+
+    crowded.simulator.clock.wait = wait  # type: ignore[method-assign]
+    assert crowded.run("guard", "--yes", "--keep-free", "2GB", "--host", "") == 128 + signal.SIGTERM
+    said = capsys.readouterr().err
+    assert looks == 6
+    assert said.count("warning: not enough can be reclaimed") == 1
+    assert said.count("the engine does not answer") == 1

@@ -105,3 +105,10 @@ def test_patterns_of_proxies_are_words_between_commas_or_blanks() -> None:
     settings = rank(BARE, environment={"TONNAGE_PROXY_LABELS": "com.example.*, gate.?  com.example.*"}, flags={})
 
     assert policy(settings).proxy_labels == ("com.example.*", "gate.?")
+
+
+def test_builds_pause_at_the_reserve_unless_it_is_said() -> None:
+    assert policy(rank(BARE, environment={}, flags={})).guard == "pause"
+    assert policy(rank(BARE, environment={"TONNAGE_GUARD": "Stop"}, flags={})).guard == "stop"
+    with pytest.raises(UsageError, match="neither pause nor stop"):
+        policy(rank(BARE, environment={"TONNAGE_GUARD": "hard"}, flags={}))

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _WARN_AGAIN_S = 3600.0
 """What is still so is told again after that."""
+_CALM_S = 600.0
+"""What was well for so long is told anew when it is not."""
 _ROLES = frozenset({"data-root", "containerd"})
 
 
@@ -93,6 +95,7 @@ class Guard:
         self._tell = tell
         self._warn = warn
         self._warned: dict[str, float] = {}
+        self._fine_since_s = 0.0
         self._unreachable = False
 
     def look(self) -> GuardLook:
@@ -189,10 +192,14 @@ class Guard:
 
     def _judge(self, look: GuardLook) -> None:
         """Warn of what is new, or has lasted for an hour."""
-        if look.failure is None:
-            self._warned.clear()
-            return
         now_s = self._ports.clock.monotonic()
+        if look.failure is None:
+            # A disk that goes up and down at its reserve is one trouble, not one at each look.
+            self._fine_since_s = self._fine_since_s or now_s
+            if now_s - self._fine_since_s >= _CALM_S:
+                self._warned.clear()
+            return
+        self._fine_since_s = 0.0
         since_s = self._warned.get(look.failure.what)
         if since_s is None or now_s - since_s >= _WARN_AGAIN_S:
             self._warned[look.failure.what] = now_s

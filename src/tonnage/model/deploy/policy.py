@@ -27,6 +27,15 @@ class Together(StrEnum):
     """With it the services that were switched over before it: they belong together."""
 
 
+class AtReserve(StrEnum):
+    """What becomes of builds that come near the reserve."""
+
+    PAUSE = "pause"
+    """They wait until room was made, where that can be done."""
+    STOP = "stop"
+    """The newest is stopped and undone there."""
+
+
 class Policy(Struct, frozen=True, kw_only=True):
     """Settings that planning depends on.
 
@@ -48,6 +57,7 @@ class Policy(Struct, frozen=True, kw_only=True):
         parallel: How many images are built or pulled at the same time, where the bytes allow it.
         share: Whether services share wheels, where they say nothing themselves.
         installer: What installs wheels that are not shared, where services say nothing themselves.
+        guard: What becomes of builds that come near the reserve.
     """
 
     keep_free_bytes: int | None = None
@@ -67,6 +77,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     parallel: int = 1
     share: Share = Share.AUTO
     installer: InstallerChoice = InstallerChoice.AS_WRITTEN
+    guard: AtReserve = AtReserve.PAUSE
 
 
 class Setting(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tonnage.errors import UsageError
-from tonnage.model.deploy.policy import Cleanup, Together
+from tonnage.model.deploy.policy import AtReserve, Cleanup, Together
 from tonnage.model.stack import (
     InstallerChoice,
     Place,
@@ -45,11 +45,13 @@ _PROXY_LABELS = "proxy-labels"
 ON_FAILURE = "on-failure"
 _SHARE = "share"
 _INSTALLER = "installer"
+_GUARD = "guard"
 _CHOICES = {
     _CLEANUP: tuple(Cleanup),
     "rollback": tuple(Together),
     _SHARE: tuple(Share),
     _INSTALLER: tuple(InstallerChoice),
+    _GUARD: tuple(AtReserve),
 }
 STACK_KEYS = (
     *(_KEEP_FREE, "keep-previous", _KEEP_VERSIONS, "cleanup-after", _CLEANUP, _ASSUME_UNKNOWN, "forecast"),
@@ -57,6 +59,7 @@ STACK_KEYS = (
     "rollback",
     _SHARE,
     _INSTALLER,
+    _GUARD,
     _PROXY_LABELS,
     ON_FAILURE,
 )
