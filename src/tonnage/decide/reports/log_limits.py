@@ -137,7 +137,7 @@ _LIMIT = regex(
     | (?P<shared_memory>/dev/shm|</?torch_|\bshm_open\b|\bshmget\b|\bshmat\b|(?<![/\w.-])shared\ memory(?![/\w.-])
        |shared\ file\ mapping|_posixshmem|\bshm\ file|/psm_[0-9a-z]|insufficient\ shm)
     | (?P<inotify>inotify_(?:add|init)\w*|(?<![/\w.-])inotify(?![/\w.-])|file\ watchers|(?<![/\w.-])fsnotify(?![/.-])
-       |to\ directory\ watch\b|\bsyscall:\ '?watch'?|\bwatch\ enospc|,\ watch\b|\b(?:failed|unable
+       |\bdirectory\ watch\b|\bsyscall:\ '?watch'?|\bwatch\ enospc|,\ watch\b|\b(?:failed|unable
        |cannot)\ (?:to\ )?watch\b)
     | (?P<netfilter>\b(?:rule|chain|table|set|setelem)_(?:insert|append|add|replace)\ failed
        |(?<![/\w.-])ip6?tables(?:-restore)?

@@ -27,6 +27,10 @@ _MACHINES = (
     ("a Mac", regex(r"(?<![\w/])/Users/[\w.-]+/")),
     ("a Windows machine", regex(r"(?<![\w])[C-Z]:\\(?:[\w .-]+\\)+|(?<![\w])//wsl")),
 )
+_MACHINE_WORDS = (
+    *("##[", "unner", "Hosted", "D:\\a", "section_", "/builds/", "Running ", "[Pipeline]", "Finished: ", "/vsts/"),
+    *("circleci", "Build-agent", "desktop", "com.docker", "/Users/", ":\\", "//wsl"),
+)
 _GITHUB_TIME = regex(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$")
 _HOST = regex(r"^Machine name: '(?P<a>[^']{1,63})'|^Running on (?P<b>\S{1,63}) via |^Runner name: '(?P<c>[^']{1,63})'")
 _SERVICE = regex(
@@ -86,4 +90,6 @@ class OriginReader:
     def _machine_in(line: LogLine) -> str:
         if _GITHUB_TIME.match(line.when):
             return "the GitHub runner"
+        if not any(word in line.text for word in _MACHINE_WORDS):
+            return ""
         return next((name for name, pattern in _MACHINES if pattern.search(line.text)), "")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tonnage.decide.reports.log_words import FoundWords
 
 _ABOVE = 5
+_MOST_SYMPTOMS = 10_000
+"""More of them tell nothing new, and a log of nothing else would take minutes."""
 _ADDRESS = regex(r"\b[a-z][a-z0-9+.-]{1,20}://\S+", 2)
 _SOURCE_LINE = regex(r"^\S+\.py:\d+: ")
 _PATH = regex(
@@ -34,7 +36,7 @@ _PATH = regex(
 _COMMAND = regex(r"""\bprocess "(?:[^"\\]|\\.)*"|\bThe command '.*' returned""")
 # Engines name the file of a layer as it is called in the image.
 _IN_IMAGE = regex(r"register layer|ApplyLayer|processing tar file|committing container|^COPY failed")
-_SIZE = regex(r"(?P<number>\d[\d.,]*)\s?(?P<unit>[kKMGT]i?B|B|bytes)\b")
+_SIZE = regex(r"(?<![\d.,])(?P<number>\d[\d.,]{0,30})\s?(?P<unit>[kKMGT]i?B|B|bytes)\b")
 _HUB = regex(
     r"expected file size is: (?P<wanted>[\d.]+ \w?B)\b.{0,80}?location (?P<path>/\S+) only has (?P<left>[\d.]+ \w?B)",
 )
@@ -44,10 +46,10 @@ _CLASSIC_BEGINS = regex(r"^ ---> Running in [0-9a-f]{6,}")
 _CLASSIC_DONE = regex(r"^(?:Removing intermediate container | ---> [0-9a-f]{6,}$)")
 _SUCCESS = regex(
     r"^(?:Successfully (?:built|tagged|installed) |Finished: SUCCESS|Job succeeded|Cleaning up orphan processes"
-    r"|BUILD SUCCESSFUL|Build succeeded|#\d+ DONE |={3,} .*\b\d+ passed\b(?!.*\bfailed\b)"
-    r"|.*\bexit(?:ed with)? code:? 0\b"
-    r"|ok\s+\S+\s+\d|PASS$)"
+    r"|BUILD SUCCESSFUL|Build succeeded|#\d+ DONE |={3,} .{0,200}\b\d+ passed\b(?!.{0,200}\bfailed\b)"
+    r"|ok\s+\S+\s+\d|Tests:\s+\d+ passed|PASS$|OK$|[^\n]{0,200}\bexit(?:ed with)? code:? 0\b)"
 )
+_SUCCESS_WORDS = ("uccess", "succeeded", "leaning up", "SUCCESS", "DONE", "passed", "ok", "PASS", "OK", "exit")
 _JOB_SUCCEEDED = regex(r"^(?:Finished: SUCCESS|Job succeeded|Cleaning up orphan processes)")
 _FAILURE = regex(
     r"^(?:\[[^\]]{0,80}\] )?(?:#\d+ (?:\d+\.\d+ )?)?(?:ERROR|[Ee]rror|fatal|FATAL|panic|PANIC)\b(?! rate)[: \[]"
@@ -56,6 +58,9 @@ _FAILURE = regex(
     r"|Error response from daemon"
     r"|^\S{1,80}: (?:fatal )?error:|^(?:make|gmake).{0,40}\*\*\*|^Finished: FAILURE|^FAILED\b|^=+ .*\b\d+ failed\b"
     r"|level=(?:error|fatal)|failed to register layer"
+)
+_FAILURE_WORDS = (
+    *("rror", "RROR", "atal", "FATAL", "panic", "PANIC", "E: ", "exit", "non-zero", "failed", "***", "FAIL"),
 )
 _GITHUB_ERROR = "##[error]"
 # What goes on after a full disk: a step that is done although the disk was full ends another one.
@@ -127,9 +132,9 @@ class _SymptomReader:
         """Take a line in."""
         text = line.text
         self._judge(text, line)
-        if line.is_script or not text:
+        if line.is_script or not text or len(self._symptoms) >= _MOST_SYMPTOMS:
             return
-        found = words_in(line.said, "\n".join(self._above))
+        found = words_in(line.said, self._above)
         self._above.append(line.said)
         if found is None:
             return
@@ -157,9 +162,9 @@ class _SymptomReader:
             self._follow_step(text)
         elif text.startswith((" ---> ", "Removing intermediate ", "Step ")):
             self._follow_classic(text)
-        if _SUCCESS.match(text):
+        if any(word in text for word in _SUCCESS_WORDS) and _SUCCESS.match(text):
             self._last_success = line.number
-        elif _FAILURE.search(text) and not line.is_script:
+        elif any(word in text for word in _FAILURE_WORDS) and _FAILURE.search(text) and not line.is_script:
             self._failures += 1
         self._github_errors = self._github_errors or _GITHUB_ERROR in text[:40]
         self._job_succeeded = self._job_succeeded or _JOB_SUCCEEDED.match(text) is not None

@@ -24,7 +24,7 @@ from tonnage.lazily import regex
 from tonnage.model.reports.symptom import SymptomKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _SPACE = r"(?:no\ space\ left|enospc|disk\ (?:is\ )?full|disk\ quota\ exceeded|read-only\ file\ ?system)"
 _NOT_A_COMPLAINT = regex(
@@ -32,6 +32,7 @@ _NOT_A_COMPLAINT = regex(
     \b(?:if|when|whenever|in\ case|to\ avoid|avoids?|prevents?|troubleshoot\w*|see\ also|how\ to|handles?|handling
       |fix(?:es|ed)?|retry\ on|retries\ on|catch(?:es)?|instead\ of|without|recovers?\ from|survives?)\b
       [^:]{{0,60}}{_SPACE}
+    | \bno\ (?:disk\ quota|enospc|read-only)\b
     | \b(?:simulat\w+|mock\w*|fake[ds]?|inject\w*|pretend\w*|expect(?:s|ing)|expected\ (?:error|failure|message)
       |as\ expected|(?:search|look|check|test|grep)(?:s|ed|ing|ping)?\ (?:for|that|whether|of)
       |warns?\ (?:of|if|when)|occurrences?\ of|match(?:es|ing)?\ (?:of|for)|no\ (?:match|sign
@@ -110,7 +111,7 @@ _CUT_SHORT = regex(
        |failure\ writing\ output\ to\ destination
        |errorcode=9\b|cannot\ write\ to\ \S{1,300}\ \(success\))
     | (?P<short_write>\bwrote\ only\ -?\d+\ of\ \d+\ bytes|\bshort\ write\b|only\ -?\d+\ of\ \d+\ bytes\ written
-       |\d+\ requested\ and\ \d+\ written|pytorchstreamwriter\ failed\ writing
+       |\b\d{1,20}\ requested\ and\ \d{1,20}\ written|pytorchstreamwriter\ failed\ writing
        |\bincomplete\ write\b|error\ 37\ :\ write\ error)
     | (?P<archive>\bwheel\ '[^']{1,200}'\ located\ at\ \S{1,400}\ is\ invalid
        |\b(?:gzip|tar|unzip|xz|zstd|bzip2|7z)\b.{0,80}unexpected\ end\ of\ (?:file|archive|data|input)
@@ -148,7 +149,8 @@ _REGISTRY_FULL = regex(
     | "op":"(?:write|mkdir|open|sync)","path":"[^"]{0,400}/docker/registry/v2[^"]{0,400}","err":28
     | (?:unexpected\ (?:http\ )?status|http\ status|status\ code)\b[^\n]{0,200}\b5\d\d\b[^\n]{0,400}no\ space\ left
     | (?:push|upload)\w*\b[^\n]{0,300}\bunknown:\ [^\n]{0,200}no\ space\ left
-    | xminiostoragefull | reached\ its\ minimum\ free\ drive\ threshold
+    | \bdrivername:filesystem\b[^\n]{0,200}\berr:28\b | xminiostoragefull
+       | reached\ its\ minimum\ free\ drive\ threshold
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -199,7 +201,8 @@ _MEMORY = regex(
     | (?P<refused>\bcannot\ allocate\ memory\b|std::bad_alloc|\[errno\ 12\]|\(os\ error\ 12\)|^memoryerror\b
        |\bmemoryerror:
        |heap\ out\ of\ memory|java\.lang\.outofmemoryerror|out\ of\ memory,\ malloc\ failed|virtual\ memory\ exhausted)
-    | \bkilled\s*$ | killed\ signal\ terminated\ program | signal:\ 9,\ sigkill | signal\ ["'(]?sigkill
+    | \bkilled\s*$ | killed\ signal\ terminated\ program | signal:\ 9,\ sigkill | terminated\ by\ signal\ 9\b
+       | signal\ ["'(]?sigkill
        | killed\ by\ signal:\ killed
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -273,7 +276,19 @@ _WORDS = (
         "layer does not",
         "snapshot",
     ),
-    *("content digest", "transport", "unavailable", "cannot connect", "eof", "cublas", "cuda", "shm", "oom", "mvcc"),
+    *(
+        "content digest",
+        "drivername",
+        "transport",
+        "unavailable",
+        "cannot connect",
+        "eof",
+        "cublas",
+        "cuda",
+        "shm",
+        "oom",
+        "mvcc",
+    ),
 )
 # The first that holds names the line: what a full disk says comes before what follows from it.
 _KINDS: tuple[tuple[SymptomKind, re.Pattern[str]], ...] = (
@@ -300,12 +315,14 @@ _ABROAD: tuple[tuple[SymptomKind, Sequence[str]], ...] = (
     (SymptomKind.DISK_ERROR, DISK_ERROR_ABROAD),
     (SymptomKind.MEMORY, NO_MEMORY_ABROAD),
 )
+_ABROAD_IN_ASCII = tuple((kind, tuple(each for each in messages if each.isascii())) for kind, messages in _ABROAD)
 _CAUSES = frozenset(
     {
         *("apt_signature", "download", "short_write", "archive", "database", "artifacts", "git_lfs", "etcd", "layer"),
         *("blob", "gpu", "refused", "server", "builder_lost"),
     }
 )
+_QUOTES = frozenset("'\"`«»„“”")
 _LIKE_A_DISK = frozenset({SymptomKind.DISK_FULL, SymptomKind.QUOTA})
 
 
@@ -324,7 +341,7 @@ class FoundWords(Struct, frozen=True, kw_only=True):
     begin: int = 0
 
 
-def words_in(line: str, above: str = "") -> FoundWords | None:
+def words_in(line: str, above: Iterable[str] = ()) -> FoundWords | None:
     """Return what kind of sign a line is; None for none.
 
     Args:
@@ -344,7 +361,7 @@ def words_in(line: str, above: str = "") -> FoundWords | None:
             continue
         if _is_no_complaint(line):
             return None
-        if kind in _LIKE_A_DISK and (limit := limit_in(line, above)):
+        if kind in _LIKE_A_DISK and (limit := limit_in(line, "\n".join(above))):
             return FoundWords(kind=SymptomKind.KERNEL_LIMIT, cause=limit, begin=match.start())
         if kind is SymptomKind.MEMORY and match.lastgroup == "refused" and limit_in(line) == SHARED_MEMORY:
             return FoundWords(kind=kind, cause=SHARED_MEMORY, begin=match.start())
@@ -361,15 +378,17 @@ def _is_no_complaint(line: str) -> bool:
     return _NOT_A_COMPLAINT.search(line) is not None or _QUOTED.search(line) is not None
 
 
-def _abroad(small: str, above: str) -> FoundWords | None:
-    for kind, messages in _ABROAD:
+def _abroad(small: str, above: Iterable[str]) -> FoundWords | None:
+    for kind, messages in _ABROAD_IN_ASCII if small.isascii() else _ABROAD:
         found = next((each for each in messages if each in small), None)
         if found is None:
             continue
         if _is_no_complaint(small):
             return None
         begin = small.index(found)
-        if kind in _LIKE_A_DISK and (limit := limit_in(small, above)):
+        if small[begin - 1 : begin] in _QUOTES and small[begin + len(found) :][:1] in _QUOTES:
+            return None
+        if kind in _LIKE_A_DISK and (limit := limit_in(small, "\n".join(above))):
             return FoundWords(kind=SymptomKind.KERNEL_LIMIT, cause=limit, begin=begin)
         return FoundWords(kind=kind, begin=begin)
     return None
