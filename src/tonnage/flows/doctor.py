@@ -21,7 +21,7 @@ from tonnage.errors import TonnageError
 from tonnage.flows.ci_files import repository
 from tonnage.flows.forecast import ForecastRequest, gather
 from tonnage.flows.garbage_collection import collection_report
-from tonnage.flows.guard.ability import held_checks, pauses_builds
+from tonnage.flows.guard.ability import held_checks, inode_checks, pauses_builds
 from tonnage.flows.left_behind import left_behind
 from tonnage.flows.looks import look
 from tonnage.flows.machine.platforms import platform_check
@@ -157,6 +157,7 @@ def _check_all(
         platform_check(ports, flags.host),
         checked("disk", lambda: _disk(ports, flags)),
         checked("guard", lambda: pauses_builds(ports.engines, flags.host), needed=False),
+        *inode_checks(ports, flags.host),
         *held_checks(ports, flags.host),
         *([collection_check(collection)] if collection is not None else []),
         *left,

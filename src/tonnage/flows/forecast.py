@@ -39,7 +39,7 @@ from tonnage.model.deploy.run import History
 from tonnage.model.forecast.estimate import EngineKind
 from tonnage.model.forecast.fit import ForecastAnswer, worst
 from tonnage.model.inventory import CONTAINERD, Filesystem
-from tonnage.model.unknowns import unknowns
+from tonnage.model.unknowns import few_inodes, unknowns
 from tonnage.runtime.signals import CancelOnSignal
 from tonnage.sources.outside import project_root
 
@@ -204,7 +204,8 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
     from tonnage.flows.torch.no_effect import without_effect  # noqa: PLC0415 - it needs nothing of a plan
 
     # What is asked for another engine or another disk does not depend on the one that is here.
-    notes = (*trouble, *(unknowns(seen.inventory) if seen and its_own else ()))
+    here = seen.inventory if seen and its_own else None
+    notes = (*trouble, *(() if here is None else (*unknowns(here), *few_inodes(here.filesystems))))
     notes = (*notes, *without_effect(ports, services, found, untrusted=wanted.untrusted))
     if unknown:
         notes = (*notes, f"what {'tonnage build --push' if options.push else 'tonnage deploy'} needs: {unknown}")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from tonnage.model.inventory import CONTAINERD, PODMAN, UNKNOWN_STORE
 
 if TYPE_CHECKING:
-    from tonnage.model.inventory import Inventory
+    from collections.abc import Iterable
+
+    from tonnage.model.inventory import Filesystem, Inventory
 
 _SOMEWHERE = (
     "images lie in containerd, and where that keeps its files cannot be seen from here:"
@@ -38,3 +40,13 @@ def _of_images(inventory: Inventory) -> tuple[str, ...]:
         return (f"the engine {_UNKNOWN_WAY} ({driver or 'it names no storage driver'})",)
     other = () if driver in _AS_FORECAST else (f"layers are counted as overlay2 keeps them, {driver} keeps others",)
     return (*other, _PODMANS) if store == PODMAN else other
+
+
+def few_inodes(filesystems: Iterable[Filesystem]) -> tuple[str, ...]:
+    """Say which filesystems have so few inodes left that a build can hardly make its files."""
+    return tuple(
+        f"{disk.mount} has {disk.available_inodes} of {disk.inodes} inodes left: a build that makes many files fails,"
+        " whatever the bytes"
+        for disk in filesystems
+        if disk.available_inodes < disk.reserve_inodes
+    )

@@ -37,7 +37,7 @@ from tonnage.model.deploy.policy import Together
 from tonnage.model.deploy.rolling import Retire
 from tonnage.model.forecast.estimate import exactly
 from tonnage.model.orphans import orphans_of
-from tonnage.model.unknowns import unknowns
+from tonnage.model.unknowns import few_inodes, unknowns
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def finish_plan(
         steps=expected,
         unchanged=tuple(unchanged),
         refusal=why_not_fit(expected, available_bytes=have, reserve_bytes=line, filesystem=mount, others=others),
-        notes=(*stack.notes, *unknowns(inventory)),
+        notes=(*stack.notes, *unknowns(inventory), *few_inodes(inventory.filesystems)),
         services=tuple(services),
         policy=policy,
     )

@@ -17,6 +17,7 @@ from tonnage.decide.reports.machine_figures import (
     is_tight,
     is_without_inodes,
     ran_dry,
+    ran_out_of_inodes,
     service_of,
 )
 from tonnage.model.deploy.run import Outcome
@@ -82,7 +83,7 @@ def _full_disk(shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) ->
     if first.cause == "thin-pool":
         return _thin_pool(shown, machine, origin)
     disk = filesystem_of(first, machine)
-    inodes = disk is not None and is_without_inodes(disk)
+    inodes = disk is not None and (is_without_inodes(disk) or ran_out_of_inodes(machine.run))
     where = f"the disk of {machine.elsewhere}" if machine.elsewhere else "the disk"
     if disk is not None and (is_tight(machine, disk) or machine.run is not None or is_named(first, machine, disk)):
         where = disk.mount

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tonnage.model.reports.symptom import LogOrigin, Symptom
 
 _NEARLY_FULL = 0.02
+_FEW_LEFT = "few inodes left"
 _FEW_INODES = 10
 _FEW_OF_INODES = 0.001
 
@@ -118,6 +119,13 @@ def ran_dry(step: StepOutcome, disk: Filesystem) -> bool:
     return any(
         seen.mount == disk.mount and seen.lowest_bytes <= _NEARLY_FULL * disk.size_bytes for seen in step.measured
     )
+
+
+def ran_out_of_inodes(run: Run | None) -> bool:
+    """Return whether a run was ended because a filesystem had few inodes left."""
+    if run is None:
+        return False
+    return any(_FEW_LEFT in told for told in (run.message, *(each.message for each in run.steps)))
 
 
 def is_nearly_full(disk: Filesystem) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from tonnage.errors import EngineLacksError
+from tonnage.errors import EngineLacksError, TonnageError
+from tonnage.model.unknowns import few_inodes
 from tonnage.units import format_bytes
-from tonnage.views.text.checks import WARNING, Check
+from tonnage.views.text.checks import OK, WARNING, Check
 
 if TYPE_CHECKING:
     from tonnage.flows.ports import Engines, ReclaimPorts
@@ -27,6 +29,24 @@ def pauses_builds(engines: Engines, host: str) -> str:
     if why:
         raise EngineLacksError("builds are stopped at the reserve, and not paused before", why=f"{why}.".capitalize())
     return "builds are paused before the reserve until room was made"
+
+
+def inode_checks(ports: ReclaimPorts, host: str) -> list[Check]:
+    """Tell of the inodes of the engine's disk, where they are counted and the engine answers."""
+    try:
+        with ports.engines.facts(host) as facts:
+            counted = [each for each in facts.filesystems() if each.inodes]
+    except TonnageError:
+        return []
+    if not counted:
+        return []
+    short = few_inodes(counted)
+    if not short:
+        found = "; ".join(f"{each.mount}: {each.available_inodes} available of {each.inodes}" for each in counted)
+        return [Check(name="inodes", state=OK, found=found)]
+    mount = next(each.mount for each in counted if each.available_inodes < each.reserve_inodes)
+    todo = f"Find where the files are:\n  du --inodes -x --max-depth=3 {shlex.quote(mount)} | sort -n | tail"
+    return [Check(name="inodes", state=WARNING, found="; ".join(short), todo=todo)]
 
 
 def held_checks(ports: ReclaimPorts, host: str) -> list[Check]:
