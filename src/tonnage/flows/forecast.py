@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import platform as machine
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -15,6 +14,7 @@ from tonnage.decide.deploy.planning import asked_for
 from tonnage.decide.reports.known_engines import engine_named, pushes_packed, version_of
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
 from tonnage.flows.looks import look
+from tonnage.flows.machine.architecture import platform_of_engine
 from tonnage.flows.requests import LookupScope
 from tonnage.flows.sharing import shared
 from tonnage.flows.stack import for_build, read_wanted
@@ -22,12 +22,7 @@ from tonnage.flows.state import cache_places, read_history
 from tonnage.flows.verdict import Planned, fitted, inventory_for, room_of, rooms_of
 from tonnage.forecast.costs.done_layers import DoneLayers, done_layers
 from tonnage.forecast.costs.seen_builds import SeenBuilds, seen_builds
-from tonnage.forecast.costs.totals import (
-    fit_into,
-    forecast_stack,
-    pulled_beside,
-    without_unpacking,
-)
+from tonnage.forecast.costs.totals import fit_into, forecast_stack, pulled_beside, without_unpacking
 from tonnage.forecast.gather.build import refuse_circles
 from tonnage.forecast.gather.changed_dockerfiles import with_dockerfiles
 from tonnage.forecast.gather.context import ForecastContext
@@ -64,7 +59,6 @@ if TYPE_CHECKING:
         tuple[ServiceForecast, ...],
     ]
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "i686": "386"}
 REMEDY_WITHIN_S = 6.0
 """How long a forecast of a change may take; what is not known by then is told from the first forecast."""
 PLAN_WITHIN_S = 12.0
@@ -398,9 +392,3 @@ def _seen(
     here = inventory.engine.image_store == CONTAINERD
     is_same = here == (kind.keeps is EngineKind.CONTAINERD)
     return seen_builds(inventory, (*services, *asked.builders)) if is_same else SeenBuilds()
-
-
-def platform_of_engine(inventory: Inventory | None) -> str:
-    """Return the platform of an engine; that of this machine without one."""
-    name = inventory.engine.architecture if inventory else machine.machine()
-    return f"linux/{_ARCHITECTURES.get(name, name)}"

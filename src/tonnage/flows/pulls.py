@@ -67,7 +67,8 @@ def _asked(
     inventory: Inventory,
     questions: Mapping[str, Service],
 ) -> tuple[OfferedImage, ...]:
-    from tonnage.flows.forecast import PLAN_WITHIN_S, platform_of_engine  # noqa: PLC0415 - only where something is asked
+    from tonnage.flows.forecast import PLAN_WITHIN_S  # noqa: PLC0415 - only where something is asked
+    from tonnage.flows.machine.architecture import platform_of_engine  # noqa: PLC0415
     from tonnage.flows.requests import LookupScope  # noqa: PLC0415
     from tonnage.forecast.gather.context import ForecastContext  # noqa: PLC0415
     from tonnage.forecast.gather.services import offered_images  # noqa: PLC0415

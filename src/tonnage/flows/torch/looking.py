@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import TonnageError, UsageError
-from tonnage.flows.forecast import ForecastRequest, engine_if_there, gathering, platform_of_engine
+from tonnage.flows.forecast import ForecastRequest, engine_if_there, gathering
+from tonnage.flows.machine.architecture import platform_of_engine
 from tonnage.forecast.gather.watched import LookedUp, watched
 from tonnage.runtime.deploy.observe import observe
 
