@@ -500,3 +500,25 @@ def test_requirements_beside_a_project_are_read_and_not_quoted(
     assert "/simple/thing/" in {asked for asked, _ in foreign.asked}
     assert not answer.stack.services[0].failures
     assert SECRET not in str(answer)
+
+
+def test_a_value_that_chooses_files_lets_every_install_be_asked_for(tried: Forecast, foreign: FileServer) -> None:
+    index = Index(foreign)
+    index.wheel("thing", "1.0", files={"thing/x.bin": b"x" * 100_003})
+    index.wheel("more", "1.0", requires=("thing",), files={"more/x.bin": b"y" * 200_003})
+    install = f"RUN pip install --no-cache-dir --index-url {index.url} -r"
+    answer = tried(
+        {
+            "compose.yaml": COMPOSE,
+            "web/Dockerfile": f"FROM scratch\nARG A\nCOPY . /\n{install} /$A.txt\n{install} /more-$A.txt\n",
+            f"web/{SECRET}.txt": "thing\n",
+            f"web/more-{SECRET}.txt": "more\n",
+        }
+    )
+    (service,) = answer.stack.services
+    assert not service.failures
+    assert [[each.name for each in step.contributors if " 1.0" in each.name] for step in service.steps[-2:]] == [
+        ["thing 1.0"],
+        ["more 1.0"],
+    ]
+    assert not sent(foreign)

@@ -297,6 +297,8 @@ def _normal(request: ResolveRequest) -> ResolveRequest:
     return replace(
         request,
         installed=(),
+        kept=(),
+        left_out=(),
         index_url=_bare_index(request.index_url),
         extra_index_urls=tuple(map(_bare_index, request.extra_index_urls)),
     )
