@@ -44,7 +44,10 @@ def test_a_quiet_deploy_that_succeeds_says_nothing(world: World, capsys: Capture
     assert told.err.startswith("error: ")
 
 
-def test_quiet_commands_leave_nothing_on_standard_error(world: World, capsys: Captured) -> None:
+def test_quiet_commands_leave_nothing_on_standard_error(
+    world: World, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(world.directory)
     for line in (
         "build -q", "deploy -q", "forecast -q", "plan -q", "status -q", "verify -q", "report -q", "reclaim -q",
         "reclaim --until 1MB --yes -q", "rollback --list -q", "doctor --settings -q", "plan -q --out plan.json",
