@@ -17,10 +17,14 @@ from tonnage.forecast.python.pylock import tags_of
 from tonnage.forecast.shell.script import read_script
 from tonnage.lint.dockerfiles import dockerfile_findings
 from tonnage.lint.fixing import mended
-from tonnage.lint.rules import DOCKERFILE_RULES, REQUIREMENT_RULES
+from tonnage.lint.rules import DOCKERFILE_RULES, REQUIREMENT_RULES, WORKFLOW_RULES
 from tonnage.lint.same_commands import does_the_same
 from tonnage.lint.text_files import text_findings
+from tonnage.lint.torch.builds import build_of
+from tonnage.lint.torch.override_text import override_text, read_override
+from tonnage.lint.torch.requirement_text import WantedVersions, with_build
 from tonnage.model.forecast.image_reference import image_name
+from tonnage.model.reports.torch import TorchVariant
 from tonnage.sources.dockerfile.base_images import base_reference, images_in, line_of
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.patterns import name_pattern
@@ -187,7 +191,48 @@ def _linted_requirements(text: str) -> None:
     assert again.text == done.text
 
 
+_TORCH = WantedVersions(
+    versions={"torch": "2.3.1", "torchvision": "0.18.1"}, hashes={"torch": ("--hash=sha256:00",)}, without=("triton",)
+)
+
+
+def _with_another_torch(text: str) -> None:
+    """Whatever is written of PyTorch is written once: what was rewritten stays."""
+    for build in (
+        build_of(TorchVariant.CPU),
+        build_of(TorchVariant.CUDA),
+        build_of(TorchVariant.CUDA, "https://a/cu121"),
+    ):
+        for above in (0, 2):
+            done = with_build(text, build, _TORCH, above=above)
+            again = with_build(done.text, build, _TORCH)
+            assert done.left or again.left or again.text == done.text, (done.text, again.text)
+
+
+def _workflow(text: str) -> None:
+    text_findings(text, "ci.yml", WORKFLOW_RULES)
+    known = read_override(text)
+    assert known is None or override_text(known) == text
+
+
 SUBJECTS = (
+    Subject(
+        name="PyTorch of a requirement file", read=_with_another_torch, inputs=300, refuses=(),
+        words=("torch", "==2.3.1", "+cpu", "--hash=sha256:00", "\\\n", "--extra-index-url ", "https://a/whl/cpu", "; ", "# via"),
+        seeds=(
+            "flask\ntorch==2.3.1 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n    # via x\ntriton==2.3.1\n",
+            "--extra-index-url https://a/whl/cpu\ntorch==2.3.1+cpu ; python_version < '4'\r\ntorchvision\r\n",
+            "-i https://a/whl/cu121\ntorch @ https://a/torch-2.3.1.whl#sha256=0\n-c limits.txt\n",
+        ),
+    ),
+    Subject(
+        name="workflow and override of PyTorch", read=_workflow, inputs=300, refuses=(),
+        words=("docker ", "compose ", "build ", "prune -af", "jobs:\n", "rm -rf ", "/opt/ghc", "# tonnage: ignore=", '"'),
+        seeds=(
+            *(f"jobs:\n  a:\n    steps:\n{rule.before}\n" for rule in WORKFLOW_RULES),
+            override_text({"web": {"TORCH_CPU_ONLY": "1", "TORCH_INDEX_URL": "https://a/cpu"}}),
+        ),
+    ),
     Subject(
         name="target of an install", read=_target, inputs=150,
         seeds=("3.11 manylinux2014_x86_64", "312 aarch64-manylinux_2_28", "3.11.4 musllinux_1_2_x86_64", "python:3.9"),

@@ -84,6 +84,9 @@ def with_build(
         constrains: The file only limits versions: a build that it names is exchanged, and nothing is added.
     """
     lines = WrittenLines(text)
+    # Nothing is written into the middle of what is continued.
+    inside = above > 1 and lines.line(above - 1).rstrip().endswith("\\")
+    above = 0 if above > len(lines) or inside else above
     edits, has_index = _index_edits(lines, build)
     first = 0
     named = set()
@@ -213,7 +216,7 @@ def _index_edits(lines: WrittenLines, build: TorchBuild) -> tuple[list[Edit], bo
         url, begin = found["url"], lines.begin(number)
         if build.index_url and url.rstrip("/") == build.index_url.rstrip("/"):
             has_index = True
-        elif label_of(url):
+        elif label_of(url) and not found["rest"].rstrip().endswith("\\"):
             if build.index_url and not has_index:
                 edits.append(Edit(begin + found.start("url"), begin + found.end("url"), build.index_url))
                 has_index = True
