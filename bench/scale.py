@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 TONNAGE = str(Path(sys.executable).with_name("tonnage"))
 _FORECAST = ("forecast", "--offline", "--engine", "docker-28-classic")
-_LEAST_S = 0.1
+_LEAST_S = 0.05
 _BASE = "FROM python:3.11-slim\n"
 
 
@@ -483,9 +483,9 @@ def measure(name: str, size: int, index: str, rounds: int, limit_s: float) -> Co
 def exponent(small: int, large: int, floor_s: float, costs: tuple[Cost, Cost]) -> float | None:
     """Return the exponent between two sizes; None where start-up hides it."""
     low, high = (max(0.0, each.seconds - floor_s) for each in costs)
-    if high < _LEAST_S or large <= small:
+    if min(low, high) < _LEAST_S or large <= small:
         return None
-    return math.log(high / max(low, 0.02)) / math.log(large / small)
+    return math.log(high / low) / math.log(large / small)
 
 
 def main() -> None:
