@@ -87,6 +87,8 @@ def _full_disk(shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) ->
     where = f"the disk of {machine.elsewhere}" if machine.elsewhere else "the disk"
     if disk is not None and (is_tight(machine, disk) or machine.run is not None or is_named(first, machine, disk)):
         where = disk.mount
+    elif _is_below(_RUN, first):
+        where = _RUN
     who = first.told_by or "a program"
     wrote = f" {first.path}" if first.path else ""
     service = service_of(first, machine, origin)
@@ -158,6 +160,11 @@ def _room(machine: Machine, disk: Filesystem | None, lacking: int | None, origin
 
 
 _CACHE = "/.cache/"
+_RUN = "/run"
+
+
+def _is_below(directory: str, symptom: Symptom) -> bool:
+    return not symptom.in_build and symptom.path.startswith(f"{directory}/")
 
 
 def _room_elsewhere(machine: Machine, above: Sequence[str]) -> list[str]:
@@ -188,6 +195,8 @@ def _hints(shown: Sequence[Symptom], machine: Machine, origin: LogOrigin) -> lis
         said.append(f"The log is from {machine.elsewhere}: the figures of this machine say nothing of it.")
     if origin.heavy:
         said.append(f"It installs CUDA ({', '.join(origin.heavy[:3])}): several GB that only a GPU uses.")
+    if _is_below(_RUN, shown[0]):
+        said.append(f"{_RUN} is a tmpfs on most machines: it takes memory, and has a size of its own: df {_RUN}.")
     if _CACHE in shown[0].path:
         said.append("The path belongs to a cache of downloads, which an image does not need.")
     return said
@@ -247,7 +256,8 @@ def _now(disk: Filesystem, line: int | None, *, inodes: bool) -> str:
     mark = f", reserve {format_bytes(line)}" if line is not None else ""
     few = inodes or disk.available_inodes * 10 < disk.inodes
     counted = f", {disk.available_inodes} of {disk.inodes} inodes available" if few else ""
-    said = f"Now: {format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}{mark}{counted}."
+    room = f"{format_bytes(disk.available_bytes)} available of {format_bytes(disk.size_bytes)}"
+    said = f"Now on {disk.mount}: {room}{mark}{counted}."
     if not inodes and not is_nearly_full(disk):
         said += " It has free space again: a failed step frees what it wrote, or the log is from elsewhere."
     return said

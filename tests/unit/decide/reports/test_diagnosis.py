@@ -85,13 +85,13 @@ def test_a_full_disk_is_told_with_the_filesystem_and_the_figures_of_now() -> Non
     found = only(PIP, Machine(filesystems=(FULL,), reserves=LINES))
 
     assert found.what == "/var/lib/docker was full: pip could not write"
-    assert "Now: 61.0 MB available of 14.0 GB, reserve 1.00 GB." in found.why
+    assert "Now on /var/lib/docker: 61.0 MB available of 14.0 GB, reserve 1.00 GB." in found.why
 
 
 def test_inodes_are_told_where_few_are_left() -> None:
     found = only(PIP, Machine(filesystems=(replace(FULL, available_inodes=41),), reserves=LINES))
 
-    assert "Now: 61.0 MB available of 14.0 GB, reserve 1.00 GB, 41 of 907 inodes available." in found.why
+    assert "Now on /var/lib/docker: 61.0 MB available of 14.0 GB, reserve 1.00 GB, 41 of 907 inodes available." in found.why
     assert "Neither the log nor earlier runs tell how much was missing." in found.why
 
 
@@ -168,3 +168,10 @@ def test_a_failed_install_without_a_full_disk_says_that_the_disk_is_not_the_caus
 
 def test_nothing_found_is_nothing_explained() -> None:
     assert explain((), Machine(filesystems=(FULL,))) == ()
+
+
+def test_the_directory_of_running_programs_is_a_place_of_its_own() -> None:
+    found = only("mkdir /run/containerd/moby: no space left on device", Machine(filesystems=(ROOMY,)))
+
+    assert found.what.startswith("/run was full: ")
+    assert any("/run is a tmpfs on most machines" in sentence for sentence in found.why)
