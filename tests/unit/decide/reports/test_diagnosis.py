@@ -91,7 +91,8 @@ def test_a_full_disk_is_told_with_the_filesystem_and_the_figures_of_now() -> Non
 def test_inodes_are_told_where_few_are_left() -> None:
     found = only(PIP, Machine(filesystems=(replace(FULL, available_inodes=41),), reserves=LINES))
 
-    assert "Now on /var/lib/docker: 61.0 MB available of 14.0 GB, reserve 1.00 GB, 41 of 907 inodes available." in found.why
+    left = "61.0 MB available of 14.0 GB, reserve 1.00 GB, 41 of 907 inodes available"
+    assert f"Now on /var/lib/docker: {left}." in found.why
     assert "Neither the log nor earlier runs tell how much was missing." in found.why
 
 
