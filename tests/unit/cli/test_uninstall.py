@@ -184,3 +184,16 @@ def test_a_name_that_became_the_last_one_meanwhile_stays(used: World, capsys: Ca
         assert used.run("uninstall", "--yes") == 10
     assert "has no other" in capsys.readouterr().out
     assert shared.image_id in {image.image_id for image in facts.images()}
+
+
+def test_a_unit_of_the_guard_is_named_with_what_removes_it(
+    used: World, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tonnage.flows.guard.unit.DIRECTORY", str(used.directory))
+    (used.directory / "tonnage-guard.service").write_text("")
+    monkeypatch.setattr("tonnage.flows.guard.unit.NAME", "tonnage-guard.service")
+    assert used.run("uninstall", "--yes", "--json") == 0
+    document: Any = json.loads(capsys.readouterr().out)
+    [guard] = [each for each in document["traces"] if each["kind"] == "guard"]
+    assert (guard["state"], guard["reason"].startswith("tonnage guard --uninstall --yes")) == ("stays", True)
+    assert (used.directory / "tonnage-guard.service").exists()

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.uninstall.engine_traces import engine_traces, freeable_bytes
 from tonnage.errors import EngineLacksError, EngineUnreachableError, LockHeldError, TonnageError
+from tonnage.flows.guard import unit as guard_unit
 from tonnage.flows.state import cache_directory, journal_path
 from tonnage.model.deploy.run import RECLAIM
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind
@@ -154,8 +155,20 @@ def _journal(ports: RehearsalPorts, journal: bool) -> Iterator[Trace]:  # noqa: 
         )
 
 
+def _guard(ports: RehearsalPorts, journal: bool) -> Iterator[Trace]:  # noqa: FBT001 - each place is asked alike
+    del ports, journal
+    unit = Path(guard_unit.DIRECTORY, guard_unit.NAME)
+    if unit.exists():
+        yield Trace(
+            kind=TraceKind.GUARD,
+            name=str(unit),
+            about="the guard of the disk, and its ballast",
+            stays="tonnage guard --uninstall --yes removes it, with the ballast",
+        )
+
+
 # What lies on this machine. Each is given the ports and whether the journal goes, and yields what is there.
-_PLACES: tuple[Callable[[RehearsalPorts, bool], Iterator[Trace]], ...] = (_cache, _journal)
+_PLACES: tuple[Callable[[RehearsalPorts, bool], Iterator[Trace]], ...] = (_cache, _journal, _guard)
 
 
 def _size(directory: Path) -> int:

@@ -18,6 +18,8 @@ class TraceKind(StrEnum):
     """An image that has names of ours alone."""
     CACHE = "cache"
     JOURNAL = "journal"
+    GUARD = "guard"
+    """The systemd unit of the guard, which a command of its own removes together with the ballast."""
 
 
 class Trace(Struct, frozen=True, kw_only=True):
