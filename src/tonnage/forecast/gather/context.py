@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.learned import LearnedInstruction
     from tonnage.model.forecast.requirements import Requirement
     from tonnage.model.stack import Service
+
+_LONGEST_COMMAND = 80
 
 
 class ForecastContext(Struct, frozen=True, kw_only=True):
@@ -81,9 +84,16 @@ def failure_of(error: TonnageError, effect: PythonInstall, lines: Iterable[Requi
     where = error.place or ", ".join(dict.fromkeys(map(str, blamed)))
     error.place = error.place or next((str(place) for place in blamed if not is_shown(place.file, root)), "")
     unquote(error, root)
-    command = f"{effect.place}: {effect.command[:80]}"
+    command = f"{effect.place}: {shown_command(effect.command)}"
     told = in_one_line("\n".join(part for part in (error.what, error.why, error.todo) if part))
     return f"{where}: {told} [{command}]" if where and where != str(effect.place) else f"{command}: {told}"
+
+
+def shown_command(command: str) -> str:
+    """Return a command as messages name it: cut between words, so that no address reads as another one."""
+    return (
+        textwrap.shorten(command, _LONGEST_COMMAND, placeholder=" ...") if len(command) > _LONGEST_COMMAND else command
+    )
 
 
 def finding_shown(finding: Finding, root: str) -> Finding:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.forecast.gather.context import shown_command
 from tonnage.model.forecast.estimate import Estimate, Grade, weakest
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def perhaps_of_another_index(
     if not hidden:
         return pieces
     said.notes.append(
-        f"{effect.place}: {effect.command[:80]}: {hidden} is not read: another index may offer other versions"
+        f"{effect.place}: {shown_command(effect.command)}: {hidden} is not read: another index may offer other versions"
     )
     return [_of_another_index(piece) for piece in pieces]
 

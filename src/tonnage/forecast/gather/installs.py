@@ -19,7 +19,7 @@ from tonnage.forecast.costs.installer_caches import kept_if_allowed
 from tonnage.forecast.costs.source_builds import built_projects
 from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.forecast.costs.wheel_installs import installed
-from tonnage.forecast.gather.context import failure_of
+from tonnage.forecast.gather.context import failure_of, shown_command
 from tonnage.forecast.gather.hidden_settings import perhaps_of_another_index
 from tonnage.forecast.gather.install_requests import asking_file, is_project, lock_of, project_built, request_of
 from tonnage.forecast.gather.local_archives import with_projects
@@ -70,7 +70,7 @@ def install_deed(
     """Return what an install does."""
     effect = replace(effect, requirements=with_projects(effect.requirements, files))
     target = target_of_install(effect, python)
-    name = f"{effect.place}: {effect.command[:80]}"
+    name = f"{effect.place}: {shown_command(effect.command)}"
     if target is None:
         said.failures.append(f"{name}: which Python the image has is not known; give it with --python VERSION")
         return unknown_install(_assumed(effect, "the image's Python is not known: assumed", assume_bytes), effect)

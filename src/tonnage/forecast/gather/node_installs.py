@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tonnage.errors import CannotResolveError
 from tonnage.forecast.costs.node_installs import chosen, installed
 from tonnage.forecast.costs.usual_sizes import named_tools
+from tonnage.forecast.gather.context import shown_command
 from tonnage.forecast.node.locks import read_lock
 from tonnage.model.forecast.estimate import assumed
 from tonnage.model.forecast.node_packages import NODE_LOCKS, NodeTarget
@@ -41,7 +42,7 @@ def node_deed(
     assume_bytes: int,
 ) -> SizedEffect:
     """Return what an install does."""
-    name = f"{effect.place}: {effect.command[:80]}"
+    name = f"{effect.place}: {shown_command(effect.command)}"
     named = SizedEffect()
     if effect.packages:
         named = named_tools(effect.manager, effect.packages, effect.command, effect.cache, assume_bytes)
