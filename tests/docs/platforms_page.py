@@ -16,8 +16,8 @@ The platform is that of the engine, as Tonnage has to read its disk:
 - **rootless**: an engine of this user.
 - **WSL 2**: an engine that runs in the Linux of WSL. Docker Desktop with its WSL integration is Docker
   Desktop.
-- **Docker Desktop or tcp://**: the engine keeps its files in a virtual machine or elsewhere, where nothing
-  says how much is free. On macOS and Windows use an engine on Linux, by `ssh://` or in a virtual machine that
+- **Docker Desktop or tcp://**: the engine keeps its files in a virtual machine or elsewhere, where nobody
+  can tell how much is free. On macOS and Windows use an engine on Linux, by `ssh://` or in a virtual machine that
   Tonnage runs in (Lima, Colima, WSL 2).
 - **another machine by ssh://**: `-H ssh://user@host` or `--to ssh://user@host/DIR`.
 - **no engine**: none answers.

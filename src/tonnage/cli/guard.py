@@ -41,13 +41,13 @@ if TYPE_CHECKING:
     ),
     failures=(CannotReclaimError, EngineUnreachableError, EngineLacksError, StaleFilesError, InterruptedRunError),
     about="Where less than 1.1 times the reserve is available, things are removed as 'tonnage reclaim --until' does, "
-    "cheapest to get back first; what a container, a stack or a rollback needs stays. With --yes a file in the "
+    "cheapest to recreate first; what a container, a stack or a rollback needs stays. With --yes a file in the "
     "engine's data root holds 1 % of the disk, 256 MB at most, and is given back when the disk is full. What "
     "x-tonnage.on-failure or TONNAGE_ON_FAILURE names is told when a disk stays below its reserve.",
 )
 @stack_options
 @keep_free_option
-@click.option("--interval", default="10s", show_default=True, metavar="TIME", help="Between two looks.")
+@click.option("--interval", default="10s", show_default=True, metavar="TIME", help="Time between looks.")
 @click.option(
     "--until", metavar="SIZE", help="What is to be available after a reclaim (default: 1.5 times the reserve)."
 )

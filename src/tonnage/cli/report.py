@@ -94,7 +94,7 @@ def _save_page(session: Session, flags: StackFlags, last: int, html_file: str, *
     from tonnage.views.html.run_page import run_page  # noqa: PLC0415
 
     if accuracy:
-        raise click.UsageError("--html shows forecast beside measured already: leave --accuracy out")
+        raise click.UsageError("--html shows forecast vs. measured already: leave --accuracy out")
     session.save_page(html_file, run_page(run_report(session.ports, flags, last)))
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     help="Write build arguments to docker-compose.override.yml, for Dockerfiles that declare TORCH_INDEX_URL.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show the difference.")
-@click.option("--offline", is_flag=True, help="Ask no server: use what is known from earlier.")
+@click.option("--offline", is_flag=True, help="Use cached answers only; make no network requests.")
 @untrusted_option
 @ask_hosts_option
 def command(

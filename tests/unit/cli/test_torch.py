@@ -65,7 +65,7 @@ def test_torch_without_cuda_is_written_after_it_was_forecast(world: World, cpu: 
 
     assert read(world) == f"--extra-index-url {cpu.url}\ntorch==2.3.1+cpu\n"
     assert "web: torch 2.3.1 <- web/requirements.txt:1" in shown
-    assert "CUDA comes along: 1.0" in shown
+    assert "installs CUDA: 1.0" in shown
     assert "the line that ends it: torch==2.3.1+cpu (web/requirements.txt:2)" in shown
     assert "torch 2.3.1 becomes 2.3.1+cpu" in shown
     assert "no longer installed: nvidia-cudnn-cu12, triton" in shown

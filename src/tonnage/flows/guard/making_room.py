@@ -1,6 +1,6 @@
 """Makes room while the builds of a run wait at the reserve: what a plan would reclaim, and nothing of anybody's.
 
-Only things of the engine go, the cheapest to get back first: never what the plan, a stack, a container or a rollback
+Only things of the engine go, the cheapest to recreate first: never what the plan, a stack, a container or a rollback
 needs.
 """
 

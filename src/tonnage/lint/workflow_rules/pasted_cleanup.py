@@ -46,7 +46,7 @@ RULE = TextRule(
     title="a pasted list of directories is removed from the runner",
     why="Lists of `rm -rf` that pass from workflow to workflow take one to three minutes, remove what a later step may"
     " need, and name directories that the next image of the runner does not have. `tonnage reclaim` looks at what is"
-    " there, and removes what is cheapest to get back until the bytes are free that the build needs.",
+    " there, and removes what is cheapest to recreate until the bytes are free that the build needs.",
     before="      - run: |\n          sudo rm -rf /usr/share/dotnet\n          sudo rm -rf /opt/ghc",
     after="      - run: tonnage reclaim --until 14GB --yes",
     check=_check,

@@ -47,7 +47,7 @@ def forecast_blocks(service: ServiceForecast) -> list[Block]:
 
 
 def measured_blocks(instructions: Iterable[InstructionOutcome]) -> list[Block]:
-    """Return what an image holds, as far as the journal knows: measured, or else as it was forecast."""
+    """Return what an image holds, as far as the journal tells: measured, or else as it was forecast."""
     found = []
     for each in instructions:
         measured = each.image_bytes is not None

@@ -1,4 +1,4 @@
-"""The page about runs: how the disk went, each step forecast beside measured, images, services over time."""
+"""The page about runs: how the disk went, each step forecast vs. measured, images, services over time."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _run(run: Run, report: RunReport, detail: Detail) -> Element:
         tiles(_figures(run, _points(report, run))),
         message,
         chart,
-        element("h3", "Steps, forecast beside measured") if steps else None,
+        element("h3", "Steps, forecast vs. measured") if steps else None,
         *steps,
     )
 

@@ -26,7 +26,7 @@ def diagnosis_text(found: Diagnosis, *, width: int) -> str:
 def explanations_text(explanations: Sequence[Explanation], *, width: int) -> str:
     """Write explanations for people."""
     if not explanations:
-        return "nothing in it is known to be a sign of a full disk, a failed build or a failed install"
+        return "no known sign of a full disk, a failed build or a failed install in this log"
     return "\n\n".join(_block(each, width) for each in explanations)
 
 

@@ -35,7 +35,7 @@ def chain_text(torch: ServiceTorch) -> str:
 def _service_lines(torch: ServiceTorch) -> list[str]:
     lines = [f"{torch.service}: {chain_text(torch)}"]
     if torch.cuda:
-        lines.append(f"  CUDA comes along{_size(torch.cuda_bytes)}")
+        lines.append(f"  installs CUDA{_size(torch.cuda_bytes)}")
     if torch.why:
         lines.append(f"  {torch.wanted}, because {visible_in_line(torch.why)}")
     if torch.left:
