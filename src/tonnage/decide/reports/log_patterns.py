@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tonnage.decide.reports.log_words import FoundWords
 
 _ABOVE = 5
-_MOST_SYMPTOMS = 10_000
-"""More of them tell nothing new, and a log of nothing else would take minutes."""
+_FIRST_SYMPTOMS, _LAST_LINES = 1_000, 9_000
+"""Behind so many symptoms only the last lines are looked at: those between say the same, and would take minutes."""
 _ADDRESS = regex(r"\b[a-z][a-z0-9+.-]{1,20}://\S+", 2)
 _SOURCE_LINE = regex(r"^\S+\.py:\d+: ")
 _PATH = regex(
@@ -127,17 +127,27 @@ class _SymptomReader:
         self._failures = 0
         self._github_errors = False
         self._job_succeeded = False
+        self._looked_at = 0
+        self._later: deque[LogLine] = deque(maxlen=_LAST_LINES)
+        self._done: set[str] = set()
 
     def read(self, line: LogLine) -> None:
         """Take a line in."""
         text = line.text
         self._judge(text, line)
-        if line.is_script or not text or len(self._symptoms) >= _MOST_SYMPTOMS:
+        if line.is_script or not text:
             return
+        if self._looked_at >= _FIRST_SYMPTOMS:
+            self._later.append(line)
+        else:
+            self._look_at(line)
+
+    def _look_at(self, line: LogLine) -> None:
         found = words_in(line.said, self._above)
         self._above.append(line.said)
         if found is None:
             return
+        self._looked_at += 1
         symptom = self._symptom(line, found)
         self._symptoms[line.number] = symptom
         step = line.step or ("classic" if self._classic else "")
@@ -149,6 +159,10 @@ class _SymptomReader:
         succeeded = self._job_succeeded and not self._github_errors
         if succeeded:
             return ()
+        for line in self._later:
+            # A step whose end was read already takes nothing away any more.
+            if line.step not in self._done:
+                self._look_at(line)
         kept = self._symptoms
         if not self._failures:
             kept = {number: each for number, each in kept.items() if number > self._last_success}
@@ -174,11 +188,13 @@ class _SymptomReader:
         if begins:
             self._titles[begins["step"]] = begins["title"]
             self._pending.pop(begins["step"], None)
+            self._done.discard(begins["step"])
         ends = _STEP_DONE.match(text)
         if ends:
             pending = self._pending.pop(ends["step"], ())
             if ends["end"] in {"DONE", "CACHED"}:
                 self._drop(pending)
+                self._done.add(ends["step"])
 
     def _follow_classic(self, text: str) -> None:
         if _CLASSIC_BEGINS.match(text):
