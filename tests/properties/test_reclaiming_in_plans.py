@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LATER_S = 1_000.0
 BUILT_BYTES = 6_000_000_007
 RECIPE = Recipe(instructions=(Instruction(text="RUN pip", kept_bytes=BUILT_BYTES, transient_bytes=1_000_000_007),))
+# What builds it is known, so that it can be had again.
+OF_A_STACK = {"tonnage.stack": "gone", "tonnage.service": "web"}
 WEB = (Described(name="web", recipe=RECIPE),)
 
 
@@ -42,7 +44,7 @@ def crowded(place: Harbour) -> None:
     """Deploy once so that sizes are learned; then let others fill the disk, and let time pass."""
     place.policy = Policy(keep_free_bytes=500_000_003)
     assert place.deploy(WEB).outcome is Outcome.DONE
-    place.engine.add_image("unused:1", (("unused", 5_000_000_011),))
+    place.engine.add_image("unused:1", (("unused", 5_000_000_011),), labels=OF_A_STACK)
     place.engine.add_image("needed:1", (("needed", 5_000_000_021),))
     place.engine.add_image("used:1", (("used", 5_000_000_029),))
     place.engine.add_container("theirs-used-1", "used:1", project="theirs", service="used", running=False)

@@ -15,7 +15,8 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = "".join(
-    (ROOT / "requirements" / name).read_text(encoding="utf-8") for name in ("dev.txt", "run.txt", "release.txt")
+    (ROOT / "requirements" / name).read_text(encoding="utf-8")
+    for name in ("dev.txt", "run.txt", "release.txt", "docs.txt")
 )
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # Each may be used, changed and passed on together with a program under Apache-2.0.

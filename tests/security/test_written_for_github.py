@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,6 +30,7 @@ from tonnage.views.ci.workflows import workflows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 Captured = pytest.CaptureFixture[str]
 
@@ -151,29 +148,6 @@ def test_a_directory_with_a_line_break_is_refused_where_files_are_written(
         assert "cannot stand in a file that is written" in told.err
         assert_text(told.err)
     assert not (tmp_path / ".github").exists()
-
-
-def test_a_report_in_a_summary_is_code_whatever_stands_in_it() -> None:
-    said = "run 1\n```\n<img src=x> [x](http://example.org)\n\n  ~~~\n# x @someone\n\t::error::x\n"
-    [step] = re.findall(
-        r"(?ms)- name: \"Report\"\n.*?run: \|\n(.*?)^(?:\n|  \S)", workflows(runner_stack())["docker-deploy.yml"]
-    )
-    script = re.sub(r"^tonnage report.*? 2>&1", 'printf %s "$SAID"', re.sub("(?m)^ {10}", "", step))
-    for repeated, more in ((1, False), (20_000, True)):
-        told = summary_of(script, said * repeated)
-        tokens = [token.type for token in MarkdownIt("commonmark").parse(told)]
-        assert tokens == ["code_block"]
-        assert ("... and more: tonnage report" in told) == more
-        assert len(told.encode()) < SUMMARY_BYTES
-
-
-def summary_of(script: str, said: str) -> str:
-    with tempfile.TemporaryDirectory() as place:
-        summary = Path(place, "summary")
-        environment = {**os.environ, "RUNNER_TEMP": place, "GITHUB_STEP_SUMMARY": str(summary)}
-        script = script.replace('"$SAID"', '"$(cat)"')
-        subprocess.run(["bash", "-e", "-c", script], input=said, env=environment, text=True, check=True)
-        return summary.read_text()
 
 
 def test_a_file_that_is_there_already_is_shown_as_text(tmp_path: Path, capsys: Captured) -> None:

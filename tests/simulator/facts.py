@@ -40,6 +40,8 @@ class SimulatedFacts:
                 size_bytes=disk.size_bytes,
                 available_bytes=disk.available_bytes,
                 reserved_bytes=min(disk.reserved_bytes, disk.free_bytes),
+                inodes=disk.inodes,
+                available_inodes=disk.available_inodes,
             ),
             *self._engine.others,
         )

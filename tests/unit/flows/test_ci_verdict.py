@@ -35,7 +35,15 @@ def _forecast(file: Path, disk_bytes: int, *, missing_bytes: int = 0, failures: 
 
 def _flags(forecast: str, base: str = "", **typed: Any) -> JobFlags:  # noqa: ANN401 - the fields of JobFlags
     return JobFlags(
-        forecast=forecast, events="", reclaim="", base=base, outputs="", repository="", pull_request=None, **typed
+        forecast=forecast,
+        events="",
+        reclaim="",
+        lint="",
+        base=base,
+        outputs="",
+        repository="",
+        pull_request=None,
+        **typed,
     )
 
 

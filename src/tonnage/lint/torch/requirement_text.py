@@ -174,7 +174,7 @@ def _pinned(
         start = len(head["before"].rstrip()) if addressed else head.end("versions") - len(head["versions"].lstrip())
         edits.append(Edit(begin + start, begin + head.end("versions"), pin))
     start, end = lines.whole(block.first, block.last)
-    hashes = list(_HASH.finditer(lines.text, start, end))
+    hashes = list(_HASH.finditer(lines.text, max(start, begin + head.end("versions")), end))
     if edits and hashes:
         new = wanted.hashes.get(block.name, ())
         if not new:

@@ -84,7 +84,7 @@ def test_containers_that_may_not_be_looked_at_are_not_taken_for_none(tmp_path: P
             os.setuid(65534)
             containers_in_files(str(tmp_path))
         except CannotReclaimError as error:
-            code = 0 if "sudo" in error.todo and "nothing is removed" in error.what else 2
+            code = 0 if "sudo" in error.todo and "nothing removed" in error.what else 2
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
