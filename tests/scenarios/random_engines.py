@@ -54,7 +54,7 @@ def layer(seed: int, size_bytes: int, *, compressible: bool = False) -> bytes:
     return made.getvalue()
 
 
-def load(engine: RealEngine, name: str, layers: Sequence[bytes]) -> str:
+def load(engine: RealEngine, name: str, layers: Sequence[bytes], **labels: str) -> str:
     """Put an image on the engine that says it is old; no name makes it dangling. Return its id."""
     diff_ids = [f"sha256:{hashlib.sha256(each).hexdigest()}" for each in layers]
     config = json.dumps(
@@ -62,7 +62,7 @@ def load(engine: RealEngine, name: str, layers: Sequence[bytes]) -> str:
             "architecture": "amd64",
             "os": "linux",
             "created": OLD,
-            "config": {"Cmd": ["sleep", "1000"], "Labels": {"name": name or diff_ids[-1]}},
+            "config": {"Cmd": ["sleep", "1000"], "Labels": {"name": name or diff_ids[-1], **labels}},
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
             "history": [{"created": OLD, "created_by": f"layer {each}"} for each in diff_ids],
         }

@@ -157,7 +157,11 @@ def test_a_pull_that_does_not_fit_is_refused_and_one_that_does_after_reclaiming_
     context = project.directory / "other"
     context.mkdir()
     (context / "Dockerfile").write_text("FROM busybox:latest\nRUN dd if=/dev/urandom of=/other bs=1M count=400\n")
-    project.docker("build", "--quiet", "--tag", "unused:1", "./other")
+    # Where it comes from is known, so that it may go for a deploy.
+    of_a_stack = ("--label", "tonnage.stack=gone", "--label", "tonnage.service=web")
+    project.docker("build", "--quiet", *of_a_stack, "--tag", "unused:1", "./other")
+    (context / "Dockerfile").write_text("FROM busybox:latest\nRUN head -c 9000000 /dev/urandom > /here\n")
+    project.docker("build", "--quiet", "--tag", "only-here:1", "./other")
     project.docker("builder", "prune", "--all", "--force")
     available = planned(project)["available_bytes"]
     keep_free = f"{available - 60 * MIB}B"
@@ -166,6 +170,7 @@ def test_a_pull_that_does_not_fit_is_refused_and_one_that_does_after_reclaiming_
     project.deploy("--keep-free", keep_free)
     assert page(project.real.address, PORT) == "big"
     assert not engine.image_id("unused:1")
+    assert engine.image_id("only-here:1")
 
 
 @pytest.mark.usefixtures("registry_root")

@@ -137,13 +137,16 @@ def test_a_deploy_makes_room_with_images_of_a_stack_that_is_gone(
     project.top["x-tonnage"] = {"assume-unknown": "60MB"}
     project.write()
     for number, size in enumerate((40, 70)):
-        load(small, f"theirs-{number}:1", [busybox_archive(), layer(60 + number, size * MIB)])
+        of_a_stack = {"tonnage.stack": "theirs", "tonnage.service": "web"}
+        load(small, f"theirs-{number}:1", [busybox_archive(), layer(60 + number, size * MIB)], **of_a_stack)
+    # Nobody knows where it came from.
+    load(small, "by-hand:1", [busybox_archive(), layer(69, 10 * MIB)])
     reserve_bytes = available(small) - 50 * MIB
     ended = project.tonnage("deploy", "--keep-free", f"{reserve_bytes}B")
     assert ended.exit_code == 0, ended.stderr
     run = project.runs()[0]
     assert run.outcome is Outcome.DONE
     assert [step.name for step in run.steps if step.name.endswith(".reclaim")]
-    assert {"busybox:latest"} < names(small)
+    assert {"busybox:latest", "by-hand:1"} < names(small)
     assert not {"theirs-0:1", "theirs-1:1"} <= names(small)
     assert available(small) >= reserve_bytes
