@@ -239,6 +239,7 @@ class Bench:
             print(f"{strategy}: peak {peak_bytes} B, kept {kept_bytes} B, {wall_s:.1f} s", file=sys.stderr, flush=True)
             if not self.limit_bytes and len(built) == len(self.services):
                 self.limit_bytes = limit_bytes(machine)
+                print(f"physical limit: {self.limit_bytes} B", file=sys.stderr, flush=True)
         each = format_bytes(kept_bytes // len(built)) if built else ""
         of_limit = f"{peak_bytes / self.limit_bytes:.2f} x" if self.limit_bytes else ""
         cells = (
