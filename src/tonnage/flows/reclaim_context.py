@@ -147,7 +147,12 @@ def _at_work(others: Iterable[OtherRun]) -> tuple[str, ...]:
 def _of_engine(inventory: Inventory, needs: Roots, request: ReclaimRequest) -> Findings:
     from tonnage.decide.reclaim.engine_candidates import engine_findings  # noqa: PLC0415 - not where no engine is asked
 
-    return engine_findings(inventory, needs, volumes=request.volumes, named=request.only)
+    found = engine_findings(inventory, needs, volumes=request.volumes, named=request.only)
+    if request.unattended:
+        from tonnage.decide.reclaim.irreplaceable import replaceable  # noqa: PLC0415 - as above
+
+        found = replaceable(found, inventory, with_logs=True)
+    return found
 
 
 def _of_other_store(ports: ReclaimPorts, engine: Engine, request: ReclaimRequest, mount: str) -> Findings:

@@ -91,6 +91,7 @@ class ReclaimRequest(Struct, frozen=True, kw_only=True):
         root: Look for directories below this one; empty for this machine.
         disposable: Installed toolchains may go too.
         yes: Remove what was chosen.
+        unattended: Nobody has seen what goes: of what cannot be had again only logs may.
     """
 
     until_bytes: int | None = None
@@ -104,6 +105,7 @@ class ReclaimRequest(Struct, frozen=True, kw_only=True):
     root: str = ""
     disposable: bool = False
     yes: bool = False
+    unattended: bool = False
 
 
 class ForecastOptions(Struct, frozen=True, kw_only=True):

@@ -48,7 +48,10 @@ def crowded(world: World) -> World:
     """An engine with something unused and something in use."""
     simulator = world.simulator
     simulator.identity = replace(simulator.identity, storage_driver="simulated")
-    simulator.add_image("unused:1", (("unused", UNUSED_BYTES),))
+    of_a_stack = {"tonnage.stack": "gone", "tonnage.service": "web"}
+    simulator.add_image("unused:1", (("unused", UNUSED_BYTES),), labels=of_a_stack)
+    # Nobody can get it back.
+    simulator.add_image("by-hand:1", (("by hand", 1_000_003),))
     simulator.add_image("used:1", (("used", 1_000_000_007),))
     simulator.add_container("theirs-web-1", "used:1", project="theirs", service="web")
     simulator.clock.sleep(1_000.0)
@@ -96,7 +99,7 @@ def test_near_the_reserve_it_reclaims_to_the_target_and_leaves_what_is_used(crow
     assert document["filesystems"][0]["reclaimed_bytes"] == UNUSED_BYTES
     assert document["filesystems"][0]["available_bytes"] == 2 * GB + 100 + UNUSED_BYTES
     assert document["filesystems"][0]["target_bytes"] == 3 * GB
-    assert {"used:1", "busybox:latest"} <= set(crowded.simulator.store.names)
+    assert {"used:1", "busybox:latest", "by-hand:1"} <= set(crowded.simulator.store.names)
     assert "unused:1" not in crowded.simulator.store.names
 
 

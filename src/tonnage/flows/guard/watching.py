@@ -1,7 +1,8 @@
 """Guards the disks of an engine without a run: looks, reclaims where the reserve comes near, and warns.
 
-What is reclaimed is what ``tonnage reclaim --until`` would, no more, and only where that was allowed. A guard that
-cannot ask the engine looks at its data root and reclaims what of files may go.
+What is reclaimed is what ``tonnage reclaim --until`` would, no more, and only where that was allowed; what cannot
+be had again stays, logs aside. A guard that cannot ask the engine looks at its data root and reclaims what of files
+may go.
 """
 
 from __future__ import annotations
@@ -171,7 +172,7 @@ class Guard:
             return 0, _still_below(disk) if disk.is_below else None
         from tonnage.flows.reclaim import reclaim  # noqa: PLC0415 - most looks need none of it
 
-        request = ReclaimRequest(until_bytes=disk.target_bytes, yes=self._settings.yes, mount=mount)
+        request = ReclaimRequest(until_bytes=disk.target_bytes, yes=self._settings.yes, mount=mount, unattended=True)
         try:
             report = reclaim(self._ports, self._flags, request)
         except InterruptedRunError:

@@ -288,8 +288,13 @@ def test_what_nobody_can_get_back_stays_and_what_it_stands_on_where_that_goes_af
     ended: dict[str, Any] = {"state": "exited", "project": "", "service": "", "ended_s": 1.0}
     wrote = container(WEB, UNUSED, container_id="wrote", name="wrote", writable_bytes=5, **ended)
     clean = container(WEB, UNUSED, container_id="clean", name="clean", writable_bytes=0, **ended)
+    runs = pulled(4, "runs:1")
+    serving = container(WEB, runs, container_id="serving", name="serving", log_bytes=GB)
     nameless = image(6)
-    assert spared(images=(above, below, nameless), containers=(wrote, clean)) == {"clean", shown(nameless)}
+    assert spared(images=(above, below, runs, nameless), containers=(wrote, clean, serving)) == {
+        "clean",
+        shown(nameless),
+    }
     of_a_stack = replace(image(5, "shop-old:1", inputs="i5", of="old"), labels={"tonnage.stack": "theirs"})
     assert spared(images=(of_a_stack,)) == {"shop-old:1"}
 
