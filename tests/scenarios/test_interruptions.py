@@ -137,6 +137,7 @@ def test_a_signal_in_a_switch_over_brings_the_running_version_back(project: Proj
     assert page(project.real.address, 18088) == "web 2"
 
 
+@pytest.mark.long("the kills strike runs at any step, and services that go back together are tried in test_rollback.py")
 def test_a_signal_after_one_of_two_services_that_belong_together_takes_it_back(project: Project) -> None:
     project.top["x-tonnage"] = {"rollback": "stack"}
     project.web("back", "back 1")

@@ -118,7 +118,13 @@ def sequential(project: Project, runner: Runner, service: str, *, cleanup_after:
     return ended["sequential"][0], ended["verify"][0]
 
 
-@pytest.mark.parametrize(("service", "names"), [("all", {"api", "web", "worker"}), ("web", {"web"})])
+@pytest.mark.parametrize(
+    ("service", "names"),
+    [
+        ("all", {"api", "web", "worker"}),
+        pytest.param("web", {"web"}, marks=pytest.mark.long("all services are tried always")),
+    ],
+)
 def test_with_clean_up_images_are_in_the_registry_and_the_disk_is_as_before(
     project: Project, runner: Runner, pushed: Path, service: str, names: set[str]
 ) -> None:
