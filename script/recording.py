@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes a recording, as an SVG, of a command that really runs: each line appears when it was printed, only sooner.
 
-    .build/venv/bin/python script/recording.py docs/recording.svg [--speed N] [--most N] [--title TEXT] -- COMMAND...
+    .build/venv/bin/python script/recording.py docs/recording.svg [--speed N] [--without PATTERN] -- COMMAND...
 
 The picture moves by itself in a browser, stands still for who wants no motion, and fetches nothing. The lines are kept
 beside it as a text file, each with its second, of which the picture can be made again:
@@ -26,7 +26,7 @@ from rich.text import Text
 
 from tonnage.escapes import visible_in_line
 
-_COLUMNS = 92
+_COLUMNS = 104
 _LONGEST_S = 20.0
 """However long the run was, the recording is not longer."""
 _LEFT_OUT = "..."
@@ -69,6 +69,11 @@ def recorded(command: list[str]) -> list[Line]:
     return lines
 
 
+def without(lines: list[Line], pattern: str) -> list[Line]:
+    """Leave out what says nothing of the command itself: what programs below it print, paths of this machine."""
+    return [line for line in lines if not re.search(pattern, line[1])] if pattern else lines
+
+
 def shortened(lines: list[Line], most: int) -> list[Line]:
     """Leave lines out in the middle, so that the beginning and the result stay."""
     if len(lines) <= most:
@@ -103,6 +108,7 @@ def main() -> None:
     parser.add_argument("svg", type=Path)
     parser.add_argument("--speed", type=float, default=4.0, help="how much faster than it was")
     parser.add_argument("--most", type=int, default=46, help="lines at most; the middle is left out")
+    parser.add_argument("--without", default="", help="leave out lines that match, as pip's: ' \\| '")
     parser.add_argument("--title", default="tonnage")
     parser.add_argument("--again", action="store_true", help="from the lines that are kept beside it")
     here, _, command = "\0".join(sys.argv[1:]).partition("\0--\0")
@@ -113,9 +119,10 @@ def main() -> None:
         lines = [(float(at_s), text) for at_s, text in pairs]
     elif command:
         lines = recorded(command.split("\0"))
-        kept.write_text("".join(f"{at_s}\t{visible_in_line(text)}\n" for at_s, text in lines))
     else:
         parser.error("which command? Write it after --")
+    lines = without(lines, typed.without)
+    kept.write_text("".join(f"{at_s}\t{visible_in_line(text)}\n" for at_s, text in lines))
     typed.svg.write_text(picture(shortened(lines, typed.most), title=typed.title, speed=typed.speed))
 
 

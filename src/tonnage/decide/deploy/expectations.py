@@ -29,7 +29,7 @@ from tonnage.model.deploy.plan import (
     Switch,
 )
 from tonnage.model.deploy.rolling import StartRolling
-from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly, weakest
+from tonnage.model.forecast.estimate import NOTHING, RECORDS, UNKNOWN, Estimate, Grade, exactly, weakest
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _besides_builds(step: Step, build: ExpectedBuild | None) -> Step:
             kept = Estimate(-given.high_bytes, -given.likely_bytes, 0, Grade.UNKNOWN)
             return _takes(step, kept if kept.low_bytes else NOTHING)
         case Push() | RemoveContainer() | RemoveService() | Prove():
-            return _takes(step, NOTHING)
+            return _takes(step, RECORDS)
         case StartFirst() | StartRolling() | Switch() | Restart():
             return _takes(step, STARTED)
         case _:

@@ -13,7 +13,7 @@ from tonnage.decide.deploy.versions import outside_of_window
 from tonnage.model.deploy.image_names import repository, version_names
 from tonnage.model.deploy.plan import RemoveContainer, RemoveImage, Untag
 from tonnage.model.deploy.versions import KnownVersion
-from tonnage.model.forecast.estimate import NOTHING
+from tonnage.model.forecast.estimate import RECORDS
 from tonnage.model.replacement import half_replaced
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _earlier_names_steps(context: ServiceContext) -> list[Step]:
                 ),
                 cause=f"it is {known.name} now, and an earlier run ended before it took them away",
                 changes=f"untags {', '.join(references)}",
-                kept=NOTHING,
+                kept=RECORDS,
             )
         )
     return steps
@@ -192,7 +192,7 @@ def forget_steps(context: ServiceContext, known: KnownVersion, cause: str) -> li
             RemoveImage(image=image.image_id, references=references, records=known.records),
             cause=cause,
             changes=f"untags {', '.join(references)}",
-            kept=NOTHING,
+            kept=RECORDS,
         )
     ]
 

@@ -16,7 +16,7 @@ from tonnage.errors import UsageError
 from tonnage.model.compose_labels import DIRECTORY
 from tonnage.model.deploy.image_names import adopted_reference
 from tonnage.model.deploy.plan import Adopt, Step
-from tonnage.model.forecast.estimate import NOTHING
+from tonnage.model.forecast.estimate import RECORDS
 
 if TYPE_CHECKING:
     from tonnage.model.inventory import Container, Inventory
@@ -55,8 +55,8 @@ def adopt_steps(stack: Stack, inventory: Inventory, *, adopt: bool) -> list[Step
                 action=Adopt(reference=remembered),
                 cause=f"asked for with --adopt: its containers are from {', '.join(sorted(others))}",
                 changes=f"remembers on the engine that {stack.name} is also the stack in {own}",
-                kept=NOTHING,
-                transient=NOTHING,
+                kept=RECORDS,
+                transient=RECORDS,
             )
         ]
     place, container = min(others.items())

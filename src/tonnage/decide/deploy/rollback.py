@@ -21,7 +21,7 @@ from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.deploy.image_names import read_version_name, version_name
 from tonnage.model.deploy.plan import Purpose, RemoveImage, Rename, Tag, Unchanged, Untag
-from tonnage.model.forecast.estimate import NOTHING
+from tonnage.model.forecast.estimate import RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -200,7 +200,7 @@ def _good_again(
                 RemoveImage(image=version.image_id, references=target.references, records=target.records),
                 cause=f"it is v{name.number} now",
                 changes=f"untags {', '.join(target.references)}",
-                kept=NOTHING,
+                kept=RECORDS,
             )
         )
     return steps

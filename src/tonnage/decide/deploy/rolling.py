@@ -16,7 +16,7 @@ from tonnage.decide.deploy.switching import fixed_identity, in_its_place, names_
 from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import RemoveService, Switch
 from tonnage.model.deploy.rolling import Attachment, Connect, Drain, Retire, StartRolling
-from tonnage.model.forecast.estimate import NOTHING
+from tonnage.model.forecast.estimate import NOTHING, RECORDS
 from tonnage.model.stack import SwitchOrder
 from tonnage.units import format_seconds
 
@@ -131,7 +131,7 @@ def roll_to(
             Connect(networks=tuple(apart), old=old),
             cause="it is proven, so proxies may send traffic to it",
             changes=f"connects the new containers of {service.name} with {networks}",
-            kept=NOTHING,
+            kept=RECORDS,
             on_failure=undo,
         ),
         in_its_place(context, proof, undo),

@@ -21,7 +21,7 @@ from tonnage.model.deploy.image_names import (
 )
 from tonnage.model.deploy.plan import CleanCache, Keep, RemoveImage, Rename, Step, Tag, Untag
 from tonnage.model.deploy.policy import Cleanup
-from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
+from tonnage.model.forecast.estimate import NOTHING, RECORDS, UNKNOWN, Estimate, Grade
 from tonnage.model.inventory import CONTAINERD
 from tonnage.model.references import tagged
 from tonnage.model.replacement import half_replaced, is_half_replaced
@@ -210,7 +210,7 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
             learned: The kind under which measured bytes are stored; empty for the name.
         """
         nameless = isinstance(action, Tag | Untag | Rename | Keep)
-        default = NOTHING if nameless else UNKNOWN
+        default = RECORDS if nameless else UNKNOWN
         return Step(
             name=f"{self.service.name}.{name}",
             action=action,

@@ -148,6 +148,8 @@ class Estimate(Struct, frozen=True):
 UNKNOWN = Estimate(0, 0, 0, Grade.UNKNOWN)
 NOTHING = Estimate(0, 0, 0, Grade.EXACT)
 KILOBYTES = Estimate(0, 4_096, 1_000_000, Grade.DECLARED)
+RECORDS = Estimate(0, 0, 0, Grade.DECLARED)
+"""What an engine writes of a name, a network or a health check: nothing to speak of, but nobody counted it."""
 
 
 # What a hundredth of a sum may be known less well, as an exact figure may be off by a hundredth.
