@@ -51,7 +51,7 @@ def test_a_log_may_come_from_a_pipe(world: World, capsys: Captured, monkeypatch:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"gzip: stdout: No space left on device\n\xff")))
 
     assert world.run("explain", "-") == 0
-    assert "tar could not write" in capsys.readouterr().out
+    assert "gzip could not write" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["none.log", "."])

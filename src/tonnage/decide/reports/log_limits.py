@@ -107,6 +107,33 @@ LIMITS: dict[str, KernelLimit] = {
         why="Maps and perf events have sizes of their own.",
         todo="",
     ),
+    "open-files": KernelLimit(
+        what="too many files or connections are open",
+        why="Each process may have so many open (nofile), and the machine so many in all (fs.file-max).",
+        todo="Give the service more, in the compose file:\n"
+        "  ulimits: {nofile: 65536}\n"
+        "See the limits:\n"
+        "  ulimit -n\n"
+        "  sysctl fs.file-nr",
+    ),
+    "processes": KernelLimit(
+        what="no further process or thread could be started",
+        why="A container may have so many (pids), a user so many (nproc), and the machine so many in all.",
+        todo="Raise the limit of the service (pids_limit, or deploy.resources.limits.pids), or start fewer workers."
+        " See the limits:\n"
+        "  ulimit -u\n"
+        "  sysctl kernel.pid_max kernel.threads-max",
+    ),
+    "connections": KernelLimit(
+        what="the kernel's table of connections is full",
+        why="It drops packets of new connections then; net.netfilter.nf_conntrack_max is its size.",
+        todo="Raise it:\n  sudo sysctl net.netfilter.nf_conntrack_max=262144",
+    ),
+    "loop-devices": KernelLimit(
+        what="there is no free loop device",
+        why="An image file is mounted through one, and their number is limited.",
+        todo="See which are in use, and detach those that are not:\n  losetup --list",
+    ),
     "usb": KernelLimit(
         what="a USB bus has no bandwidth left",
         why="The kernel says so when devices ask for more than the bus has.",
@@ -155,6 +182,7 @@ _LIMIT = regex(
     | (?P<usb>vidioc_|\busb_submit_urb|usbfs|not\ enough\ bandwidth|uvcvideo)
     | (?P<firmware>\befivars?\b|\befibootmgr\b|boot\ variable)
     | (?P<directory>index\ full,\ reach\ max)
+    | (?P<loop_devices>loop\ device|\blosetup:)
     | (?P<kernel>(?<![\w.])/(?:sys|proc)/(?!self/fd)\S)
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -181,6 +209,31 @@ _SHARED_MEMORY = regex(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+
+
+# Limits that have words of their own, and not those of a full disk.
+_OTHER = regex(
+    r"""
+    (?P<open_files>too\ many\ open\ files|\bemfile\b|\benfile\b|\[errno\ 24\]|\(os\ error\ 24\)|\berrno[\ :=]+24\b)
+    | (?P<processes>\bpthread_create\b[^\n]{0,40}(?:failed|resource\ temporarily\ unavailable)
+       |\b(?:fork|clone|vfork|spawn)\w*\b[^\n]{0,80}resource\ temporarily\ unavailable
+       |can't\ start\ new\ thread|unable\ to\ create\ (?:new\ )?native\ thread|failed\ to\ create\ new\ os\ thread
+       |failed\ to\ (?:start|create)\ (?:a\ )?(?:worker\ )?thread\b|cannot\ fork\b|\bno\ more\ processes\b)
+    | (?P<connections>nf_conntrack:\ (?:nf_conntrack:\ )?table\ full)
+    | (?P<loop_devices>(?:find|get|set\ ?up|no|any)\ (?:a\ |an\ |any\ )?(?:free|unused)\ loop\ device)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def other_limit_in(line: str) -> str:
+    """Return the name of the limit that a line tells in words of its own; empty for none."""
+    found = _OTHER.search(line)
+    if found is None:
+        return ""
+    name = (found.lastgroup or "").replace("_", "-")
+    # What watches files has descriptors of its own kind.
+    return limit_in(line) or name if name == "open-files" else name
 
 
 def limit_in(line: str, above: str = "") -> str:

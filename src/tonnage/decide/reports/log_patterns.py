@@ -32,6 +32,8 @@ _SOURCE_LINE = regex(r"^\S+\.py:\d+: ")
 _PATH = regex(
     r"(?<![\w.:/<-])(?P<path>/(?:[\w.@+,%~=-]|(?<=sha256):)+(?:/(?:[\w.@+,%~=-]|(?<=sha256):)+)*)(?!\w*\s*->)"
 )
+# A program that tells its own path before what it complains of.
+_PROGRAM = regex(r"^\s*/(?:usr/|opt/[\w.-]+/)?(?:local/)?s?bin/[\w.+-]+:\s")
 # What builders quote of the command that failed: the paths in it are not what the complaint is about.
 _COMMAND = regex(r"""\bprocess "(?:[^"\\]|\\.)*"|\bThe command '.*' returned""")
 # Engines name the file of a layer as it is called in the image.
@@ -80,10 +82,14 @@ _TOLD_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     ("podman", regex(r"committing container|\bpodman\b|\bbuildah\b")),
     ("SQLite", regex(r"sqlite|database or disk is full", 2)),
-    ("npm", regex(r"\bnpm\b|nospc|ERR_PNPM|\byarn\b", 2)),
+    ("Ruby", regex(r"\bErrno::E[A-Z]+|\bbundler?\b|\bgem install\b")),
+    ("yarn", regex(r"\byarn\b|\bYN\d{4}\b", 2)),
+    ("npm", regex(r"\bnpm\b|nospc|ERR_PNPM", 2)),
     ("apt", regex(r"^E: |^W: |\bdpkg\b|\bapt\b|/var/cache/apt|/var/lib/apt|invalid signature was", 2)),
     ("uv", regex(r"\buv\b|Failed to (?:download|install|extract)")),
-    ("tar", regex(r"\btar: |\bgzip: |\bxz: ")),
+    ("tar", regex(r"\btar: ")),
+    ("gzip", regex(r"\bgzip: ")),
+    ("xz", regex(r"\bxz: ")),
     ("curl", regex(r"\bcurl: ")),
     ("huggingface_hub", regex(r"huggingface_hub|[Ff]ree disk space to download the file")),
     ("pip", regex(r"\bpip\d?\b|site-packages")),
@@ -92,7 +98,8 @@ _TOLD_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("git", regex(r"\bgit\b|^error: unable to write file|fatal: (?:write|unable to write|cannot)")),
     ("conda", regex(r"\bconda\b|NoSpaceLeft")),
     ("yum", regex(r"space needed on the|\bdnf\b|\byum\b")),
-    ("the runner", regex(r"runner|System\.IO\.IOException", 2)),
+    ("the runner", regex(r"runner|/_diag/", 2)),
+    (".NET", regex(r"System\.IO\.IOException|\bNuGet\b|\berror NU\d{4}\b")),
     ("Elasticsearch", regex(r"watermark|o\.e\.c\.", 2)),
     ("the kernel", regex(r"EXT4-fs|XFS \(|BTRFS|I/O error, dev|device-mapper:|Out of memory: Killed|oom-kill:")),
     ("the engine", regex(r"daemon|layer")),
@@ -247,7 +254,7 @@ def _told_by(line: str) -> str:
 
 def _path(line: str, begin: int) -> str:
     """Return the path that stands nearest before the complaint; otherwise the first one on the line."""
-    before = _without_other_paths(line[:begin])
+    before = _PROGRAM.sub("", _without_other_paths(line[:begin]))
     paths = list(_PATH.finditer(before))
     if paths:
         return paths[-1]["path"].rstrip("/.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.decide.reports.log_limits import SHARED_MEMORY, limit_in, tells_of_shared_memory
+from tonnage.decide.reports.log_limits import SHARED_MEMORY, limit_in, other_limit_in, tells_of_shared_memory
 from tonnage.decide.reports.messages_abroad import (
     DISK_ERROR_ABROAD,
     NO_MEMORY_ABROAD,
@@ -34,12 +34,12 @@ _NOT_A_COMPLAINT = regex(
       [^:]{{0,60}}{_SPACE}
     | \bno\ (?:disk\ quota|enospc|read-only)\b
     | \b(?:simulat\w+|mock\w*|fake[ds]?|inject\w*|pretend\w*|expect(?:s|ing)|expected\ (?:error|failure|message)
-      |as\ expected|(?:search|look|check|test|grep)(?:s|ed|ing|ping)?\ (?:for|that|whether|of)
+      |as\ expected|(?<!28\.\ )(?:search|look|check|test|grep)(?:s|ed|ing|ping)?\ (?:for|that|whether|of)
       |warns?\ (?:of|if|when)|occurrences?\ of|match(?:es|ing)?\ (?:of|for)|no\ (?:match|sign
          |trace)\w*)\b.{{0,80}}{_SPACE}
     | {_SPACE}[^.:;]{{0,40}}(?:(?<!disk\ full)\?|["'`]?\ (?:is|was|are)\ (?:handled|retried|reported|caught|expected
        |not\ found|absent))
-    | ^\s*(?:\++\s|\$\s|>\s(?!(?-i:[A-Z]))|\#+\s|//|\*|--\s|<!--|\d+\s*\|\s|[CD]:\\>)
+    | ^\s*(?:\++\s|\$\s|>\s(?!(?-i:[A-Z])|[\w.]{{1,200}}(?:error|exception):)|\#+\s|//|\*|--\s|<!--|\d+\s*\|\s|[CD]:\\>)
     | ^\s*(?-i:RUN|ENV|ARG|LABEL|CMD|COPY|ENTRYPOINT|HEALTHCHECK|USER|WORKDIR)\s(?!failed)
     | ^\s*(?:echo|printf|grep|egrep|rg|sed|awk|if|elif|assert\w*|expect|except|raise|throw|return|def|func|fn|case
        |journalctl
@@ -67,6 +67,7 @@ _FULL = regex(
     | \bcode:?\ '?enospc\b
     | \berrno[\ :=]+-?28\b | \[errno\ 28\] | \(os\ error\ 28\) | \bcode:\ 28,\ kind:\ storagefull
        | \bgot\ error\ 28\b | \berror\ 28\ from\b
+       | \berror\ number\ 28\b | \berrcode:?\ 28\b
     | (?:database\ or\ disk|disk)\ is\ full
     | sqlite_full
     | you\ don't\ have\ enough\ free\ space\ in
@@ -112,7 +113,7 @@ _CUT_SHORT = regex(
        |errorcode=9\b|cannot\ write\ to\ \S{1,300}\ \(success\))
     | (?P<short_write>\bwrote\ only\ -?\d+\ of\ \d+\ bytes|\bshort\ write\b|only\ -?\d+\ of\ \d+\ bytes\ written
        |\b\d{1,20}\ requested\ and\ \d{1,20}\ written|pytorchstreamwriter\ failed\ writing
-       |\bincomplete\ write\b|error\ 37\ :\ write\ error)
+       |inline_container\.cc:\d{1,6}\][ .]{1,4}unexpected\ pos\b|\bincomplete\ write\b|error\ 37\ :\ write\ error)
     | (?P<archive>\bwheel\ '[^']{1,200}'\ located\ at\ \S{1,400}\ is\ invalid
        |\b(?:gzip|tar|unzip|xz|zstd|bzip2|7z)\b.{0,80}unexpected\ end\ of\ (?:file|archive|data|input)
        |end-of-central-directory\ signature\ not\ found|\bbadzipfile:|\bzlib\.error:\ error\ -5)
@@ -122,7 +123,7 @@ _CUT_SHORT = regex(
 )
 _QUOTA = regex(
     r"""
-    disk\ quota\ exceeded | \bedquot\b | \(os\ error\ 122\) | \[errno\ 122\] | \berrno[\ :=]+-?122\b
+    (?<!or\ a\ )disk\ quota\ exceeded | \bedquot\b | \(os\ error\ 122\) | \[errno\ 122\] | \berrno[\ :=]+-?122\b
        | \bquota\ exceeded\ \(
     | (?P<artifacts>artifact\ storage\ quota\ has\ been\ hit)
     | (?P<git_lfs>over\ its\ data\ quota)
@@ -174,7 +175,7 @@ _LOW_DISK = regex(
     running\ out\ of\ disk\ space\b.{0,200}free\ space\ left | low\ on\ disk\ space
     | disk\ space\ is\ (?:critically\ )?low
     | (?:low|high|flood[ -]stage)\ (?:disk\ )?watermark\b.{0,80}exceeded | exceeded\ flood-stage\ watermark
-    | low\ on\ resource:\ ephemeral-storage | \bdiskpressure\b | has\ disk\ ?pressure | freediskspacefailed
+    | low\ on\ resource:\ ephemeral-storage | \bdisk-?pressure\b | has\ disk\ ?pressure | freediskspacefailed
     | attempting\ to\ reclaim\ ephemeral-storage | disk\ resource\ limit\ alarm\ set
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -194,11 +195,13 @@ _IMAGE = regex(
 )
 _MEMORY = regex(
     r"""
-    (?P<gpu>cuda\ out\ of\ memory|outofmemoryerror:\ (?:cuda|hip)|cuda_error_out_of_memory|cublas_status_alloc_failed)
+    (?P<gpu>cuda\ out\ of\ memory|outofmemoryerror:\ (?:cuda|hip)|cuda_error_out_of_memory|cublas_status_alloc_failed
+       |oom\ when\ allocating\ tensor\b.{0,400}device:gpu)
     | (?:exit(?:ed\ with)?\ (?:code|status)|code|status|\berror):?\ 137\b | \breturned\ 137\b | \boom-?kill
        |\boomkilled\b
     | out\ of\ memory:\ killed\ process | memory\ cgroup\ out\ of\ memory
-    | (?P<refused>\bcannot\ allocate\ memory\b|std::bad_alloc|\[errno\ 12\]|\(os\ error\ 12\)|^memoryerror\b
+    | (?P<refused>\bcannot\ allocate\ memory\b|\bmemory\ allocation\ problem\b|oom\ when\ allocating\ tensor
+       |std::bad_alloc|\[errno\ 12\]|\(os\ error\ 12\)|^memoryerror\b
        |\bmemoryerror:
        |heap\ out\ of\ memory|java\.lang\.outofmemoryerror|out\ of\ memory,\ malloc\ failed|virtual\ memory\ exhausted)
     | \bkilled\s*$ | killed\ signal\ terminated\ program | signal:\ 9,\ sigkill | terminated\ by\ signal\ 9\b
@@ -241,54 +244,18 @@ _BUILD = regex(
 _WORDS = (
     *("space", "inodes", "enospc", "errno", "os error", "disk", "sqlite_full", "quota", "edquot", "storage"),
     *("signal", "sigbus", "sigkill", "bus error", "exit code", "code 137", "status 137", "status: 137", "error 13"),
-    *("returned 137", "register layer", "runner", "stopped hearing", "error 28", "full", "thin"),
-    *("kill", "cannot allocate", "memory", "bad_alloc", "pull access", "toomanyrequests", "unauthorized", "denied"),
+    *("returned 137", "register layer", "runner", "stopped hearing", "error 28", "full", "thin", "kill"),
+    *("cannot allocate", "memory", "bad_alloc", "pull access", "toomanyrequests", "unauthorized", "denied"),
     *("satisfies the requirement", "matching distribution", "resolutionimpossible", "the hashes", "timeout"),
     *("timed out", "failed", "could not install", "no solution", "such image", "unable to find", "not found"),
-    *("non-zero", "parse error", "read-only", "erofs", "input/output", "i/o error", "ext4-fs error", "xfs (", "btrfs"),
-    *(
-        "critical ",
-        "watermark",
-        "diskpressure",
-        "invalid",
-        "splitting up",
-        "couldn't create",
-        "(23)",
-        "failure writing",
-    ),
-    *(
-        "wrote only",
-        "short write",
-        "written",
-        "incomplete write",
-        "end of ",
-        "end-of-",
-        "badzipfile",
-        "zlib",
-        "errorcode",
-    ),
-    *(
-        "cannot write to",
-        "unable to persist",
-        "write error",
-        "insufficient",
-        "unexpected ",
-        "layer does not",
-        "snapshot",
-    ),
-    *(
-        "content digest",
-        "drivername",
-        "transport",
-        "unavailable",
-        "cannot connect",
-        "eof",
-        "cublas",
-        "cuda",
-        "shm",
-        "oom",
-        "mvcc",
-    ),
+    *("non-zero", "parse error", "read-only", "erofs", "input/output", "i/o error", "ext4-fs error", "xfs ("),
+    *("btrfs", "critical ", "watermark", "diskpressure", "invalid", "splitting up", "couldn't create", "(23)"),
+    *("failure writing", "wrote only", "short write", "written", "incomplete write", "end of ", "end-of-"),
+    *("badzipfile", "zlib", "errorcode", "cannot write to", "unable to persist", "write error", "insufficient"),
+    *("unexpected ", "layer does not", "snapshot", "content digest", "drivername", "transport", "unavailable"),
+    *("cannot connect", "eof", "cublas", "cuda", "shm", "oom", "mvcc", "pressure", "too many open", "emfile"),
+    *("enfile", "temporarily unavailable", "thread", "fork", "no more processes", "conntrack", "loop device"),
+    *("inline_container", "allocation problem"),
 )
 # The first that holds names the line: what a full disk says comes before what follows from it.
 _KINDS: tuple[tuple[SymptomKind, re.Pattern[str]], ...] = (
@@ -323,6 +290,8 @@ _CAUSES = frozenset(
     }
 )
 _QUOTES = frozenset("'\"`«»„“”")
+_OF_KERNEL_MEMORY = frozenset({"cgroup", "netfilter"})
+"""What the kernel has memory of its own for, and refuses with the words of memory that ran out."""
 _LIKE_A_DISK = frozenset({SymptomKind.DISK_FULL, SymptomKind.QUOTA})
 
 
@@ -350,8 +319,9 @@ def words_in(line: str, above: Iterable[str] = ()) -> FoundWords | None:
     small = line.lower()
     if not any(word in small for word in _WORDS):
         return _abroad(small, above)
-    if tells_of_shared_memory(line):
-        return None if _is_no_complaint(line) else FoundWords(kind=SymptomKind.KERNEL_LIMIT, cause=SHARED_MEMORY)
+    limit = SHARED_MEMORY if tells_of_shared_memory(line) else other_limit_in(line)
+    if limit:
+        return None if _is_no_complaint(line) else FoundWords(kind=SymptomKind.KERNEL_LIMIT, cause=limit)
     pool = _THIN_POOL.search(line)
     if pool is not None:
         return FoundWords(kind=SymptomKind.DISK_FULL, cause="thin-pool", begin=pool.start())
@@ -361,10 +331,8 @@ def words_in(line: str, above: Iterable[str] = ()) -> FoundWords | None:
             continue
         if _is_no_complaint(line):
             return None
-        if kind in _LIKE_A_DISK and (limit := limit_in(line, "\n".join(above))):
-            return FoundWords(kind=SymptomKind.KERNEL_LIMIT, cause=limit, begin=match.start())
-        if kind is SymptomKind.MEMORY and match.lastgroup == "refused" and limit_in(line) == SHARED_MEMORY:
-            return FoundWords(kind=kind, cause=SHARED_MEMORY, begin=match.start())
+        if (told := _of_a_limit(kind, match, line, above)) is not None:
+            return told
         groups = match.groupdict()
         cause = next((name.replace("_", "-") for name in _CAUSES if groups.get(name)), "")
         subject = next((value for name, value in groups.items() if value and name not in _CAUSES), "")
@@ -372,6 +340,19 @@ def words_in(line: str, above: Iterable[str] = ()) -> FoundWords | None:
             cause = "layer"
         return FoundWords(kind=kind, cause=cause, subject=subject.strip("'\"`,"), begin=match.start())
     return _abroad(small, above)
+
+
+def _of_a_limit(kind: SymptomKind, match: re.Match[str], line: str, above: Iterable[str]) -> FoundWords | None:
+    """Return what a line about missing space or memory says where neither a disk nor the machine's memory is meant."""
+    if kind in _LIKE_A_DISK and (limit := limit_in(line, "\n".join(above))):
+        return FoundWords(kind=SymptomKind.KERNEL_LIMIT, cause=limit, begin=match.start())
+    if kind is SymptomKind.MEMORY and match.lastgroup == "refused":
+        limit = limit_in(line)
+        if limit == SHARED_MEMORY:
+            return FoundWords(kind=kind, cause=SHARED_MEMORY, begin=match.start())
+        if limit in _OF_KERNEL_MEMORY:
+            return FoundWords(kind=SymptomKind.KERNEL_LIMIT, cause=limit, begin=match.start())
+    return None
 
 
 def _is_no_complaint(line: str) -> bool:

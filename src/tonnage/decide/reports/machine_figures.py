@@ -129,5 +129,5 @@ def ran_out_of_inodes(run: Run | None) -> bool:
 
 
 def is_nearly_full(disk: Filesystem) -> bool:
-    """Return whether a disk has hardly a byte left now."""
-    return disk.available_bytes <= _NEARLY_FULL * disk.size_bytes
+    """Return whether a disk has hardly a byte left now. What the kernel shows as files (/proc) has no bytes at all."""
+    return disk.size_bytes > 0 and disk.available_bytes <= _NEARLY_FULL * disk.size_bytes

@@ -46,7 +46,7 @@ def test_a_log_that_only_has_the_words_shows_nothing(path: Path) -> None:
         ("full/uv-extract", "uv", "/root/.cache/uv/.tmpX1/nvidia/cublas/lib/libcublasLt.so.12"),
         ("full/apt-archives", "apt", "/var/cache/apt/archives"),
         ("full/tar", "tar", ""),
-        ("full/ld", "the linker", "/usr/bin/ld"),
+        ("full/ld", "the linker", ""),
         ("full/sqlite", "SQLite", ""),
         ("full/npm", "npm", ""),
         ("full/daemon-mkdir", "the engine", "/var/lib/docker/overlay2/0c7d-init"),
