@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.deploy.failure_call import FailureCall
     from tonnage.model.inventory import Image
+    from tonnage.wiring.ship import DockerShipEngines
 
 
 class Ports:
@@ -55,6 +56,13 @@ class Ports:
         from tonnage.adapters.host.checksums import Checksums  # noqa: PLC0415
 
         return Checksums(cache_directory(self.environment) / "checksums.json")
+
+    @cached_property
+    def ship_engines(self) -> DockerShipEngines:
+        """Engines that images are sent from and to."""
+        from tonnage.wiring.ship import DockerShipEngines  # noqa: PLC0415
+
+        return DockerShipEngines(self.engines)
 
     def lookups(
         self, facts: EngineFacts | None, images: Sequence[Image] = (), scope: LookupScope | None = None

@@ -1,0 +1,90 @@
+"""What sending an image asks of both engines. Reading the one and changing the other are different types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tonnage.model.inventory import Filesystem
+    from tonnage.model.ship import ImageToShip, LayersThere, ShippableImage, ShippableLayer, StoredBlob
+
+
+class ShipSource(Protocol):
+    """The engine that images are sent from. Nothing here changes one of its images.
+
+    Every method raises EngineUnreachableError when the engine stops answering.
+    """
+
+    endpoint: str
+
+    def image(self, reference: str) -> ShippableImage:
+        """Return what an image consists of.
+
+        Raises:
+            StepFailedError: There is no such image, or not all of it is there.
+        """
+
+    def counted(self, image: ShippableImage, layers: Sequence[ShippableLayer]) -> tuple[ShippableLayer, ...]:
+        """Return these layers of it with the bytes that can be sent, and those that they take once unpacked.
+
+        Raises:
+            StepFailedError: A layer cannot be read.
+        """
+
+    def content(self, image: ShippableImage, blob: StoredBlob) -> Iterator[bytes]:
+        """Give the bytes of a layer, or of what is attached to it, piece by piece.
+
+        Raises:
+            StepFailedError: It cannot be read, or is not what its digest says.
+        """
+
+
+class ShipTarget(Protocol):
+    """The engine that images are sent to.
+
+    Every method raises EngineUnreachableError when the engine stops answering.
+    """
+
+    endpoint: str
+
+    def layers(self, images: Sequence[ShippableImage]) -> LayersThere:
+        """Return what is there of these images.
+
+        In containerd this makes a container that is never started, and removes it: no other question tells blobs.
+        """
+
+    def filesystems(self) -> tuple[Filesystem, ...]:
+        """Return the filesystems that images are written to, measured now; the one with the images first.
+
+        Raises:
+            EngineLacksError: They cannot be measured from here.
+        """
+
+    def load(self, archive: Iterable[bytes], *, packed: str = "") -> None:
+        """Take an image from an archive.
+
+        Args:
+            archive: What the engine is to load, piece by piece. What it raises is raised here, and ends the load.
+            packed: How the whole archive is compressed: ``gzip``, or empty.
+
+        Raises:
+            StepFailedError: The engine could not take it.
+        """
+
+    def prove(self, ship: ImageToShip, name: str, expected_id: str, count: int) -> None:
+        """See that an image is whole: its id, its layers, each blob of it, and a container made from it and removed.
+
+        Args:
+            count: How many of its layers it was to have.
+
+        Raises:
+            StepFailedError: It is not.
+        """
+
+    def tag(self, image_id: str, name: str) -> None:
+        """Give an image a name; the name moves when another one had it."""
+
+    def forget(self, name: str) -> None:
+        """Take a name away, and the image with it where that was its last; nothing happens when it is not there."""

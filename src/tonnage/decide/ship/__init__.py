@@ -1,0 +1,1 @@
+"""Which layers another engine lacks, and what sending them takes. Pure."""

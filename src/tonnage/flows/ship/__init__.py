@@ -1,0 +1,1 @@
+"""Sending images to another engine: looked at, planned, sent."""

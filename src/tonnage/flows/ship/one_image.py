@@ -1,0 +1,199 @@
+"""One image from one engine to another: only its missing layers, and proven afterwards.
+
+Public: ``ship_image(engines, source, target, reference, ...) -> Shipped``; ``look`` and ``send_all`` for several images
+through the same connections.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from tonnage.decide.ship.missing import image_to_ship, to_count, with_image
+from tonnage.decide.ship.names import is_ours
+from tonnage.errors import CannotFitError, StepFailedError
+from tonnage.runtime.ship.send import send
+from tonnage.runtime.ship.wire import Watch
+from tonnage.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tonnage.adapters.interface import Cancel
+    from tonnage.adapters.ship.interface import ShipSource, ShipTarget
+    from tonnage.flows.ship.ports import ShipEngines
+    from tonnage.model.inventory import Filesystem
+    from tonnage.model.ship import ImageToShip, Shipped
+
+
+class Looked(Struct, frozen=True, kw_only=True):
+    """What is sent, and the disk that it goes to.
+
+    Args:
+        ships: The images, in the order in which they are sent.
+        disk: The filesystem that images are written to, as measured before.
+        reserve_bytes: What must remain available on it.
+        leftovers: Names of ours that earlier attempts left there.
+    """
+
+    ships: tuple[ImageToShip, ...]
+    disk: Filesystem
+    reserve_bytes: int
+    leftovers: tuple[str, ...] = ()
+
+    @property
+    def lowest_bytes(self) -> int:
+        """What remains available there at the lowest point, at worst."""
+        kept = lowest = 0
+        for ship in self.ships:
+            lowest = max(lowest, kept + ship.highest.high_bytes)
+            kept += ship.kept.high_bytes
+        return self.disk.available_bytes - lowest
+
+    @property
+    def missing_bytes(self) -> int:
+        """How many bytes are too few; 0 where it fits."""
+        return max(0, self.reserve_bytes - self.lowest_bytes)
+
+
+def ship_image(
+    engines: ShipEngines,
+    source: str,
+    target: str,
+    reference: str,
+    *,
+    names: Sequence[str] = (),
+    owner: str = "images",
+    reserve_bytes: int = 0,
+    tell: Callable[[str], None] = lambda _: None,
+    cancel: Cancel | None = None,
+) -> Shipped:
+    """Send the layers of one image that another engine lacks, prove that it is whole there, and name it.
+
+    It opens both engines by itself; whoever sends several images uses :func:`look` and :func:`send_all`.
+
+    Args:
+        engines: ``Ports.ship_engines``.
+        source: The engine that has the image, as :class:`~tonnage.flows.ship.ports.ShipEngines` says.
+        target: The engine that is to have it.
+        reference: What it is called on the first one: a name or an id.
+        names: What it is to be called on the second one; none for ``reference``.
+        owner: The stack that it belongs to: what is on its way has a name with it.
+        reserve_bytes: What must remain available on the disk there.
+        tell: Is told how it goes on, with rate and time left.
+        cancel: Ends it.
+
+    Returns:
+        What was sent, as measured, and the id of the image there.
+
+    Raises:
+        CannotFitError: It does not fit there. Nothing was sent.
+        StepFailedError: There is no such image, or it did not arrive whole. No name leads to what came of it.
+        EngineUnreachableError: An engine does not answer.
+        EngineLacksError: The disk there cannot be measured, or an engine is not Docker Engine.
+    """
+    with engines.source(source) as here, engines.target(target) as there:
+        looked = look(here, there, {reference: tuple(names) or (reference,)}, reserve_bytes=reserve_bytes, owner=owner)
+        return send_all(engines, here, there, looked, owner=owner, tell=tell, cancel=cancel)[0]
+
+
+def look(
+    source: ShipSource,
+    target: ShipTarget,
+    wanted: Mapping[str, Sequence[str]],
+    *,
+    reserve_bytes: int,
+    owner: str,
+) -> Looked:
+    """Return what of some images is to be sent, and what that takes.
+
+    Args:
+        wanted: What each is called here, and what it is to be called there.
+
+    Raises:
+        StepFailedError: There is no such image, or it is for another platform.
+        EngineUnreachableError: An engine does not answer.
+        EngineLacksError: The disk there cannot be measured, or an engine is not Docker Engine.
+    """
+    images = [source.image(reference) for reference in wanted]
+    there = target.layers(images)
+    for image in images:
+        if not _runs(image.platform, there.platform):
+            raise StepFailedError(
+                f"{image.reference} is made for {image.platform}, and {target.endpoint} runs {there.platform}",
+                todo="Build it for that platform, such as with platform: in the compose file.",
+            )
+    ships = []
+    for image in images:
+        counted = source.counted(image, to_count(image, there))
+        ship = image_to_ship(image, counted, there, tuple(wanted[image.reference]))
+        ships.append(ship)
+        there = with_image(there, ship)
+    leftovers = tuple(name for name in there.carriers if is_ours(name, owner))
+    return Looked(ships=tuple(ships), disk=target.filesystems()[0], reserve_bytes=reserve_bytes, leftovers=leftovers)
+
+
+def refuse_unfit(looked: Looked, endpoint: str) -> None:
+    """Refuse what would bring the disk there below its reserve.
+
+    Raises:
+        CannotFitError: It would.
+    """
+    if looked.missing_bytes:
+        disk = looked.disk
+        raise CannotFitError(
+            f"it does not fit on {disk.mount} of {endpoint}: {format_bytes(looked.missing_bytes)} short",
+            why=f"{format_bytes(disk.available_bytes)} are available there; {format_bytes(looked.lowest_bytes)} would"
+            f" remain at the lowest point, and the reserve is {format_bytes(looked.reserve_bytes)}.",
+            todo="See what can be freed there:\n  tonnage reclaim --host ENGINE",
+        )
+
+
+def send_all(
+    engines: ShipEngines,
+    source: ShipSource,
+    target: ShipTarget,
+    looked: Looked,
+    *,
+    owner: str,
+    tell: Callable[[str], None],
+    cancel: Cancel | None = None,
+    on_shipped: Callable[[Shipped], None] = lambda _: None,
+) -> tuple[Shipped, ...]:
+    """Send what was looked at, one image after the other.
+
+    Args:
+        on_shipped: Is told each image that is there and proven.
+
+    Returns:
+        What was sent, as measured, in the same order.
+
+    Raises:
+        CannotFitError: It does not fit there. Nothing was sent.
+        StepFailedError: One could not be sent, or did not arrive whole; those before it are there.
+        EngineUnreachableError: An engine stops answering.
+    """
+    refuse_unfit(looked, target.endpoint)
+    shipped = []
+    gauge = engines.gauge(target.endpoint, [looked.disk.mount])
+    try:
+        watch = Watch(cancel or threading.Event(), gauge, looked.disk.mount, looked.reserve_bytes)
+        for ship in looked.ships:
+            one = send(
+                source, target, ship, owner=owner, watch=watch, reserve_bytes=looked.reserve_bytes, tell=tell
+            )  # fmt: skip
+            shipped.append(one)
+            on_shipped(one)
+    finally:
+        gauge.close()
+    # What earlier attempts left has been of use, or is of an image that is no longer sent.
+    for name in looked.leftovers:
+        target.forget(name)
+    return tuple(shipped)
+
+
+def _runs(made_for: str, runs: str) -> bool:
+    """Return whether an image for one platform runs on another one, as far as their names say."""
+    return not made_for or not runs or made_for.split("/")[:2] == runs.split("/")[:2]

@@ -1,0 +1,1 @@
+"""Sending images to another engine: carried out, watched and health checked afterwards."""
