@@ -21,6 +21,7 @@ from tests.scenarios.watching import available_bytes, bytes_come_back, watching
 from tonnage.adapters.guard.build_steps import EngineSteps, freezer_mounts
 from tonnage.adapters.guard.engine_process import engine_process
 from tonnage.adapters.guard.freezer import is_frozen
+from tonnage.adapters.guard.still import engine_names, stands_still
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,7 @@ SPARE_BYTES = 300_000_000
 HEADROOM_BYTES = 120_000_007
 WRITES_BYTES = 230_000_000
 BELOW_BYTES = 20_000_000
+LARGE_BYTES = 150_000_003
 # 5 MB a piece, about 120 MB in a second.
 STEADILY = f"for i in $(seq {WRITES_BYTES // 5_000_000}); do head -c 5000000 /dev/urandom > /f$i; sleep 0.02; done"
 
@@ -98,6 +100,53 @@ def test_without_anything_to_reclaim_it_is_stopped_and_undone(project: Project) 
     assert bytes_come_back(mount, before_bytes)
     assert project.engine.everything() == before
     assert not steps(project).now()
+
+
+def put_large_context(project: Project) -> None:
+    """Have the service copy a file that is larger than the headroom: the engine itself writes it, no step does."""
+    (project.directory / "web" / "large").write_bytes(os.urandom(LARGE_BYTES))
+    dockerfile = project.directory / "web" / "Dockerfile"
+    dockerfile.write_text(dockerfile.read_text().replace("COPY index.html", "COPY large /large\nCOPY index.html"))
+
+
+def test_the_engine_itself_stands_still_for_moments_where_that_is_chosen(project: Project) -> None:
+    put_spare(project)
+    reserve_bytes = reserve_above(project)
+    project.web("web", "web 1")
+    put_large_context(project)
+    hard = {"TONNAGE_FORECAST": "false", "TONNAGE_GUARD": "hard"}
+    mount = project.real.mount
+    with watching(lambda: available_bytes(mount)) as available:
+        ended = project.tonnage("build", "--keep-free", f"{reserve_bytes}B", environment=hard)
+    assert ended.exit_code == 0, ended.stderr
+    assert "were reclaimed while the engine itself writes towards the reserve" in ended.stderr
+    assert "removed the cache" in ended.stderr
+    assert min(available.seen) > reserve_bytes - BELOW_BYTES
+    engine = engine_process(project.real.endpoint.removeprefix("unix://"))
+    assert engine is not None
+    assert not any(map(stands_still, engine_names(engine)))
+
+
+def test_an_engine_that_stands_still_runs_again_when_tonnage_is_killed(project: Project) -> None:
+    project.web("web", "web 1")
+    put_large_context(project)
+    engine = engine_process(project.real.endpoint.removeprefix("unix://"))
+    assert engine is not None
+    names = engine_names(engine)
+    running = project.start(
+        "build",
+        "--keep-free",
+        f"{reserve_above(project)}B",
+        environment={"TONNAGE_FORECAST": "false", "TONNAGE_GUARD": "hard"},
+    )
+    running.until(lambda: any(map(stands_still, names)), "the engine stands still")
+    running.signal(signal.SIGKILL)
+    killed_s = time.monotonic()
+    while any(map(stands_still, names)):
+        assert time.monotonic() - killed_s < 5.0
+        time.sleep(0.01)
+    running.kill()
+    assert project.tonnage("status").exit_code == 0
 
 
 def groups_of(found: EngineSteps) -> list[str]:

@@ -165,6 +165,19 @@ class StepGroups(Protocol):
     def thaw(self, groups: Sequence[str]) -> bool:
         """Thaw groups; return whether that was done for all of them."""
 
+    def engine_names(self) -> Sequence[str]:
+        """Return the engine's own processes as :meth:`stop_engine` stops them; none where it must not be stopped."""
+
+    def stop_engine(self, until_s: float) -> bool:
+        """Have the engine itself stand still; return whether it does.
+
+        Args:
+            until_s: When it runs again at the latest, whatever happens here, on the monotonic clock.
+        """
+
+    def run_engine(self) -> None:
+        """Let it run again; harmless where it does."""
+
 
 class EngineActs(Protocol):
     """Changes. Only an executor holds one.

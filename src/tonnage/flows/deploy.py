@@ -212,7 +212,7 @@ def carry_out(
                     clock=ports.clock,
                     ledger=lock,
                     groups=access.groups(engine)
-                    if access.groups is not None and plan.policy.guard is AtReserve.PAUSE
+                    if access.groups is not None and plan.policy.guard is not AtReserve.STOP
                     else None,
                     make_room=_room_making(ports, access.facts, acts, plan, job.wanted.stack, lock, opened),
                 )

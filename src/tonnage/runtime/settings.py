@@ -109,7 +109,8 @@ _KNOWN = (
         "guard",
         "TONNAGE_GUARD",
         "pause",
-        "pause: builds wait before the reserve until what nobody needs was reclaimed; stop: they are stopped there.",
+        "pause: builds wait before the reserve until what nobody needs was reclaimed; hard: so does the engine itself; "
+        "stop: they are stopped there.",
     ),
     _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),
     _Known(
@@ -261,7 +262,7 @@ def _parse_guard(text: str) -> AtReserve:
     try:
         return AtReserve(text.strip().lower())
     except ValueError:
-        raise UsageError(f"{text!r} is neither pause nor stop") from None
+        raise UsageError(f"{text!r} is none of pause, hard, stop") from None
 
 
 def _parse_count(text: str) -> int:

@@ -153,7 +153,7 @@ class DockerEngines:
 def _step_groups(engine: Engine) -> StepGroups:
     from tonnage.adapters.guard.step_groups import DockerStepGroups  # noqa: PLC0415
 
-    return DockerStepGroups(engine.endpoint, engine.data_root, beside=engine.builder is not None)
+    return DockerStepGroups(engine.endpoint, engine.data_root, beside=engine.builder is not None, swarm=engine.swarm)
 
 
 class PrivateEngines:

@@ -110,5 +110,6 @@ def test_patterns_of_proxies_are_words_between_commas_or_blanks() -> None:
 def test_builds_pause_at_the_reserve_unless_it_is_said() -> None:
     assert policy(rank(BARE, environment={}, flags={})).guard == "pause"
     assert policy(rank(BARE, environment={"TONNAGE_GUARD": "Stop"}, flags={})).guard == "stop"
-    with pytest.raises(UsageError, match="neither pause nor stop"):
-        policy(rank(BARE, environment={"TONNAGE_GUARD": "hard"}, flags={}))
+    assert policy(rank(BARE, environment={"TONNAGE_GUARD": "hard"}, flags={})).guard == "hard"
+    with pytest.raises(UsageError, match="none of pause, hard, stop"):
+        policy(rank(BARE, environment={"TONNAGE_GUARD": "soft"}, flags={}))

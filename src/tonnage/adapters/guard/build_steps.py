@@ -129,10 +129,10 @@ class EngineSteps:
     def now(self) -> tuple[BuildStepGroup, ...]:
         """Return the steps that run now and are certainly this engine's."""
         found = []
-        for starter in _children(self._engine):
+        for starter in children(self._engine):
             step_id = self._step_id(starter)
             if step_id:
-                found += [step for first in _children(starter) if (step := self._step(first, step_id)) is not None]
+                found += [step for first in children(starter) if (step := self._step(first, step_id)) is not None]
         return tuple(found)
 
     def _step_id(self, process_id: int) -> str:
@@ -182,7 +182,7 @@ def _command_line(process_id: int) -> list[str]:
     return []
 
 
-def _children(process_id: int) -> Iterator[int]:
+def children(process_id: int) -> Iterator[int]:
     """Return the children of a process, whichever of its threads started them."""
     tasks = f"/proc/{process_id}/task"
     told = False

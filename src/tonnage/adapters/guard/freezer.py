@@ -1,7 +1,8 @@
 """Freezes and thaws control groups, and starts the process that thaws them when this one is gone.
 
-The watchdog is told of a group before that is frozen. It thaws what is left when this process ends, however that
-happens, and what is frozen past its time; then it ends. It is a session of its own and hears no signal of a terminal.
+The watchdog is told of a group (or a process, see ``still``) before that is frozen. It thaws what is left when this
+process ends, however that happens, and what is frozen past its time; then it ends. It is a session of its own and
+hears no signal of a terminal.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
+from tonnage.adapters.guard import still
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +31,15 @@ import os, select, signal, time
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
 def thaw(group):
+    if "@" in group and group.startswith("/proc/"):
+        try:
+            number, began = group[6:].split("@")
+            with open("/proc/" + number + "/stat", "rb") as file:
+                if file.read().rpartition(b")")[2].split()[19] == began.encode():
+                    os.kill(int(number), signal.SIGCONT)
+        except (OSError, ValueError, IndexError):
+            pass
+        return
     for name, word in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
         try:
             file = os.open(group + "/" + name, os.O_WRONLY)
@@ -136,14 +147,16 @@ def may_be_thawed(directory: str) -> bool:
 
 
 def thaw_all(directories: Iterable[str]) -> bool:
-    """Thaw what others have frozen; what is no control group is left alone.
+    """Thaw what others have frozen; what is neither a control group nor the name of a process is left alone.
 
     Returns:
         Whether nothing of it is frozen any more, as far as it is there.
     """
     done = True
     for directory in directories:
-        if may_be_thawed(directory):
+        if directory.startswith(still.BEGINNING):
+            done = still.let_run(directory) and done
+        elif may_be_thawed(directory):
             try:
                 thaw(directory)
             except OSError:

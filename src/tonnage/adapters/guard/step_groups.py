@@ -12,6 +12,7 @@ from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.guard.build_steps import EngineSteps
 from tonnage.adapters.guard.engine_process import engine_process
 from tonnage.adapters.guard.freezer import Watchdog, freeze, is_ended, is_frozen, thaw
+from tonnage.adapters.guard.still import engine_names, let_run, stand_still
 from tonnage.adapters.interface import BuildMark
 from tonnage.errors import TonnageError
 from tonnage.sources.dockerfile.parser import read_instructions
@@ -32,12 +33,16 @@ class DockerStepGroups:
         endpoint: How the engine is reached.
         data_root: Of the engine, as it says.
         beside: Whether a builder beside the engine builds, whose steps are not the engine's.
+        swarm: Whether the engine is one of several: the others would take it for lost when it stands still.
     """
 
-    def __init__(self, endpoint: str, data_root: str, *, beside: bool = False) -> None:
+    def __init__(self, endpoint: str, data_root: str, *, beside: bool = False, swarm: bool = False) -> None:
         self._endpoint = endpoint
         self._data_root = data_root
         self._beside = beside
+        self._swarm = swarm
+        self._engine = 0
+        self._still: tuple[str, ...] = ()
         self._steps: EngineSteps | None = None
         self._watchdog: Watchdog | None = None
         self._frozen: set[str] = set()
@@ -65,6 +70,7 @@ class DockerStepGroups:
 
     def close(self) -> None:
         """Thaw what is still frozen, and end."""
+        self.run_engine()
         self.thaw(tuple(self._frozen))
         if self._watchdog is not None:
             self._watchdog.close()
@@ -137,10 +143,33 @@ class DockerStepGroups:
             self._watchdog.expect(thawed, 0.0)
         return len(thawed) == len(groups)
 
+    def engine_names(self) -> tuple[str, ...]:
+        """Return the engine's processes, as long as they are to be seen and nobody but this machine needs them."""
+        return engine_names(self._engine) if self._engine and not self._swarm else ()
+
+    def stop_engine(self, until_s: float) -> bool:
+        """Have the engine itself stand still; return whether it does.
+
+        Args:
+            until_s: When it runs again at the latest, whatever happens here, on the monotonic clock.
+        """
+        names = self.engine_names()
+        if not names or self._watchdog is None or not self._watchdog.expect(names, until_s):
+            return False
+        self._still = names
+        return all(map(stand_still, names))
+
+    def run_engine(self) -> None:
+        """Let the engine run again. What cannot be told that the watchdog tells it."""
+        names, self._still = self._still, ()
+        running = [name for name in names if let_run(name)]
+        if self._watchdog is not None and running:
+            self._watchdog.expect(running, 0.0)
+
     def _found(self) -> EngineSteps | None:
         if self._steps is None:
-            engine = engine_process(self._endpoint.removeprefix("unix://"))
-            steps = EngineSteps(engine, self._data_root) if engine is not None else None
+            engine = self._engine = engine_process(self._endpoint.removeprefix("unix://")) or 0
+            steps = EngineSteps(engine, self._data_root) if engine else None
             self._steps = steps if steps is not None and steps.can_be_seen else None
         return self._steps
 

@@ -32,6 +32,8 @@ class AtReserve(StrEnum):
 
     PAUSE = "pause"
     """They wait until room was made, where that can be done."""
+    HARD = "hard"
+    """As ``pause``, and the engine itself stands still for moments where what it writes comes to the reserve."""
     STOP = "stop"
     """The newest is stopped and undone there."""
 

@@ -30,6 +30,7 @@ from tonnage.model.deploy.plan import (
     Tag,
     Untag,
 )
+from tonnage.model.deploy.policy import AtReserve
 from tonnage.model.deploy.rolling import Connect, Drain, Retire
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
 from tonnage.runtime.deploy.beside import Beside
@@ -141,6 +142,7 @@ class _Execution:
             make_room=make_room,
             tell=lambda text: emit(Notice(text=text)),
             cancel=cancel,
+            brakes=(lambda: not ledger.others()) if plan.policy.guard is AtReserve.HARD else None,
         )
         self._guard = ReserveGuard(
             guarded, self._at_line, holds=lambda: self._pause.holds, reserve_inodes=guarded_inodes(self._disks)

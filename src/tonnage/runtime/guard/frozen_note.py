@@ -33,10 +33,11 @@ class FrozenNote:
 
     Args:
         directory: Where it lies; None for the directory of locks.
+        about: Tells the notes of one process apart.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
-        self._path = (directory or shared_directory()) / f"{_BEGINNING}{os.getpid()}{_END}"
+    def __init__(self, directory: Path | None = None, about: str = "") -> None:
+        self._path = (directory or shared_directory()) / f"{_BEGINNING}{os.getpid()}{about}{_END}"
         self._file: int | None = None
 
     def open(self) -> bool:

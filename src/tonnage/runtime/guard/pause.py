@@ -16,15 +16,17 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from tonnage.adapters.interface import BuildMark
 from tonnage.decide.guard.falling import Falling
-from tonnage.model.deploy.plan import Build
+from tonnage.model.deploy.plan import Build, Pull
+from tonnage.runtime.guard.brake import EngineBrake
 from tonnage.runtime.guard.frozen_note import FrozenNote
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from tonnage.adapters.interface import BuildMark, Cancel, StepGroups
+    from tonnage.adapters.interface import Cancel, StepGroups
     from tonnage.decide.guard.falling import Nearest
     from tonnage.model.deploy.plan import Step
     from tonnage.model.stack import BuildSpec
@@ -71,6 +73,7 @@ class BuildPause:
         tell: Is told what people should know, from more than one thread.
         cancel: Set when the run is to be stopped.
         note: Where it is written down what is frozen; None for the usual place.
+        brakes: Tells whether the engine itself may stand still now; None where it must not.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class BuildPause:
         cancel: threading.Event,
         note: FrozenNote | None = None,
         deadline_s: float = DEADLINE_S,
+        brakes: Callable[[], bool] | None = None,
     ) -> None:
         self._groups = groups
         self._lines = dict(lines)
@@ -110,6 +114,9 @@ class BuildPause:
         self._opening = threading.Lock()
         self._said = False
         self._reclaims = False
+        self._looked_engine_s = 0.0
+        self._steps_run = False
+        self._brake = EngineBrake(groups, self._lines, room=self._reclaim, alone=brakes, tell=tell) if brakes else None
 
     @property
     def quick(self) -> bool:
@@ -119,12 +126,14 @@ class BuildPause:
     @property
     def holds(self) -> bool:
         """Whether nothing of the builds is written and nobody needs to be stopped for now."""
+        if self._brake is not None and self._brake.holds:
+            return True
         return self._all_frozen and not self._gave_up
 
     @property
     def is_pausing(self) -> bool:
         """Whether any build is paused: nothing else should begin meanwhile."""
-        return self._all_frozen or bool(self._paused)
+        return self._all_frozen or bool(self._paused) or (self._brake is not None and self._brake.makes_room)
 
     @property
     def makes_room(self) -> bool:
@@ -133,22 +142,22 @@ class BuildPause:
 
     @contextlib.contextmanager
     def watching(self, step: Step) -> Iterator[None]:
-        """Watch a step while it runs, where it builds."""
-        if not isinstance(step.action, Build):
+        """Watch a step while it runs, where it builds, or pulls and the engine itself may stand still."""
+        spec = step.action.spec if isinstance(step.action, Build) else None
+        if spec is None and not (self._brake is not None and isinstance(step.action, Pull)):
             yield
             return
-        self.begin(
-            step.name, step.action.spec, kept_bytes=step.kept.high_bytes, transient_bytes=step.transient.high_bytes
-        )
+        self.begin(step.name, spec, kept_bytes=step.kept.high_bytes, transient_bytes=step.transient.high_bytes)
         try:
             yield
         finally:
             self.end(step.name)
 
-    def begin(self, name: str, spec: BuildSpec, *, kept_bytes: int, transient_bytes: int) -> None:
+    def begin(self, name: str, spec: BuildSpec | None, *, kept_bytes: int, transient_bytes: int) -> None:
         """Watch a build that begins now.
 
         Args:
+            spec: What is built; None where the engine does all of it.
             kept_bytes: What it keeps at most, as far as that is known.
             transient_bytes: What it needs besides and gives back.
         """
@@ -157,7 +166,7 @@ class BuildPause:
                 self._is_open = self._groups.open() and self._note.open()
             if not self._is_open:
                 return
-            mark = self._groups.mark(spec)
+            mark = self._groups.mark(spec) if spec is not None else BuildMark(frozenset(), 0.0)
         with self._changed:
             self._builds[name] = WatchedBuild(mark, max(0, kept_bytes) + max(0, transient_bytes), transient_bytes)
 
@@ -182,6 +191,8 @@ class BuildPause:
             self._all_frozen = False
             self._changed.notify_all()
             worker = self._worker
+        if self._brake is not None:
+            self._brake.close()
         if worker is not None:
             worker.join()
         self._groups.close()
@@ -194,6 +205,8 @@ class BuildPause:
         self._quick = nearest is not None and nearest.is_soon and bool(self._builds)
         with self._changed:
             self._available = dict(available)
+            if self._brake is not None:
+                self._brake.sample(nearest, now_s, writes=self._quick and self._engine_writes(now_s))
             if not self._is_open or not self._builds or self._closed.is_set():
                 if nearest is not None and nearest.is_now and self._is_open is False and not self._said:
                     self._said = True
@@ -218,7 +231,7 @@ class BuildPause:
         self._looked_s = now_s
         below = nearest.available_bytes < self._lines[nearest.mount]
         hopeless = now_s < self._no_room_until_s
-        if (hopeless and not below) or (self._worker is not None and self._worker.is_alive()):
+        if (hopeless and not below) or self._reclaims or (self._worker is not None and self._worker.is_alive()):
             return
         if self._being_stopped and below:
             # It was frozen once for that; what is being stopped has to run to end.
@@ -312,21 +325,11 @@ class BuildPause:
             self._go_on()
 
     def _room(self, mount: str) -> None:
-        began_s, headroom_bytes = time.monotonic(), self._headroom_bytes(mount)
-        freed_bytes = 0
-        if self._make_room is not None and not self._cancel.is_set():
-            with self._changed:
-                needs_bytes = sum(build.needs_bytes for build in self._builds.values())
-            missing_bytes = max(needs_bytes, _LEAST_ROOM_BYTES) - headroom_bytes
-            self._reclaims = True
-            try:
-                freed_bytes = self._make_room(missing_bytes, _Stopping(self._cancel, self._closed))
-            except Exception as error:  # noqa: BLE001 - whatever it is, builds must not stay frozen for it
-                self._tell(f"nothing more is reclaimed while builds wait: {error}")
-            finally:
-                # What came free is there a moment later on some filesystems, and the next sample tells it.
-                time.sleep(2 * _LOOK_EVERY_S)
-                self._reclaims = False
+        began_s, freed_bytes = time.monotonic(), 0
+        try:
+            freed_bytes = self._reclaim(mount)
+        except Exception as error:  # noqa: BLE001 - whatever it is, builds must not stay frozen for it
+            self._tell(f"nothing more is reclaimed while builds wait: {error}")
         enough = self._headroom_bytes(mount) >= _ENOUGH_BYTES
         if not enough:
             self._no_room_until_s = time.monotonic() + _TRY_AGAIN_S
@@ -334,6 +337,29 @@ class BuildPause:
         what = f"{format_bytes(freed_bytes)} were reclaimed" if freed_bytes else "nothing can be reclaimed"
         then = "builds go on" if enough or self._headroom_bytes(mount) >= 0 else "the newest build is stopped"
         self._tell(f"builds were paused for {seconds:.1f} s before the reserve of {mount}: {what}; {then}")
+
+    def _reclaim(self, mount: str) -> int:
+        """Have room made for what runs now; return how many bytes came free."""
+        if self._make_room is None or self._cancel.is_set():
+            return 0
+        with self._changed:
+            needs_bytes = sum(build.needs_bytes for build in self._builds.values())
+        self._reclaims = True
+        try:
+            missing_bytes = max(needs_bytes, _LEAST_ROOM_BYTES) - self._headroom_bytes(mount)
+            return self._make_room(missing_bytes, _Stopping(self._cancel, self._closed))
+        finally:
+            # What came free is there a moment later on some filesystems, and the next sample tells it.
+            time.sleep(2 * _LOOK_EVERY_S)
+            self._reclaims = False
+
+    def _engine_writes(self, now_s: float) -> bool:
+        """Return whether no step of a build runs, so that it is the engine that writes; looked at now and then."""
+        if now_s - self._looked_engine_s >= _LOOK_EVERY_S:
+            self._looked_engine_s = now_s
+            marks = {name: build.mark for name, build in self._builds.items()}
+            self._steps_run = any(self._groups.of_builds(marks).values())
+        return not self._steps_run and not self._all_frozen
 
     def _give_up(self, mount: str) -> None:
         """Have the guard stop what it stops; thaw what has to end for that, and the rest when it has."""

@@ -52,3 +52,15 @@ class NothingFreezes:
     def thaw(self, groups: Sequence[str]) -> bool:
         """Thaw nothing."""
         return not groups
+
+    def engine_names(self) -> Sequence[str]:
+        """Return nothing."""
+        return ()
+
+    def stop_engine(self, until_s: float) -> bool:
+        """Stop nothing."""
+        del until_s
+        return False
+
+    def run_engine(self) -> None:
+        """Do nothing."""

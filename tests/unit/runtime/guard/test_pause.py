@@ -11,7 +11,7 @@ import pytest
 from tonnage.adapters.interface import BuildMark
 from tonnage.model.stack import BuildSpec
 from tonnage.runtime.guard.frozen_note import FrozenNote
-from tonnage.runtime.guard.pause import BuildPause
+from tonnage.runtime.guard.pause import DEADLINE_S, BuildPause
 from tonnage.runtime.guard.unable import NothingFreezes
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ class Written(NothingFreezes):
 class Place:
     """A run with builds that write at a rate while they are not frozen, and samples as they come."""
 
-    def __init__(self, tmp_path: Path, headroom_mb: int, make_room: MakeRoom | None = None, **rest: float) -> None:
+    def __init__(
+        self, tmp_path: Path, headroom_mb: int, make_room: MakeRoom | None = None, deadline_s: float = DEADLINE_S
+    ) -> None:
         self.groups = Written()
         self.told: list[str] = []
         self.cancel = threading.Event()
@@ -86,7 +88,7 @@ class Place:
         self.notes = tmp_path
         self.pause = BuildPause(
             self.groups, {"/data": LINE_BYTES}, make_room=make_room, tell=self.told.append, cancel=self.cancel,
-            note=FrozenNote(tmp_path), **rest,
+            note=FrozenNote(tmp_path), deadline_s=deadline_s,
         )  # fmt: skip
 
     def begin(self, name: str, rate_mb: float, transient_mb: int = 0) -> None:
