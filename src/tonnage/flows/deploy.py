@@ -8,6 +8,7 @@ would cross the reserve.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
@@ -45,6 +46,7 @@ from tonnage.own_files import sweep
 from tonnage.runtime.checkout import same_places
 from tonnage.runtime.deploy.execute import execute
 from tonnage.runtime.deploy.observe import as_known, observe
+from tonnage.runtime.guard.brake import Brakes
 from tonnage.runtime.journal.writer import Journal
 from tonnage.runtime.signals import CancelOnSignal
 
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts
+    from tonnage.flows.guard.making_room import RoomMaking
     from tonnage.flows.ports import DeployPorts, EngineAccess
     from tonnage.flows.stack import DesiredState
     from tonnage.model.deploy.event import Event
@@ -198,6 +201,7 @@ def carry_out(
         ballast = None
         try:
             with view as opened:
+                make_room, brakes = _room_making(ports, access.facts, acts, plan, job.wanted.stack, lock, opened)
                 ballast = with_ballast(gauge, ports.machine, engine, filesystems, opened.show)
                 for note in (*job.wanted.stack.notes, *plan.notes, *told):
                     opened.show(Notice(text=note))
@@ -214,7 +218,8 @@ def carry_out(
                     groups=access.groups(engine)
                     if access.groups is not None and plan.policy.guard is not AtReserve.STOP
                     else None,
-                    make_room=_room_making(ports, access.facts, acts, plan, job.wanted.stack, lock, opened),
+                    make_room=make_room,
+                    brakes=brakes,
                 )
                 for notice in journal.take_notices():
                     opened.show(notice)
@@ -241,13 +246,18 @@ def _room_making(
     stack: Stack,
     ledger: Ledger,
     view: EventView,
-) -> MakeRoom:
-    def make_room(missing_bytes: int, cancel: Cancel) -> int:
+) -> tuple[MakeRoom, Brakes | None]:
+    @cache
+    def room() -> RoomMaking:
         from tonnage.flows.guard.making_room import RoomMaking  # noqa: PLC0415 - few runs need it
 
-        return RoomMaking(ports, facts, acts, plan, stack, ledger, view.show)(missing_bytes, cancel)
+        return RoomMaking(ports, facts, acts, plan, stack, ledger, view.show)
 
-    return make_room
+    def make_room(missing_bytes: int, cancel: Cancel) -> int:
+        return room()(missing_bytes, cancel)
+
+    hard = plan.policy.guard is AtReserve.HARD
+    return make_room, Brakes(lambda: not ledger.others(), lambda: room().prepare()) if hard else None
 
 
 def _plan(

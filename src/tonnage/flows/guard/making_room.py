@@ -6,6 +6,7 @@ needs.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import ReclaimPorts
     from tonnage.model.deploy.event import Event
     from tonnage.model.deploy.plan import Plan
+    from tonnage.model.reclaim.candidate import Findings
     from tonnage.model.reclaim.outcome import Removal
     from tonnage.model.stack import Stack
     from tonnage.runtime.ledger import Ledger
@@ -57,6 +59,12 @@ class RoomMaking:
         self._stack = stack
         self._ledger = ledger
         self._emit = emit
+        self._prepared: Findings | None = None
+
+    def prepare(self) -> None:
+        """Find out what may go, for the next time that room is made; what cannot be told is asked again then."""
+        with suppress(TonnageError):
+            self._prepared = self._spare()
 
     def __call__(self, missing_bytes: int, cancel: Cancel) -> int:
         """Remove what may go until so much more is available; return how many bytes came free.
@@ -70,9 +78,9 @@ class RoomMaking:
             return 0
 
     def _made(self, missing_bytes: int, cancel: Cancel) -> int:
-        inventory = replace(observe(self._facts), others=tuple(self._ledger.others()))
-        needs = read_needs(self._ports, self._facts, inventory, self._stack, self._plan)
-        spare = spare_things(replace(inventory, needs=needs), self._stack, self._plan.steps)
+        spare, self._prepared = self._prepared, None
+        if spare is None:
+            spare = self._spare()
         before_bytes = self._available()
         choice = decide(spare, available_bytes=before_bytes, target_bytes=before_bytes + missing_bytes)
         removal = EngineRemoval(self._facts, self._acts, Unwatched(), self._ledger)
@@ -88,6 +96,11 @@ class RoomMaking:
         for message in removal.give_names_back():
             self._emit(Notice(text=message))
         return max(0, done.available_bytes - before_bytes)
+
+    def _spare(self) -> Findings:
+        inventory = replace(observe(self._facts), others=tuple(self._ledger.others()))
+        needs = read_needs(self._ports, self._facts, inventory, self._stack, self._plan)
+        return spare_things(replace(inventory, needs=needs), self._stack, self._plan.steps)
 
     def _available(self) -> int:
         disks = self._facts.filesystems()

@@ -30,7 +30,6 @@ from tonnage.model.deploy.plan import (
     Tag,
     Untag,
 )
-from tonnage.model.deploy.policy import AtReserve
 from tonnage.model.deploy.rolling import Connect, Drain, Retire
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
 from tonnage.runtime.deploy.beside import Beside
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan, Step
     from tonnage.model.deploy.run import Measured
     from tonnage.runtime.clock import Clock
+    from tonnage.runtime.guard.brake import Brakes
     from tonnage.runtime.guard.pause import MakeRoom
     from tonnage.runtime.journal.writer import Journal
     from tonnage.runtime.ledger import Ledger
@@ -80,6 +80,7 @@ def execute(
     ledger: Ledger = ALONE,
     groups: StepGroups | None = None,
     make_room: MakeRoom | None = None,
+    brakes: Brakes | None = None,
 ) -> Run:
     """Carry a plan out.
 
@@ -94,6 +95,7 @@ def execute(
         ledger: Where runs of other stacks tell what they may still write.
         groups: The control groups of the engine's build steps; None where they are not frozen at the reserve.
         make_room: Reclaims while they are; None where nothing may go.
+        brakes: What there is for having the engine itself stand still; None where it must not.
 
     Returns:
         The run; a failure stands in its ``error``, nothing is raised for it.
@@ -104,7 +106,7 @@ def execute(
     """
     if plan.refusal is not None:
         raise CannotFitError(plan.refusal.what, why=plan.refusal.why, todo=plan.refusal.todo)
-    return _Execution(plan, facts, acts, gauge, journal, emit, cancel, clock, ledger, groups, make_room).run()
+    return _Execution(plan, facts, acts, gauge, journal, emit, cancel, clock, ledger, groups, make_room, brakes).run()
 
 
 class _Execution:
@@ -123,6 +125,7 @@ class _Execution:
         ledger: Ledger,
         groups: StepGroups | None,
         make_room: MakeRoom | None,
+        brakes: Brakes | None,
     ) -> None:
         self._plan = plan
         self._beside = Beside(plan, ledger, clock)
@@ -142,7 +145,7 @@ class _Execution:
             make_room=make_room,
             tell=lambda text: emit(Notice(text=text)),
             cancel=cancel,
-            brakes=(lambda: not ledger.others()) if plan.policy.guard is AtReserve.HARD else None,
+            brakes=brakes,
         )
         self._guard = ReserveGuard(
             guarded, self._at_line, holds=lambda: self._pause.holds, reserve_inodes=guarded_inodes(self._disks)

@@ -1,6 +1,7 @@
 """Brakes the engine itself before the reserve, where the user chose that: what it writes is in no group of a step.
 
-Room is made as soon as the reserve is near, while the engine runs: it is the engine that removes. Where what it writes
+What may go is found out when the first build begins, and room is made as soon as the reserve is near, while the engine
+runs: it is the engine that removes. Where what it writes
 (COPY, pulls, exports) comes to the reserve before that is done, it stands still and runs by turns as long as the disk
 falls, so that what it frees overtakes what it writes. Without any room it stands still once, while the build that has
 to end for it is told so: then it hears that first when it runs again.
@@ -13,6 +14,8 @@ from __future__ import annotations
 import threading
 import time
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tonnage.runtime.guard.frozen_note import FrozenNote
 from tonnage.units import format_bytes
@@ -36,6 +39,18 @@ _TRY_AGAIN_S = 60.0
 _ENOUGH_BYTES = 50_000_000
 
 
+class Brakes(Struct, frozen=True):
+    """What a run whose engine may stand still has for that.
+
+    Args:
+        alone: Whether no other run is at work on the engine, which would stand still with it.
+        prepare: Finds out what may go, so that it is known when there is no time for that; may take long.
+    """
+
+    alone: Callable[[], bool]
+    prepare: Callable[[], None]
+
+
 class EngineBrake:
     """The brake of one run.
 
@@ -43,7 +58,7 @@ class EngineBrake:
         groups: What stops the engine.
         lines: The reserve of each filesystem that is guarded, by mount.
         room: Makes room for what runs now, for a filesystem; returns the bytes that came free. It may take long.
-        alone: Whether no other run is at work on the engine, which would stand still with it.
+        given: By the run.
         tell: Is told what people should know, from more than one thread.
         note: Where it is written down what stands still; None for the usual place.
     """
@@ -54,14 +69,16 @@ class EngineBrake:
         lines: Mapping[str, int],
         *,
         room: Callable[[str], int],
-        alone: Callable[[], bool],
+        given: Brakes,
         tell: Callable[[str], None],
         note: FrozenNote | None = None,
     ) -> None:
         self._groups = groups
         self._lines = lines
         self._room = room
-        self._alone = alone
+        self._alone = given.alone
+        self._prepare = given.prepare
+        self._preparation: threading.Thread | None = None
         self._tell = tell
         self._note = note or FrozenNote(about="-engine")
         self._lock = threading.Lock()
@@ -86,6 +103,12 @@ class EngineBrake:
     def holds(self) -> bool:
         """Whether nobody needs to be stopped for now."""
         return self.makes_room and time.monotonic() < self._end_s
+
+    def begin(self) -> None:
+        """Get ready for what begins now."""
+        if self._preparation is None:
+            self._preparation = threading.Thread(target=self._prepare, name="tonnage-prepare", daemon=True)
+            self._preparation.start()
 
     def sample(self, nearest: Nearest | None, now_s: float, *, writes: bool) -> None:
         """Look at one sample, and brake at once where that is needed.
@@ -125,9 +148,10 @@ class EngineBrake:
             self._closed = True
             self._groups.run_engine()
             self._still_until_s = 0.0
-            worker = self._worker
-        if worker is not None:
-            worker.join()
+            threads = (self._worker, self._preparation)
+        for each in threads:
+            if each is not None:
+                each.join()
         if self._is_open:
             self._note.close()
 

@@ -21,15 +21,17 @@ from tonnage.decide.guard.falling import Falling
 from tonnage.model.deploy.plan import Build, Pull
 from tonnage.runtime.guard.brake import EngineBrake
 from tonnage.runtime.guard.frozen_note import FrozenNote
+from tonnage.runtime.guard.watched import Stopping, WatchedBuild
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.interface import Cancel, StepGroups
     from tonnage.decide.guard.falling import Nearest
     from tonnage.model.deploy.plan import Step
     from tonnage.model.stack import BuildSpec
+    from tonnage.runtime.guard.brake import Brakes
 
 DEADLINE_S = 120.0
 """Downloads of pip and uv were frozen for 200 s and went on."""
@@ -53,16 +55,6 @@ class MakeRoom(Protocol):
         """Remove what may go and no plan needs until so much more is available; return how many bytes came free."""
 
 
-class WatchedBuild:
-    """A build that runs."""
-
-    def __init__(self, mark: BuildMark, needs_bytes: int, transient_bytes: int) -> None:
-        self.mark = mark
-        self.needs_bytes = needs_bytes
-        self.transient_bytes = transient_bytes
-        self.groups: list[str] = []
-
-
 class BuildPause:
     """Pauses the builds of one run.
 
@@ -73,7 +65,7 @@ class BuildPause:
         tell: Is told what people should know, from more than one thread.
         cancel: Set when the run is to be stopped.
         note: Where it is written down what is frozen; None for the usual place.
-        brakes: Tells whether the engine itself may stand still now; None where it must not.
+        brakes: What there is for having the engine itself stand still; None where it must not.
     """
 
     def __init__(
@@ -86,7 +78,7 @@ class BuildPause:
         cancel: threading.Event,
         note: FrozenNote | None = None,
         deadline_s: float = DEADLINE_S,
-        brakes: Callable[[], bool] | None = None,
+        brakes: Brakes | None = None,
     ) -> None:
         self._groups = groups
         self._lines = dict(lines)
@@ -116,7 +108,7 @@ class BuildPause:
         self._reclaims = False
         self._looked_engine_s = 0.0
         self._steps_run = False
-        self._brake = EngineBrake(groups, self._lines, room=self._reclaim, alone=brakes, tell=tell) if brakes else None
+        self._brake = EngineBrake(groups, self._lines, room=self._reclaim, given=brakes, tell=tell) if brakes else None
 
     @property
     def quick(self) -> bool:
@@ -167,6 +159,8 @@ class BuildPause:
             if not self._is_open:
                 return
             mark = self._groups.mark(spec) if spec is not None else BuildMark(frozenset(), 0.0)
+        if self._brake is not None:
+            self._brake.begin()
         with self._changed:
             self._builds[name] = WatchedBuild(mark, max(0, kept_bytes) + max(0, transient_bytes), transient_bytes)
 
@@ -277,10 +271,9 @@ class BuildPause:
 
     def _freeze(self, names: Iterable[str]) -> bool:
         """Freeze the steps of builds that are not frozen yet; return whether there was one and it could be done."""
-        marks = {name: build.mark for name, build in self._builds.items()}
         wanted: list[str] = []
         names = set(names)
-        for name, groups in self._groups.of_builds(marks).items():
+        for name, groups in self._running().items():
             if name in names:
                 new = [each for each in groups if each not in self._builds[name].groups]
                 self._builds[name].groups += new
@@ -347,7 +340,7 @@ class BuildPause:
         self._reclaims = True
         try:
             missing_bytes = max(needs_bytes, _LEAST_ROOM_BYTES) - self._headroom_bytes(mount)
-            return self._make_room(missing_bytes, _Stopping(self._cancel, self._closed))
+            return self._make_room(missing_bytes, Stopping(self._cancel, self._closed))
         finally:
             # What came free is there a moment later on some filesystems, and the next sample tells it.
             time.sleep(2 * _LOOK_EVERY_S)
@@ -357,8 +350,7 @@ class BuildPause:
         """Return whether no step of a build runs, so that it is the engine that writes; looked at now and then."""
         if now_s - self._looked_engine_s >= _LOOK_EVERY_S:
             self._looked_engine_s = now_s
-            marks = {name: build.mark for name, build in self._builds.items()}
-            self._steps_run = any(self._groups.of_builds(marks).values())
+            self._steps_run = any(self._running().values())
         return not self._steps_run and not self._all_frozen
 
     def _give_up(self, mount: str) -> None:
@@ -376,25 +368,12 @@ class BuildPause:
                     return
                 self._changed.wait(_LOOK_EVERY_S)
 
+    def _running(self) -> Mapping[str, Sequence[str]]:
+        return self._groups.of_builds({name: build.mark for name, build in self._builds.items()})
+
     def _every_group(self) -> list[str]:
         with self._changed:
             return [group for build in self._builds.values() for group in build.groups]
 
     def _headroom_bytes(self, mount: str) -> int:
         return self._available.get(mount, 0) - self._lines[mount]
-
-
-class _Stopping:
-    """Is set when the run is to be stopped, or is over."""
-
-    def __init__(self, *events: threading.Event) -> None:
-        self._events = events
-
-    def is_set(self) -> bool:
-        return any(each.is_set() for each in self._events)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        end_s = None if timeout is None else time.monotonic() + timeout
-        while not self.is_set() and (end_s is None or time.monotonic() < end_s):
-            self._events[0].wait(0.05)
-        return self.is_set()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tonnage.runtime.guard.brake import Brakes
 from tonnage.runtime.guard.frozen_note import FrozenNote
 from tonnage.runtime.guard.pause import BuildPause
 from tonnage.runtime.guard.unable import NothingFreezes
@@ -56,14 +57,18 @@ class Place:
         self.spare_bytes = float(spare_mb * MB)
         self.frees = False
         self.asked: list[int] = []
+        self.prepared = 0
         self.writes_mb = 100.0
         self.notes = tmp_path
         self.pause = BuildPause(
             self.engine, {"/data": LINE_BYTES}, make_room=self.make_room, tell=self.told.append,
-            cancel=threading.Event(), note=FrozenNote(tmp_path), brakes=lambda: alone,
+            cancel=threading.Event(), note=FrozenNote(tmp_path), brakes=Brakes(lambda: alone, self.prepare),
         )  # fmt: skip
         self.pause._brake._note = FrozenNote(tmp_path, "-engine")  # type: ignore[union-attr]
         self.pause.begin("web", None, kept_bytes=0, transient_bytes=0)
+
+    def prepare(self) -> None:
+        self.prepared += 1
 
     def make_room(self, missing_bytes: int, cancel: Cancel) -> int:
         self.asked.append(missing_bytes)
@@ -111,6 +116,8 @@ def test_room_is_made_while_the_engine_writes_and_it_need_not_stand_still_in_tim
     place.go_on(lambda: place.told)
     assert "600 MB were reclaimed while the engine itself writes" in place.told[-1]
     assert place.lowest_bytes > LINE_BYTES
+    place.pause.begin("db", None, kept_bytes=0, transient_bytes=0)
+    assert place.prepared == 1
 
 
 def test_at_the_reserve_it_stands_still_and_runs_by_turns_while_room_is_made(at: Callable[..., Place]) -> None:
