@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
     from tonnage.model.reclaim.candidate import Builders, Candidate, Findings, HostedRunner
+    from tonnage.model.reclaim.duplicate_blocks import DuplicateBlocks
     from tonnage.model.reclaim.garbage_collection import CollectionRule
     from tonnage.model.reclaim.other_store import OtherStore
     from tonnage.model.reports.symptom import Here
@@ -263,6 +264,12 @@ class LocalMachine(Protocol):
 
         It is counted for so many seconds at most.
         """
+
+    def duplicate_blocks(self, engine: Engine) -> DuplicateBlocks:
+        """Return which files of an engine's image layers have the same content in blocks of their own, or why none."""
+
+    def share_blocks(self, found: DuplicateBlocks, cancel: Cancel) -> None:
+        """Store their content once; raises CannotReclaimError where the filesystem cannot."""
 
     def remove_other_store(self, engine: Engine, candidate: Candidate, cancel: Cancel) -> None:
         """Remove that; raises CannotReclaimError when something of it stays."""

@@ -28,6 +28,7 @@ from tonnage.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tonnage.adapters.interface import Cancel
     from tonnage.flows.ports import ReclaimPorts
     from tonnage.flows.reclaim_context import ReclaimContext
     from tonnage.flows.requests import ReclaimRequest, StackFlags
@@ -130,7 +131,7 @@ def _once(
             short = " ".join(("All that may go would not be enough.", *reasons))
             failure = _too_little(context, choice, choice.short_bytes, why=short) if choice.short_bytes else None
             return ReclaimReport(mount=context.mount, choice=choice, reasons=reasons, failure=failure)
-        if request.everything:
+        if request.everything and any(each.kind != NamedKind.DUPLICATE_BLOCKS for each in choice.chosen):
             _confirm(ports, flags, confirm)
         done = _remove(ports, context, choice, tell, note)
     reasons = _reasons(ports, context, done)
@@ -221,10 +222,8 @@ def _remove(
         signals = held.enter_context(CancelOnSignal(lambda: write_at_once("stopping after this removal\n")))
 
         def remove(candidate: Candidate) -> None:
-            if candidate.kind == NamedKind.OTHER_STORE:
-                ports.machine.remove_other_store(_still_left(ports, context), candidate, signals.cancel)
-            elif candidate.paths:
-                ports.machine.remove_place(candidate, signals.cancel)
+            if candidate.paths or candidate.kind == NamedKind.DUPLICATE_BLOCKS:
+                _remove_here(ports, context, candidate, signals.cancel)
             elif removal is not None:
                 removal.remove(candidate)
 
@@ -250,6 +249,16 @@ def _remove(
         gone = sum(each.error is None for each in done.removals)
         raise InterruptedRunError(signals.number, f"stopped; {gone} things were removed before")
     return replace(done, available_bytes=context.available())
+
+
+def _remove_here(ports: ReclaimPorts, context: ReclaimContext, candidate: Candidate, cancel: Cancel) -> None:
+    """Remove what lies in files and directories of this machine, or have them share what they hold."""
+    if candidate.kind == NamedKind.OTHER_STORE:
+        ports.machine.remove_other_store(_still_left(ports, context), candidate, cancel)
+    elif context.duplicates is not None and candidate.kind == NamedKind.DUPLICATE_BLOCKS:
+        ports.machine.share_blocks(context.duplicates, cancel)
+    else:
+        ports.machine.remove_place(candidate, cancel)
 
 
 def _still_left(ports: ReclaimPorts, context: ReclaimContext) -> Engine:

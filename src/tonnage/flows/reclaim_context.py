@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.run import OtherRun
     from tonnage.model.inventory import Container, Engine, Inventory
     from tonnage.model.reclaim.candidate import Protected, Root, Roots
+    from tonnage.model.reclaim.duplicate_blocks import DuplicateBlocks
     from tonnage.model.stack import Stack
 
 OTHER_STORE_S = 1.0
@@ -47,6 +48,7 @@ class ReclaimContext(Struct, frozen=True, kw_only=True):
         access: The engine; None when it does not answer.
         trouble: Why the engine does not answer.
         claimed_bytes: What other runs on the engine may still write.
+        duplicates: Files of layers whose blocks can be shared; None where that was not asked for.
     """
 
     mount: str
@@ -58,6 +60,7 @@ class ReclaimContext(Struct, frozen=True, kw_only=True):
     access: EngineAccess | None = None
     trouble: TonnageError | None = None
     claimed_bytes: int = 0
+    duplicates: DuplicateBlocks | None = None
 
 
 @contextlib.contextmanager
@@ -117,6 +120,11 @@ def reclaim_context(
         needs = read_needs(ports, facts, inventory, _stack_here(ports, flags), plan)
         found = _of_engine(inventory, needs, request) if disk.mount == told.mount else Findings()
         found += _of_other_store(ports, inventory.engine, request, disk.mount)
+        duplicates = _duplicates(ports, inventory.engine, request, disk.mount)
+        if duplicates is not None:
+            from tonnage.decide.reclaim.duplicate_blocks import duplicate_findings  # noqa: PLC0415 - only by name
+
+            found += duplicate_findings(duplicates)
         found = still_staying(narrowed(found, keep=request.keep, only=request.only), earlier)
         available = _gauge(ports, request, access, disk.mount, opened)
         if not inventory.engine.endpoint.startswith("ssh://"):
@@ -132,6 +140,7 @@ def reclaim_context(
             inventory=inventory,
             access=access,
             claimed_bytes=claims_bytes,
+            duplicates=duplicates,
         )
 
 
@@ -166,6 +175,20 @@ def _of_other_store(ports: ReclaimPorts, engine: Engine, request: ReclaimRequest
     from tonnage.decide.reclaim.other_store import other_store_findings  # noqa: PLC0415 - few machines have one
 
     return other_store_findings(store, named=named)
+
+
+def _duplicates(ports: ReclaimPorts, engine: Engine, request: ReclaimRequest, mount: str) -> DuplicateBlocks | None:
+    """Return which files of layers have the same content, where that is asked for: it reads all of them."""
+    if NamedKind.DUPLICATE_BLOCKS not in request.only:
+        return None
+    if not engine.endpoint.startswith("unix://"):
+        from tonnage.model.reclaim.duplicate_blocks import DuplicateBlocks  # noqa: PLC0415 - only by name
+
+        return DuplicateBlocks(
+            place=engine.endpoint, obstacle="the files of another machine's layers are not looked at"
+        )
+    found = ports.machine.duplicate_blocks(engine)
+    return found if ports.machine.space(found.place).device == ports.machine.space(mount).device else None
 
 
 def _asked_for(ports: ReclaimPorts, facts: EngineFacts, request: ReclaimRequest, inventory: Inventory) -> Inventory:

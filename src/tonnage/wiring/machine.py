@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Engine, Filesystem, Inputs
     from tonnage.model.reclaim.candidate import Builders, Candidate, Findings, HostedRunner
+    from tonnage.model.reclaim.duplicate_blocks import DuplicateBlocks
     from tonnage.model.reclaim.other_store import OtherStore
     from tonnage.model.reports.symptom import Here
     from tonnage.model.stack import BuildSpec, FileToSend, Service, Stack
@@ -168,6 +169,18 @@ class ThisMachine:
         from tonnage.adapters.reclaim.other_store import find_other_store  # noqa: PLC0415
 
         return find_other_store(engine, within_s=within_s)
+
+    def duplicate_blocks(self, engine: Engine) -> DuplicateBlocks:
+        """Return which files of an engine's image layers have the same content in blocks of their own, or why none."""
+        from tonnage.adapters.reclaim.duplicate_blocks import find_duplicate_blocks  # noqa: PLC0415
+
+        return find_duplicate_blocks(engine)
+
+    def share_blocks(self, found: DuplicateBlocks, cancel: Cancel) -> None:
+        """Store their content once."""
+        from tonnage.adapters.reclaim.duplicate_blocks import share_blocks  # noqa: PLC0415
+
+        share_blocks(found, cancel)
 
     def remove_other_store(self, engine: Engine, candidate: Candidate, cancel: Cancel) -> None:
         """Remove that."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.inventory import Container, Engine, Filesystem, Image, Inputs
     from tonnage.model.reclaim.candidate import Candidate, HostedRunner
+    from tonnage.model.reclaim.duplicate_blocks import DuplicateBlocks
     from tonnage.model.reclaim.garbage_collection import CollectionRule
     from tonnage.model.reclaim.other_store import OtherStore
     from tonnage.model.stack import Service, Stack
@@ -136,6 +137,12 @@ class EmptyMachine:
     def other_store(self, engine: Engine, *, within_s: float) -> OtherStore | None:
         del engine, within_s
         return None
+
+    def duplicate_blocks(self, engine: Engine) -> DuplicateBlocks:
+        raise NotImplementedError(engine)
+
+    def share_blocks(self, found: DuplicateBlocks, cancel: Cancel) -> None:
+        raise NotImplementedError(found, cancel)
 
     def remove_other_store(self, engine: Engine, candidate: Candidate, cancel: Cancel) -> None:
         raise NotImplementedError(engine, candidate, cancel)

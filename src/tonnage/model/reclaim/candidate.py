@@ -32,6 +32,7 @@ class NamedKind(StrEnum):
 
     BUILDER_VOLUME = "builder-volume"
     OTHER_STORE = "other-store"
+    DUPLICATE_BLOCKS = "duplicate-blocks"
 
 
 class CandidateId(Struct, frozen=True, order=True, cache_hash=True):

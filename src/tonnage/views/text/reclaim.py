@@ -74,7 +74,8 @@ def removal_text(removal: Removal) -> str:
     if removal.error is not None:
         return visible_in_line(f"skipped {name}: {removal.error.what}")
     came, promised = format_bytes(removal.freed_bytes), format_bytes(removal.promised_bytes)
-    return visible_in_line(f"removed {name}: freed {came} (expected {promised}), {format_seconds(removal.seconds)}")
+    verb = "shared" if removal.candidate.kind == NamedKind.DUPLICATE_BLOCKS else "removed"
+    return visible_in_line(f"{verb} {name}: freed {came} (expected {promised}), {format_seconds(removal.seconds)}")
 
 
 def reclaimed_text(done: Reclaimed, *, mount: str, before_bytes: int) -> str:
