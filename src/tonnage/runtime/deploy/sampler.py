@@ -59,7 +59,7 @@ class Sampler:
 
     Args:
         gauge: What is read. It is never read by two threads at once, and stays open: its owner closes it.
-        on_sample: Is given every sample, in the thread that took it; must be quick.
+        on_sample: Is given every sample, in the thread that took it, but never two at once; must be quick.
         quick: Whether samples are to be taken more often now.
     """
 
@@ -76,6 +76,7 @@ class Sampler:
         self._interval_s = interval_s
         self._on_sample = on_sample
         self._lock = threading.Lock()
+        self._handing_over = threading.Lock()
         self._running: list[StepInterval] = []
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -179,7 +180,8 @@ class Sampler:
 
     def _hand_over(self, available: Mapping[str, int]) -> None:
         if self._on_sample is not None:
-            self._on_sample(available)
+            with self._handing_over:
+                self._on_sample(available)
 
 
 class ReserveGuard:

@@ -163,6 +163,33 @@ def test_every_sample_is_handed_over_also_between_steps() -> None:
     assert len(seen) == gauge.reads
 
 
+def test_samples_of_several_threads_are_handed_over_one_after_the_other() -> None:
+    gauge, inside, overlaps = WrittenGauge(data=7_000_000_001), threading.Lock(), list[bool]()
+
+    def receive(_available: object) -> None:
+        free = inside.acquire(blocking=False)
+        overlaps.append(not free)
+        time.sleep(0.001)
+        if free:
+            inside.release()
+
+    sampler = Sampler(gauge, interval_s=0.0, on_sample=receive)
+
+    def steps() -> None:
+        for _ in range(10):
+            sampler.end(sampler.begin())
+
+    with sampler:
+        threads = [threading.Thread(target=steps) for _ in range(3)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+
+    assert len(overlaps) > 60
+    assert not any(overlaps)
+
+
 def test_a_receiver_that_fails_is_told_at_the_end_and_does_not_end_the_sampling() -> None:
     gauge = WrittenGauge(data=17)
     angry = threading.Event()
