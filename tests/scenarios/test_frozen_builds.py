@@ -41,7 +41,8 @@ SPARE_BYTES = 300_000_000
 HEADROOM_BYTES = 120_000_007
 WRITES_BYTES = 230_000_000
 BELOW_BYTES = 20_000_000
-LARGE_BYTES = 150_000_003
+LARGE_FILES = 8_000
+LARGE_FILE_BYTES = 19_001
 # 5 MB a piece, about 120 MB in a second.
 STEADILY = f"for i in $(seq {WRITES_BYTES // 5_000_000}); do head -c 5000000 /dev/urandom > /f$i; sleep 0.02; done"
 
@@ -103,8 +104,14 @@ def test_without_anything_to_reclaim_it_is_stopped_and_undone(project: Project) 
 
 
 def put_large_context(project: Project) -> None:
-    """Have the service copy a file that is larger than the headroom: the engine itself writes it, no step does."""
-    (project.directory / "web" / "large").write_bytes(os.urandom(LARGE_BYTES))
+    """Have the service copy more than the headroom: the engine itself writes it, no step does.
+
+    In many small files, so that no disk is quick enough to be at the reserve before anything can be removed.
+    """
+    large = project.directory / "web" / "large"
+    large.mkdir()
+    for number in range(LARGE_FILES):
+        (large / str(number)).write_bytes(os.urandom(LARGE_FILE_BYTES))
     dockerfile = project.directory / "web" / "Dockerfile"
     dockerfile.write_text(dockerfile.read_text().replace("COPY index.html", "COPY large /large\nCOPY index.html"))
 
