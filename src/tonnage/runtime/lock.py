@@ -5,7 +5,8 @@ its process is gone, however that ended, with the programs that hold it as well:
 when its run is killed, and the next run waits for that. What stands in the file is only for the message to those who
 come second.
 An engine on another machine can be reached from many, so there the same file is locked over there, through ``remote``:
-who works on that machine itself meets the same lock.
+who works on that machine itself meets the same lock. On one that is reached by its interface alone, it is a thing on
+the engine, which those meet who reach it so.
 """
 
 from __future__ import annotations

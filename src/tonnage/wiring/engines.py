@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Engine
     from tonnage.model.reclaim.garbage_collection import CollectionRule
     from tonnage.runtime.ledger import Ledger
-    from tonnage.runtime.lock import StackLock
+    from tonnage.runtime.lock import RemoteLock, StackLock
     from tonnage.runtime.rehearsal_images import ImageSource
     from tonnage.wiring.machine import FoundPrograms
 
@@ -32,19 +32,33 @@ class DockerEngines:
     def __init__(self, environment: Mapping[str, str], programs: FoundPrograms) -> None:
         self.environment = environment
         self._programs = programs
+        self._reached: dict[str, DockerConnection] = {}
 
     @contextlib.contextmanager
     def facts(self, host: str, *, sizes: bool = False, places: Sequence[tuple[str, str]] = ()) -> Iterator[EngineFacts]:
         """Reach an engine to read from it."""
-        with self.connection(host) as connection:
+        with self._reaching(host) as connection:
             here = [state_place(self.environment), *places]
             yield self._facts(connection, here, sizes=sizes)
 
     @contextlib.contextmanager
     def open(self, host: str, *, places: Sequence[tuple[str, str]] = ()) -> Iterator[EngineAccess]:
         """Reach an engine to change it."""
-        with self.connection(host) as connection:
+        with self._reaching(host) as connection:
             yield self.access(connection, places)
+
+    @contextlib.contextmanager
+    def _reaching(self, host: str) -> Iterator[DockerConnection]:
+        """Connect, and remember with what: a lock on that engine is told by the same connection."""
+        with self.connection(host) as connection:
+            before = self._reached.get(connection.endpoint)
+            self._reached[connection.endpoint] = connection
+            try:
+                yield connection
+            finally:
+                del self._reached[connection.endpoint]
+                if before is not None:
+                    self._reached[connection.endpoint] = before
 
     def ledger(self, engine: Engine, stack: str) -> Ledger:
         """Return what runs of other stacks on the engine tell."""
@@ -52,11 +66,19 @@ class DockerEngines:
 
     def lock(self, engine: Engine, stack: str, images: Sequence[str] = ()) -> StackLock:
         """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""
-        from tonnage.adapters.ssh.lock import SshLock  # noqa: PLC0415
         from tonnage.runtime.lock import StackLock  # noqa: PLC0415
 
-        remote = SshLock(engine.endpoint) if engine.endpoint.startswith("ssh://") else None
+        remote = self._remote_lock(engine.endpoint)
         return StackLock(engine.engine_id, stack, endpoint=engine.endpoint, remote=remote, images=images)
+
+    def _remote_lock(self, endpoint: str) -> RemoteLock | None:
+        from tonnage.adapters.docker.leases.volume_lock import VolumeLock  # noqa: PLC0415
+        from tonnage.adapters.ssh.lock import SshLock  # noqa: PLC0415
+
+        if endpoint.startswith("ssh://"):
+            return SshLock(endpoint)
+        reached = self._reached.get(endpoint)
+        return VolumeLock(reached.client.api, endpoint) if endpoint.startswith("tcp://") and reached else None
 
     def kind(self, engine: Engine | None) -> EngineKind:
         """Return what builds and keeps images here."""

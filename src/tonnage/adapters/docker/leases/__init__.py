@@ -1,0 +1,1 @@
+"""What runs write on an engine that many machines reach, so that they know of each other."""
