@@ -27,6 +27,7 @@ from tonnage.model.reports.lint import LintedFile, LintedKind, LintReport
 from tonnage.model.reports.symptom import Diagnosis
 from tonnage.model.reports.torch import PackageChange, ServiceTorch, TorchReport, TorchVariant
 from tonnage.model.reports.traces import TraceReport
+from tonnage.model.ship import ShipLook, ShipReport
 from tonnage.model.stack import Place
 from tonnage.views.json.forms import (
     EVENT_NAMES,
@@ -46,6 +47,7 @@ from tonnage.views.text.explanations import diagnosis_form
 from tonnage.views.text.garbage_collection import block_form, collection_form
 from tonnage.views.text.reclaim import reclaim_form
 from tonnage.views.text.runs import Comparison, accuracy_form, pruned_form
+from tonnage.views.text.ship import ship_form
 from tonnage.views.text.status import status_form
 from tonnage.views.text.uninstall import uninstall_form
 
@@ -54,6 +56,14 @@ CODE = re.compile(r"`([a-z_-]+)`")
 
 
 NOTHING_CHOSEN = ReclaimChoice(available_bytes=1, target_bytes=1, chosen=(), freed_bytes=0, findings=Findings())
+
+
+SHIP = ShipReport(
+    stack="hello",
+    endpoint="ssh://vm.example.org",
+    services={},
+    looked=ShipLook(ships=(), engine=INVENTORY.engine, disk=INVENTORY.filesystems[0], reserve_bytes=1),
+)
 
 
 def documented(name: str) -> set[str]:
@@ -68,6 +78,7 @@ def documented_forms() -> dict[str, dict[str, object]]:
     setting = Setting(key="keep-free", value="2GB", origin="default", meaning="The line.")
     return {
         "plan": plan_form(PLAN),
+        "ship": ship_form(SHIP),
         "verification": verification_form("hello", [Verdict(service="web", healthy=True)]),
         "status": status_form(INVENTORY, reserves=LINES, stack=STACK),
         "runs": {"runs": [run_form(RUN)]},

@@ -22,6 +22,7 @@ COMMANDS = {
     "plan": "Show what deploy would do, or why it cannot fit. Changes nothing.",
     "build": "Build images one at a time, within the disk.",
     "deploy": "Build, health-check and switch over services, one at a time.",
+    "ship": "Send images to another engine: only the layers that it lacks.",
     "verify": "Check the health of every service now.",
     "rollback": "Go back to the previous good version.",
     "reclaim": "Free just enough disk space, removing what is cheapest to recreate first.",
@@ -81,6 +82,7 @@ POINTERS = {
     "exec": "docker compose exec",
     "pull": "tonnage deploy --pull always",
     "push": "tonnage build --push",
+    "save": "tonnage ship",
 }
 """Commands that people try because other tools have them, and what does that here; the rest is left to Compose."""
 

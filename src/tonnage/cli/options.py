@@ -30,13 +30,22 @@ def versioned_stack_options(function: Callable[..., None]) -> Callable[..., None
     return services(which_stack_options(function, versions=True))
 
 
-def which_stack_options(function: Callable[..., None], *, versions: bool = False) -> Callable[..., None]:
+def source_stack_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command what :func:`stack_options` gives, but for ``--to``: its engine is the one that is read from."""
+    services = click.argument("services", nargs=-1, metavar="[SERVICE]...")
+    return services(which_stack_options(function, goes_to=False))
+
+
+def which_stack_options(
+    function: Callable[..., None], *, versions: bool = False, goes_to: bool = True
+) -> Callable[..., None]:
     """Give a command the options that say which stack and which engine; it receives them as ``flags``.
 
     Those for settings, where it has them, are in there too.
 
     Args:
         versions: With ``--to`` a version may be named as well.
+        goes_to: Whether ``--to`` names the engine that is meant.
     """
 
     @wraps(function)
@@ -50,21 +59,28 @@ def which_stack_options(function: Callable[..., None], *, versions: bool = False
         # Settings write a switch as ``true`` and ``false``.
         texts = {key: str(said).lower() if isinstance(said, bool) else said for key, said in settings.items()}
         typed["settings"] = {key: text for key, text in texts.items() if text is not None}
-        to = kwargs.pop("to")
-        # A variable that is not set is not to let a run go elsewhere, or to another version.
-        if to == "" or (versions and "" in to):
-            raise click.UsageError("--to is empty: name what is meant, or leave it out")
-        if versions:
-            to, kwargs["version"] = _machine_and_version(to)
-        if to and typed["host"]:
-            raise click.UsageError("--to names an engine, and so does --host")
-        if to:
-            typed["host"], typed["place"] = _machine_and_place(to)
+        if goes_to:
+            _take_machine(typed, kwargs, versions=versions)
         function(*args, flags=StackFlags(**typed), **kwargs)
 
-    for option in (json_option, _TO_VERSION if versions else _TO, *reversed(_STACK_OPTIONS)):
+    machine = (_TO_VERSION if versions else _TO,) if goes_to else ()
+    for option in (json_option, *machine, *reversed(_STACK_OPTIONS)):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _take_machine(typed: dict[str, Any], kwargs: dict[str, Any], *, versions: bool) -> None:
+    """Put what was typed after ``--to`` among the rest."""
+    to = kwargs.pop("to")
+    # A variable that is not set is not to let a run go elsewhere, or to another version.
+    if to == "" or (versions and "" in to):
+        raise click.UsageError("--to is empty: name what is meant, or leave it out")
+    if versions:
+        to, kwargs["version"] = _machine_and_version(to)
+    if to and typed["host"]:
+        raise click.UsageError("--to names an engine, and so does --host")
+    if to:
+        typed["host"], typed["place"] = _machine_and_place(to)
 
 
 def _machine_and_version(given: tuple[str, ...]) -> tuple[str, str]:

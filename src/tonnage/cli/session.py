@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from tonnage.flows.deploy import EventView
     from tonnage.flows.ports import CiPorts, RehearsalPorts, WatchPorts
+    from tonnage.flows.ship.stack import ShipPorts
 
-    class AllPorts(RehearsalPorts, CiPorts, WatchPorts, Protocol):
+    class AllPorts(RehearsalPorts, CiPorts, WatchPorts, ShipPorts, Protocol):
         """What commands may reach: all that their use cases need."""
 
 

@@ -13,7 +13,9 @@ from msgspec import Struct, field
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tonnage.errors import CannotFitError
     from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.inventory import Engine, Filesystem
 
 TAR = "application/vnd.oci.image.layer.v1.tar"
 GZIP = f"{TAR}+gzip"
@@ -124,9 +126,8 @@ class ImageToShip(Struct, frozen=True, kw_only=True):
     Args:
         names: What it is to be called on the engine that it is sent to.
         layers: All its layers, lowest first.
-        present: Whether the whole image is there already: only names are given.
         expected_id: The id that it will have there.
-        same_id: Whether that is its id here.
+        present: Whether an image of that id has all these names there already: nothing is done.
         wire_bytes: Bytes that cross the wire, before any compression on it.
         kept: What the disk there keeps.
         highest: What the disk there needs at most meanwhile, what is kept included.
@@ -139,6 +140,7 @@ class ImageToShip(Struct, frozen=True, kw_only=True):
     wire_bytes: int
     kept: Estimate
     highest: Estimate
+    expected_id: str = ""
     present: bool = False
 
     @property
@@ -167,3 +169,53 @@ class Shipped(Struct, frozen=True, kw_only=True):
     layers_there: int
     seconds: float
     compressed: bool = False
+
+
+class ShipLook(Struct, frozen=True, kw_only=True):
+    """What is sent, and the disk that it goes to.
+
+    Args:
+        ships: The images, in the order in which they are sent.
+        engine: The engine that it goes to.
+        disk: The filesystem that images are written to, as measured before.
+        reserve_bytes: What must remain available on it.
+        leftovers: Names of ours that earlier attempts left there.
+    """
+
+    ships: tuple[ImageToShip, ...]
+    engine: Engine
+    disk: Filesystem
+    reserve_bytes: int
+    leftovers: tuple[str, ...] = ()
+
+    @property
+    def lowest_bytes(self) -> int:
+        """What remains available there at the lowest point, at worst."""
+        kept = lowest = 0
+        for ship in self.ships:
+            lowest = max(lowest, kept + ship.highest.high_bytes)
+            kept += ship.kept.high_bytes
+        return self.disk.available_bytes - lowest
+
+    @property
+    def missing_bytes(self) -> int:
+        """How many bytes are too few; 0 where it fits."""
+        sends = any(not ship.present for ship in self.ships)
+        return max(0, self.reserve_bytes - self.lowest_bytes) if sends else 0
+
+
+class ShipReport(Struct, frozen=True, kw_only=True):
+    """What was looked at, and what was done of it.
+
+    Args:
+        services: The services of each image, by what it is called.
+        shipped: What was sent; None where it was only looked at.
+        refusal: Why it does not fit there; None where it does.
+    """
+
+    stack: str
+    endpoint: str
+    services: Mapping[str, tuple[str, ...]]
+    looked: ShipLook
+    shipped: tuple[Shipped, ...] | None = None
+    refusal: CannotFitError | None = None

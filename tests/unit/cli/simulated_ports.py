@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulator.engine import Simulator
 from tests.simulator.recipe import Behaviour, Check, Instruction, Recipe
+from tests.simulator.shipping import SimulatedShipEngines
 
 from tonnage.adapters.context.inputs_digest import build_inputs
 from tonnage.adapters.host.checksums import Checksums
@@ -199,6 +200,7 @@ class SimulatedPorts:
     told_rules: tuple[CollectionRule, ...] | None = None
     reads: ComposeConfig | None = None
     call_within_s: float = 30.0
+    ship_engines: SimulatedShipEngines = field(default_factory=SimulatedShipEngines)
 
     def __post_init__(self) -> None:
         self.programs = self.engines = self.rehearsals = self

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tonnage.model.inventory import Filesystem
+    from tonnage.model.inventory import Engine, Filesystem
     from tonnage.model.ship import ImageToShip, LayersThere, ShippableImage, ShippableLayer, StoredBlob
 
 
@@ -18,6 +18,9 @@ class ShipSource(Protocol):
     """
 
     endpoint: str
+
+    def missing(self, references: Iterable[str]) -> tuple[str, ...]:
+        """Return those of these names that no image here has."""
 
     def image(self, reference: str) -> ShippableImage:
         """Return what an image consists of.
@@ -54,6 +57,9 @@ class ShipTarget(Protocol):
 
         In containerd this makes a container that is never started, and removes it: no other question tells blobs.
         """
+
+    def engine(self) -> Engine:
+        """Return what the engine says of itself."""
 
     def filesystems(self) -> tuple[Filesystem, ...]:
         """Return the filesystems that images are written to, measured now; the one with the images first.

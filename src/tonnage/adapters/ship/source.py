@@ -31,7 +31,7 @@ from tonnage.model.ship import TAR, Document, ShippableImage, ShippableLayer, St
 from tonnage.small_files import MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.facts import DockerFacts
@@ -64,6 +64,17 @@ class EngineSource:
     def close(self) -> None:
         """Remove the containers."""
         self._opened.close()
+
+    def missing(self, references: Iterable[str]) -> tuple[str, ...]:
+        """Return those of these names that no image here has."""
+        found = []
+        for reference in references:
+            with speaking_to(self.endpoint, f"look at the image {reference}"):
+                try:
+                    self._connection.read(f"/images/{reference}/json")
+                except sdk.NotFound:
+                    found.append(reference)
+        return tuple(found)
 
     def image(self, reference: str) -> ShippableImage:
         """Return what an image consists of.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.facts import DockerFacts
     from tonnage.adapters.docker.schemas import Info
-    from tonnage.model.inventory import Filesystem
+    from tonnage.model.inventory import Engine, Filesystem
     from tonnage.model.ship import ImageToShip, ShippableImage, StoredBlob
 
 _PACKED = {"gzip": "application/x-gzip"}
@@ -92,6 +92,10 @@ class EngineTarget:
             digests=digests,
             carriers=tuple(name for name in names if is_ours(name)),
         )
+
+    def engine(self) -> Engine:
+        """Return what the engine says of itself."""
+        return wire.engine(self._info(), self.endpoint, self._connection.api_version)
 
     def filesystems(self) -> tuple[Filesystem, ...]:
         """Return the filesystems that images are written to, measured now; the one with the images first.

@@ -9,11 +9,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec.structs import replace
 
+from tonnage.decide.deploy.expectations import reserve_bytes as reserve_of
 from tonnage.decide.ship.missing import image_to_ship, to_count, with_image
-from tonnage.decide.ship.names import is_ours
+from tonnage.decide.ship.names import incoming, is_ours
 from tonnage.errors import CannotFitError, StepFailedError
+from tonnage.model.ship import ShipLook
+from tonnage.runtime.ship.archive import parcel
 from tonnage.runtime.ship.send import send
 from tonnage.runtime.ship.wire import Watch
 from tonnage.units import format_bytes
@@ -24,38 +27,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.ship.interface import ShipSource, ShipTarget
     from tonnage.flows.ship.ports import ShipEngines
-    from tonnage.model.inventory import Filesystem
-    from tonnage.model.ship import ImageToShip, Shipped
-
-
-class Looked(Struct, frozen=True, kw_only=True):
-    """What is sent, and the disk that it goes to.
-
-    Args:
-        ships: The images, in the order in which they are sent.
-        disk: The filesystem that images are written to, as measured before.
-        reserve_bytes: What must remain available on it.
-        leftovers: Names of ours that earlier attempts left there.
-    """
-
-    ships: tuple[ImageToShip, ...]
-    disk: Filesystem
-    reserve_bytes: int
-    leftovers: tuple[str, ...] = ()
-
-    @property
-    def lowest_bytes(self) -> int:
-        """What remains available there at the lowest point, at worst."""
-        kept = lowest = 0
-        for ship in self.ships:
-            lowest = max(lowest, kept + ship.highest.high_bytes)
-            kept += ship.kept.high_bytes
-        return self.disk.available_bytes - lowest
-
-    @property
-    def missing_bytes(self) -> int:
-        """How many bytes are too few; 0 where it fits."""
-        return max(0, self.reserve_bytes - self.lowest_bytes)
+    from tonnage.model.ship import Shipped
 
 
 def ship_image(
@@ -66,7 +38,7 @@ def ship_image(
     *,
     names: Sequence[str] = (),
     owner: str = "images",
-    reserve_bytes: int = 0,
+    keep_free_bytes: int | None = None,
     tell: Callable[[str], None] = lambda _: None,
     cancel: Cancel | None = None,
 ) -> Shipped:
@@ -81,7 +53,7 @@ def ship_image(
         reference: What it is called on the first one: a name or an id.
         names: What it is to be called on the second one; none for ``reference``.
         owner: The stack that it belongs to: what is on its way has a name with it.
-        reserve_bytes: What must remain available on the disk there.
+        keep_free_bytes: What must remain available on the disk there; None for the default reserve.
         tell: Is told how it goes on, with rate and time left.
         cancel: Ends it.
 
@@ -95,7 +67,9 @@ def ship_image(
         EngineLacksError: The disk there cannot be measured, or an engine is not Docker Engine.
     """
     with engines.source(source) as here, engines.target(target) as there:
-        looked = look(here, there, {reference: tuple(names) or (reference,)}, reserve_bytes=reserve_bytes, owner=owner)
+        looked = look(
+            here, there, {reference: tuple(names) or (reference,)}, keep_free_bytes=keep_free_bytes, owner=owner
+        )
         return send_all(engines, here, there, looked, owner=owner, tell=tell, cancel=cancel)[0]
 
 
@@ -104,13 +78,18 @@ def look(
     target: ShipTarget,
     wanted: Mapping[str, Sequence[str]],
     *,
-    reserve_bytes: int,
+    keep_free_bytes: int | None,
     owner: str,
-) -> Looked:
+) -> ShipLook:
     """Return what of some images is to be sent, and what that takes.
 
     Args:
         wanted: What each is called here, and what it is to be called there.
+        keep_free_bytes: The reserve of the disk there as the user set it; None for the default.
+        owner: The stack that they belong to.
+
+    Returns:
+        The images in the same order, each with what is sent of it, and the disk.
 
     Raises:
         StepFailedError: There is no such image, or it is for another platform.
@@ -129,13 +108,23 @@ def look(
     for image in images:
         counted = source.counted(image, to_count(image, there))
         ship = image_to_ship(image, counted, there, tuple(wanted[image.reference]))
+        expected_id = parcel(ship, incoming(owner, image.config.blob.digest)).expected_id
+        present = all(there.images.get(name) == expected_id for name in ship.names)
+        ship = replace(ship, expected_id=expected_id, present=present)
         ships.append(ship)
         there = with_image(there, ship)
     leftovers = tuple(name for name in there.carriers if is_ours(name, owner))
-    return Looked(ships=tuple(ships), disk=target.filesystems()[0], reserve_bytes=reserve_bytes, leftovers=leftovers)
+    disk = target.filesystems()[0]
+    return ShipLook(
+        ships=tuple(ships),
+        engine=target.engine(),
+        disk=disk,
+        reserve_bytes=reserve_of(disk, keep_free_bytes),
+        leftovers=leftovers,
+    )
 
 
-def refuse_unfit(looked: Looked, endpoint: str) -> None:
+def refuse_unfit(looked: ShipLook, endpoint: str) -> None:
     """Refuse what would bring the disk there below its reserve.
 
     Raises:
@@ -155,7 +144,7 @@ def send_all(
     engines: ShipEngines,
     source: ShipSource,
     target: ShipTarget,
-    looked: Looked,
+    looked: ShipLook,
     *,
     owner: str,
     tell: Callable[[str], None],

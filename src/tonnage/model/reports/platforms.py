@@ -74,6 +74,12 @@ ABILITIES: dict[str, dict[Platform, Ability]] = {
         none=_NO,
         remote=Ability(works=True, but="--to ssh://user@host/DIR also sends files that services mount"),
     ),
+    "ship": _row(
+        linux=Ability(works=True, but="layers of the classic store as root, else by docker save"),
+        rootless=Ability(works=True, but="layers of the classic store by docker save"),
+        elsewhere=_NO,
+        none=_NO,
+    ),
     "verify": _row(elsewhere=Ability(works=True, but="health checks, no HTTP probes"), none=_NO),
     "rollback": _NEEDS_A_DISK,
     "reclaim": _row(

@@ -52,6 +52,12 @@ def send(
         EngineUnreachableError: An engine stops answering.
     """
     began_s = time.monotonic()
+    if ship.present:
+        target.prove(ship, ship.names[0], ship.expected_id, len(ship.layers))
+        return Shipped(
+            reference=ship.image.reference, image_id=ship.expected_id, names=ship.names, wire_bytes=0, layers_sent=0,
+            layers_there=len(ship.layers), seconds=time.monotonic() - began_s,
+        )  # fmt: skip
     digest = ship.image.config.blob.digest
     incoming = naming.incoming(owner, digest)
     meter = Meter(ship.image.reference, ship.wire_bytes, tell)

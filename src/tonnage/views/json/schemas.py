@@ -18,6 +18,7 @@ _PLACES = "#/$defs/{name}"
 DOCUMENTS: dict[str, Any] = {
     "plan": parts.PlanForm,
     "versions": looks.VersionsForm,
+    "ship": looks.ShipForm,
     "verification": looks.VerificationForm,
     "status": looks.StatusForm,
     "guard": looks.GuardForm,

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from tonnage.model.reports.checklist import ItemState
 from tonnage.model.reports.traces import TraceKind
-from tonnage.views.json.shapes.parts import Block, FilesystemForm, RunForm, Seconds, Size
+from tonnage.views.json.shapes.parts import Block, EstimateForm, FilesystemForm, RunForm, Seconds, Size
 
 ContainerState = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
 
@@ -102,6 +102,38 @@ class VerificationForm(TypedDict):
     stack: str
     healthy: bool
     services: list[VerdictForm]
+
+
+class ShippedImageForm(TypedDict):
+    """An image that is sent to another engine; what was measured is null where nothing was sent yet."""
+
+    image: str
+    services: list[str]
+    image_id: str
+    platform: str
+    layers: Size
+    layers_to_send: Size
+    forecast_wire_bytes: Size
+    kept: EstimateForm
+    highest: EstimateForm
+    up_to_date: bool
+    measured_wire_bytes: Size | None
+    compressed: bool | None
+    seconds: Seconds | None
+
+
+class ShipForm(TypedDict):
+    """What ``ship`` prints."""
+
+    stack: str
+    endpoint: str
+    mount: str
+    available_bytes: Size
+    reserve_bytes: Size
+    lowest_bytes: int
+    missing_bytes: Size
+    done: bool
+    images: list[ShippedImageForm]
 
 
 class RunsForm(TypedDict):
