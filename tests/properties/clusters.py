@@ -1,4 +1,4 @@
-"""Clusters and stacks by chance: disks that are nearly full, layers that are shared, rules that contradict each other."""
+"""Clusters and stacks by chance: disks that are nearly full, shared layers, rules that contradict each other."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _service(chance: Random, number: int, layers: list[ClusterLayer]) -> Cluster
             reference=f"example.org/s{number}@sha256:{number:064}",
             layers=tuple(chain),
             platforms=("linux/amd64",) if often() < 0.5 else (),
-            in_registry=often() < 0.85,
+            in_registry=often() < 0.9,
         ),
         mode=ClusterMode.GLOBAL if often() < 0.1 else ClusterMode.REPLICATED,
         replicas=chance.choice((0, 1, 1, 1, 2, 2, 3)),
@@ -63,11 +63,11 @@ def _service(chance: Random, number: int, layers: list[ClusterLayer]) -> Cluster
         task=_figure(chance, 97) if often() < 0.5 else NOTHING,
         constraints=tuple(constraints),
         spread=("node.labels.zone",) if often() < 0.15 else (),
-        max_per_node=chance.choice((0, 0, 0, 1, 2)),
+        max_per_node=chance.choice((0, 0, 0, 0, 1, 2)),
         reserved={MEMORY: chance.randint(1, 700)} if often() < 0.3 else {},
         host_ports=((chance.choice((80, 443)), "tcp"),) if often() < 0.2 else (),
         volumes=("shop_data",) if often() < 0.15 else (),
-        binds=("/srv/data",) if often() < 0.15 else (),
+        binds=("/srv/data",) if often() < 0.1 else (),
         failover=chance.choice((None, None, 1, 2)),
         order=chance.choice((SwitchOrder.AUTO, SwitchOrder.START_FIRST)),
         parallelism=chance.choice((0, 1, 1, 2)),
@@ -82,7 +82,7 @@ def _node(chance: Random, number: int, layers: list[ClusterLayer], services: tup
         mount="/var/lib/containerd" if containerd else "/var/lib/docker",
         roles=("containerd", "data-root") if containerd else ("data-root",),
         size_bytes=9_001,
-        available_bytes=None if often() < 0.05 else reserve + chance.randint(-150, 4_500),
+        available_bytes=None if often() < 0.05 else reserve + chance.randint(-150, 7_000),
         reserve_bytes=reserve,
         reclaimable_bytes=chance.choice((0, 0, 401, 1_303)),
     )
@@ -96,24 +96,26 @@ def _node(chance: Random, number: int, layers: list[ClusterLayer], services: tup
     )  # fmt: skip
     # What runs the image of now has its layers.
     runs = {task.service for task in tasks}
-    there = {layer.chain_id for each in services if each.name in runs and not each.changed for layer in each.image.layers}
+    there = {
+        layer.chain_id for each in services if each.name in runs and not each.changed for layer in each.image.layers
+    }
     there |= {each.chain_id for each in layers if often() < (0.35 if busy < 0.7 else 0.9)}
-    others = (RunningTask(task_id=f"o{number}", stack="", service="proxy", image="proxy:1", host_ports=((443, "tcp"),)),)
+    proxy = RunningTask(task_id=f"o{number}", stack="", service="proxy", image="proxy:1", host_ports=((443, "tcp"),))
     return ClusterNode(
         node_id=f"n{number}",
         hostname="twin" if often() < 0.1 else f"host{number}",
         address=f"ssh://host{number}" if often() < 0.6 else "",
         role=chance.choice(_ROLES),
-        architecture="aarch64" if often() < 0.08 else "x86_64",
-        state=NodeState.DOWN if often() < 0.06 else NodeState.READY,
-        availability=chance.choice((Availability.DRAIN, Availability.PAUSE)) if often() < 0.1 else Availability.ACTIVE,
-        observed=often() > 0.06,
+        architecture="aarch64" if often() < 0.05 else "x86_64",
+        state=NodeState.DOWN if often() < 0.04 else NodeState.READY,
+        availability=chance.choice((Availability.DRAIN, Availability.PAUSE)) if often() < 0.06 else Availability.ACTIVE,
+        observed=often() > 0.04,
         disks=(images,),
         store="containerd" if containerd else "classic",
         layers=dict.fromkeys(sorted(there)),
-        tasks=tasks + (others if often() < 0.15 else ()),
+        tasks=(*tasks, proxy) if often() < 0.15 else tasks,
         labels={"zone": chance.choice(_ZONES)},
         capacity={MEMORY: chance.randint(300, 2_500)},
         volumes=frozenset({"shop_data"} if often() < 0.3 else ()),
-        paths=frozenset({"/srv/data"} if often() < 0.6 else ()),
+        paths=frozenset({"/srv/data"} if often() < 0.7 else ()),
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tonnage.model.cluster.node import Cluster, ClusterNode
-    from tonnage.model.cluster.service import ClusterService
+    from tonnage.model.cluster.service import ClusterLayer, ClusterService
 
 STACK = "shop"
 
@@ -40,7 +40,7 @@ def meets(service: ClusterService, node: ClusterNode) -> bool:
         "node.labels.zone != west": zone != "west",
         "node.role==WORKER": node.role == "worker",
     }
-    return all(rules[each] if each in rules else each != f"node.id!={node.node_id}" for each in service.constraints)
+    return all(rules.get(each, each != f"node.id!={node.node_id}") for each in service.constraints)
 
 
 def allowed(service: ClusterService, node: ClusterNode, cluster: Cluster) -> bool:
@@ -53,28 +53,30 @@ def allowed(service: ClusterService, node: ClusterNode, cluster: Cluster) -> boo
         return True
     if node.state.value != "ready" or node.availability.value != "active" or not node.observed:
         return False
-    if node.disks[0].available_bytes is None:
+    if node.disks[0].available_bytes is None or (service.binds and "/srv/data" not in (node.paths or ())):
         return False
-    if service.volumes:
-        homes = [
-            each.node_id
-            for each in cluster.nodes
-            if "shop_data" in each.volumes or (not each.observed and runs(service, each))
-        ]
-        if homes and node.node_id not in homes:
-            return False
-    if service.binds and "/srv/data" not in node.paths:
-        return False
-    for task in node.tasks:
-        own = (task.stack, task.service) == (STACK, service.name)
-        if set(task.host_ports) & set(service.host_ports) and (not own or service.starts_first):
-            return False
-    if service.starts_first and not service.host_ports and service.max_per_node:
-        own = sum(1 for task in node.tasks if (task.stack, task.service) == (STACK, service.name))
-        if own >= service.max_per_node:
-            return False
     lacks = [each for each in service.image.layers if each.chain_id not in node.layers]
-    return not lacks or bool(node.address) or service.image.in_registry
+    if lacks and not node.address and not service.image.in_registry:
+        return False
+    return _has_volume(service, node, cluster) and _port_free(service, node)
+
+
+def _has_volume(service: ClusterService, node: ClusterNode, cluster: Cluster) -> bool:
+    homes = [
+        each.node_id
+        for each in cluster.nodes
+        if "shop_data" in each.volumes or (not each.observed and runs(service, each))
+    ]
+    return not service.volumes or not homes or node.node_id in homes
+
+
+def _port_free(service: ClusterService, node: ClusterNode) -> bool:
+    own = [task for task in node.tasks if (task.stack, task.service) == (STACK, service.name)]
+    for task in node.tasks:
+        if set(task.host_ports) & set(service.host_ports) and (task not in own or service.starts_first):
+            return False
+    limited = service.starts_first and service.max_per_node and not service.host_ports
+    return not limited or len(own) < service.max_per_node
 
 
 def quiet(service: ClusterService, node: ClusterNode) -> bool:
@@ -101,7 +103,7 @@ def share(service: ClusterService, chosen: Sequence[ClusterNode], cluster: Clust
     return int(min(limit, ceil(max(rest, 1) / max(1, len(taking) - lost))))
 
 
-def image_needs(node: ClusterNode, images: Sequence[Sequence[object]]) -> Iterator[int]:
+def image_needs(node: ClusterNode, images: Sequence[Sequence[ClusterLayer]]) -> Iterator[int]:
     """Yield what lies on a node's disk beyond what was there, after every write and removal while images come."""
     there, kept = set(node.layers), 0
     if node.address:
@@ -142,7 +144,13 @@ def task_needs(service: ClusterService, node: ClusterNode, cluster: Cluster) -> 
     now = highest = 0
     old = [task.writable_bytes or 0 for task in node.tasks if (task.stack, task.service) == (STACK, service.name)]
     for _ in range(most):
-        if certain and not cluster.keeps_ended_tasks and not service.starts_first and len(old) == 1 and runs(service, node):
+        if (
+            certain
+            and not cluster.keeps_ended_tasks
+            and not service.starts_first
+            and len(old) == 1
+            and runs(service, node)
+        ):
             now -= old.pop()
         now += service.task.high_bytes
         highest = max(highest, now)
@@ -157,9 +165,7 @@ def memory_fits(members: Sequence[tuple[ClusterService, int]], node: ClusterNode
         here = runs(service, node)
         if quiet(service, node) or not memory:
             continue
-        if not service.changed:
-            extra += max(0, tasks - here) * memory
-        elif not service.starts_first:
+        if not service.changed or not service.starts_first:
             extra += max(0, tasks - here) * memory
         else:
             everywhere = sum(runs(service, each) for each in cluster.nodes)
@@ -178,7 +184,7 @@ def reclaimed(
     members: Sequence[tuple[ClusterService, int]],
     node: ClusterNode,
     cluster: Cluster,
-    orders: Sequence[Sequence[Sequence[object]]],
+    orders: Sequence[Sequence[Sequence[ClusterLayer]]],
 ) -> int | None:
     """Return what must be reclaimed on a node before its services come; None where they do not fit."""
     ports = [port for service, _ in members for port in service.host_ports]
@@ -194,12 +200,12 @@ def reclaimed(
     for order in orders:
         course = [0, *image_needs(node, order)]
         # Sent images are there before tasks start; who pulls has tasks of one image beside the pull of another.
-        needs.append(max(max(course), course[-1] + written) if node.address else max(course) + written)
+        needs.append(max(*course, course[-1] + written) if node.address else max(course) + written)
     missing = min(needs) - (disk.available_bytes - disk.reserve_bytes)
     return max(0, missing) if missing <= disk.reclaimable_bytes else None
 
 
-def lacking(members: Sequence[tuple[ClusterService, int]], node: ClusterNode) -> list[Sequence[object]]:
+def lacking(members: Sequence[tuple[ClusterService, int]], node: ClusterNode) -> list[Sequence[ClusterLayer]]:
     """Return the layers of each image of which a node lacks some."""
     return [
         service.image.layers
@@ -208,9 +214,7 @@ def lacking(members: Sequence[tuple[ClusterService, int]], node: ClusterNode) ->
     ]
 
 
-def placements(
-    cluster: Cluster, services: Sequence[ClusterService]
-) -> Iterator[tuple[tuple[ClusterNode, ...], ...]]:
+def placements(cluster: Cluster, services: Sequence[ClusterService]) -> Iterator[tuple[tuple[ClusterNode, ...], ...]]:
     """Yield every choice of nodes for all services that their own rules allow."""
     options = []
     for service in services:
@@ -222,12 +226,12 @@ def placements(
         if not service.replicas:
             options.append([()])
             continue
-        subsets = [tuple(n for n, taken in zip(nodes, bits, strict=True) if taken)
-                   for bits in product((0, 1), repeat=len(nodes))]  # fmt: skip
-        options.append(
-            [each for each in subsets if len(each) >= max(1, failover(service, cluster))
-             and share(service, each, cluster) is not None]  # fmt: skip
-        )
+        subsets = [
+            tuple(node for node, taken in zip(nodes, takes, strict=True) if taken)
+            for takes in product((False, True), repeat=len(nodes))
+        ]
+        enough = [each for each in subsets if len(each) >= max(1, failover(service, cluster))]
+        options.append([each for each in enough if share(service, each, cluster) is not None])
     yield from product(*options)
 
 
@@ -247,7 +251,7 @@ def figures_of(
     """Return wishes left open, tasks moved and bytes sent of one placement; None where it does not fit."""
     moved = 0
     for node in cluster.nodes:
-        members = [(s, share(s, c, cluster)) for s, c in zip(services, chosen, strict=True) if node in c]
+        members = [(s, share(s, c, cluster) or 0) for s, c in zip(services, chosen, strict=True) if node in c]
         images = lacking(members, node)
         if reclaimed(members, node, cluster, list(permutations(images))) is None:
             return None

@@ -33,7 +33,7 @@ def walk(cluster: Cluster, services: Sequence[ClusterService], placement: Placem
             assert share(service, nodes, cluster) is not None
     outlooks = {each.node_id: each for each in placement.nodes}
     for node in cluster.nodes:
-        members = [(s, share(s, c, cluster)) for s, c in zip(services, chosen, strict=True) if node in c]
+        members = [(s, share(s, c, cluster) or 0) for s, c in zip(services, chosen, strict=True) if node in c]
         if not members:
             assert node.node_id not in outlooks
             continue

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Choice = tuple[int, ...]
 """The nodes of one service, ascending."""
 PlacementCost = tuple[int, int, int, int, int, int]
+NodeKey = tuple[bool, int, int, int, int]
+"""What nodes are compared by for one service: whether it does not run there, moved, held and used bytes, the node."""
 NO_HEADROOM = 1 << 63
 """More than any disk has: what the headroom is compared with as long as no node has got anything."""
 
@@ -38,6 +40,8 @@ class Arrangement:
         self.union = [0] * len(problem.nodes)
         self.written = [0] * len(problem.nodes)
         self.steps = 0
+        # Of each service, what nodes with nothing of the stack on them are compared by.
+        self.empty_keys: dict[int, list[NodeKey]] = {}
         self._rooms: dict[tuple[int, tuple[Member, ...]], NodeRoom | None] = {}
 
     def put(self, wanted: PlaceableService, chosen: Choice, tasks: int) -> None:

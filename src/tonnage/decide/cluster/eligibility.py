@@ -51,17 +51,17 @@ def ruled_out(
         stays: Whether it runs there, and its tasks are not replaced.
     """
     node = place.node
-    if failed := unmet(constraints, node):
+    if constraints and (failed := unmet(constraints, node)):
         return f"the constraint {failed} is not met"
-    if not _suits(service.image.platforms, node):
+    if service.image.platforms and not _suits(service.image.platforms, node):
         return f"the image is for {', '.join(service.image.platforms)} and the node is {node.os}/{node.architecture}"
     if stays:
         return ""
     return (
-        takes_nothing(node)
-        or _without_data(service, place, homes)
-        or _port_taken(service, node, stack)
-        or _not_delivered(service, place, mask)
+        place.closed
+        or (_without_data(service, place, homes) if homes or service.binds else "")
+        or (_port_taken(service, node, stack) if service.host_ports or service.max_per_node else "")
+        or (_not_delivered(service, place, mask) if mask & ~place.have else "")
     )
 
 
@@ -72,7 +72,7 @@ def _suits(platforms: tuple[str, ...], node: ClusterNode) -> bool:
         system, _, architecture = platform.partition("/")
         if (system.lower(), _normal(architecture.split("/")[0])) == here:
             return True
-    return not platforms
+    return False
 
 
 def _normal(architecture: str) -> str:
@@ -107,9 +107,8 @@ def _port_taken(service: ClusterService, node: ClusterNode, stack: str) -> str:
 
 
 def _not_delivered(service: ClusterService, place: PlaceableNode, mask: int) -> str:
-    missing = mask & ~place.have
-    if missing & place.costs.unknown:
+    if mask & ~place.have & place.costs.unknown:
         return "the bytes of its image are not known"
-    if missing and place.costs.delivery is Delivery.PULL and not service.image.in_registry:
+    if place.costs.delivery is Delivery.PULL and not service.image.in_registry:
         return "the image is in no registry, and the node is not reached by ssh"
     return ""

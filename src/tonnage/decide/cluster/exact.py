@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tonnage.decide.cluster.problem import PlaceableService, PlacementProblem
 
 MOST_NODES = MOST_SERVICES = 12
-_MOST_STEPS = 60_000
+_MOST_STEPS = 30_000
 _MOST_CHOICES = 20_000
 _FEW_NODES = 6
 

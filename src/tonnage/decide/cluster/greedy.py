@@ -15,7 +15,7 @@ from tonnage.decide.cluster.room import kept_fits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.decide.cluster.arrangement import Choice
+    from tonnage.decide.cluster.arrangement import Choice, NodeKey
     from tonnage.decide.cluster.problem import PlaceableService, PlacementProblem
 
 _MOST_STARTS = 24
@@ -94,25 +94,36 @@ def cheapest_choice(state: Arrangement, wanted: PlaceableService) -> Choice | No
 
 def _ranked(state: Arrangement, wanted: PlaceableService) -> list[int]:
     """Return the eligible nodes, cheapest first; those whose disk is too small in any case are left out."""
-    problem = state.problem
-    keyed = []
+    keyed = state.empty_keys.get(wanted.index)
+    if keyed is None:
+        keyed = [key for node in wanted.eligible if (key := _key(state, wanted, node, 0, 0)) is not None]
+        state.empty_keys[wanted.index] = keyed
+    members = state.members
+    ranked = [key for key in keyed if not members[key[-1]]]
     for node in wanted.eligible:
-        place, union = problem.nodes[node], state.union[node]
-        costs = place.costs
-        if not kept_fits(place, union | wanted.mask, state.written[node] + wanted.task_bytes[node]):
-            continue
-        kept = costs.kept.of((union | wanted.mask) & ~place.have)
-        keyed.append(
-            (
-                node not in wanted.running,
-                costs.moved.of(wanted.mask & ~(place.have | union)),
-                problem.layers.unpacked.of(wanted.mask & ~union),
-                kept + state.written[node] + place.reserve_bytes - (place.available_bytes or 0),
-                node,
-            )
-        )
-    keyed.sort()
-    return [each[-1] for each in keyed]
+        if members[node]:
+            key = _key(state, wanted, node, state.union[node], state.written[node])
+            if key is not None:
+                ranked.append(key)
+    ranked.sort()
+    return [each[-1] for each in ranked]
+
+
+def _key(state: Arrangement, wanted: PlaceableService, node: int, union: int, written: int) -> NodeKey | None:
+    """Return what nodes are compared by for a service, beside what is there; None for a disk that is too small."""
+    place = state.problem.nodes[node]
+    costs, mask = place.costs, wanted.mask
+    written += wanted.task_bytes[node]
+    if not kept_fits(place, union | mask, written):
+        return None
+    # What is moved, then what more lies on disks, then what remains.
+    return (
+        node not in wanted.running,
+        costs.moved.of(mask & ~(place.have | union)),
+        state.problem.layers.unpacked.of(mask & ~union),
+        costs.kept.of((union | mask) & ~place.have) + written + place.reserve_bytes - (place.available_bytes or 0),
+        node,
+    )
 
 
 def _picked(state: Arrangement, wanted: PlaceableService, ranked: Sequence[int], size: int) -> Choice | None:

@@ -29,7 +29,12 @@ class BitSums(Struct):
         """Return the sum over the bits of a mask."""
         found = self.known.get(mask)
         if found is None:
-            found = self.known[mask] = sum(self.values[bit] for bit in bits(mask))
+            found, values, rest = 0, self.values, mask
+            while rest:
+                lowest = rest & -rest
+                found += values[lowest.bit_length() - 1]
+                rest ^= lowest
+            self.known[mask] = found
         return found
 
 

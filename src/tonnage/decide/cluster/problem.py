@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.decide.cluster.constraints import label_or_fact
-from tonnage.decide.cluster.eligibility import ruled_out
+from tonnage.decide.cluster.eligibility import ruled_out, takes_nothing
 from tonnage.decide.cluster.layer_sums import high_bytes, layer_bits
 from tonnage.model.cluster.placement import Delivery
 
@@ -31,6 +31,8 @@ class PlaceableNode(Struct):
         have: The layers that are there.
         available_bytes: Of the filesystem with the images; None where nobody knows.
         left: What is not reserved by what runs there, by resource.
+        below_elsewhere: Whether another of its filesystems is below its reserve.
+        closed: Why it gets nothing new at all; empty where it may.
     """
 
     index: int
@@ -42,6 +44,7 @@ class PlaceableNode(Struct):
     reclaimable_bytes: int
     left: dict[str, int]
     below_elsewhere: bool
+    closed: str
 
 
 class PlaceableService(Struct):
@@ -164,6 +167,7 @@ def _node(index: int, node: ClusterNode, layers: LayerBits) -> PlaceableNode:
             each is not disk and each.available_bytes is not None and each.available_bytes < each.reserve_bytes
             for each in node.disks
         ),
+        closed=takes_nothing(node),
     )
 
 
@@ -195,9 +199,10 @@ def _service(
         found = ruled_out(service, constraints, each, mask, stack=stack, homes=homes, stays=stays)
         if found:
             why[each.index] = found
-        elif stays and not (each.node.takes_new and each.available_bytes is not None):
+        elif stays and each.closed:
             stays_only.add(each.index)
     eligible = tuple(each.index for each in nodes if each.index not in why)
+    silent = not high_bytes(service.task)
     wanted = service.failover or failover
     held = min(wanted or 1, len(eligible))
     limit = 1 if service.host_ports else service.max_per_node
@@ -210,7 +215,7 @@ def _service(
         most=len(eligible) if service.is_global else min(len(eligible), max(most, len(running))),
         spreads=() if service.is_global else spreads,
         task_bytes={
-            node: 0 if node in stays_only else _task_bytes(service, running, node, cluster, held)
+            node: 0 if silent or node in stays_only else _task_bytes(service, running, node, cluster, held)
             for node in eligible
         },
     )  # fmt: skip

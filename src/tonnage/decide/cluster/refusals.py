@@ -77,15 +77,19 @@ def _usage(stack: str, service: str, what: str, *, why: str = "", todo: str = ""
 
 def nowhere(problem: PlacementProblem, stack: str) -> PlacementRefusal | None:
     """Return the first service that cannot run even if it were alone; None where each of them can."""
+    own = own_masks(problem)
     for wanted in problem.services:
-        own = own_masks(problem)[wanted.index]
-        alone = {node: _never(problem, wanted, node, own) for node in wanted.eligible}
-        fits = sum(why is None for why in alone.values())
-        if wanted.service.is_global:
-            enough = fits == len(wanted.eligible) and (fits > 0 or _only_constraints(wanted))
-        else:
-            enough = not wanted.service.replicas or fits >= wanted.fewest
-        if not enough:
+        alone: dict[int, RuledOut | None] = {}
+        fits = 0
+        enough = 0 if not wanted.service.replicas and not wanted.service.is_global else wanted.fewest
+        if wanted.service.is_global and not wanted.eligible:
+            enough = 0 if _only_constraints(wanted) else 1
+        for node in wanted.eligible:
+            if fits >= enough:
+                break
+            alone[node] = _never(problem, wanted, node, own[wanted.index])
+            fits += alone[node] is None
+        if fits < enough:
             return _refusal(problem, wanted, stack, alone, proven=True)
     return None
 
