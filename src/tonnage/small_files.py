@@ -23,10 +23,12 @@ from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from typing import Self
 
 _HANDLE = os.O_PATH | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _PIECE_BYTES = 2**20
+_MOST_HELD = 16
 _MOST_LINKS = 40
 """As many as the kernel follows. Source: path_resolution(7)."""
 _OF_THE_KERNEL = frozenset(
@@ -36,6 +38,7 @@ _OF_THE_KERNEL = frozenset(
     }
 )  # fmt: skip
 _ITS_PLACES = ("/proc/", "/sys/")
+_NO_NAMES = frozenset({"", ".", ".."})
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -170,17 +173,84 @@ def open_in(root: str, path: str) -> int:
         os.close(handle)
 
 
-def open_directory_in(root: str, path: str) -> int:
-    """Open a directory in another one; links are followed as for ``read_bytes_in``.
+class Descent:
+    """Files of one directory, taken one after the other in the order of their directories.
 
-    Raises:
-        OSError: It is not there, is no directory, or may not be read.
+    The nearest directories stay open, so that a deep tree is not walked from its top for each file. Links are followed
+    as for ``read_bytes_in``. Not for several threads.
     """
-    handle = _find_in(root, path)
-    try:
-        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=handle)
-    finally:
-        os.close(handle)
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._held: list[tuple[str, int]] = []
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close what is open."""
+        _close([handle for _, handle in self._held])
+        self._held = []
+
+    def read_bytes(self, path: str, kind: FileKind) -> bytes:
+        """Return what a file holds.
+
+        Raises:
+            UnfitFileError: It is no regular file, or is larger than its kind may be.
+            OSError: It is not there, or may not be read.
+        """
+        handle = self._find(path)
+        try:
+            return _content(handle, f"{self._root}/{path}", kind, piped=False)
+        finally:
+            os.close(handle)
+
+    def open_directory(self, path: str) -> int:
+        """Open a directory.
+
+        Raises:
+            OSError: It is not there, is no directory, or may not be read.
+        """
+        above = self._above(path)
+        handle = _find_in(self._root, path) if above is None else above
+        try:
+            return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=handle)
+        finally:
+            if above is None:
+                os.close(handle)
+
+    def _find(self, path: str) -> int:
+        directory, _, name = path.rpartition("/")
+        above = self._above(directory)
+        if above is not None and name not in _NO_NAMES:
+            handle = _handle(name, os.O_NOFOLLOW, above)
+            if not stat.S_ISLNK(os.fstat(handle).st_mode):
+                return handle
+            os.close(handle)
+        return _find_in(self._root, path)
+
+    def _above(self, directory: str) -> int | None:
+        """Return the handle of a directory, which stays open; None where its path is not one of directories alone."""
+        if not self._held:
+            self._held.append(("", _handle(self._root, os.O_DIRECTORY)))
+        while (held := self._held[-1])[0] and directory != held[0] and not directory.startswith(f"{held[0]}/"):
+            os.close(self._held.pop()[1])
+        path, handle = held
+        if path == directory:
+            return handle
+        for name in directory.removeprefix(f"{path}/").split("/"):
+            if name in _NO_NAMES:
+                return None
+            try:
+                handle = _handle(name, os.O_NOFOLLOW | os.O_DIRECTORY, handle)
+            except OSError:
+                return None
+            path = f"{path}/{name}" if path else name
+            self._held.append((path, handle))
+            if len(self._held) > _MOST_HELD:
+                os.close(self._held.pop(1)[1])
+        return handle
 
 
 def real_path(path: str | os.PathLike[str]) -> str:
@@ -223,9 +293,11 @@ def _content(handle: int, path: str, kind: FileKind, *, piped: bool) -> bytes:
             os.set_blocking(fd, True)
         pieces: list[bytes] = []
         read_bytes = 0
+        # A buffer is taken whole before anything is read, so it is no larger than a small file.
+        buffer_bytes = _PIECE_BYTES if piped else min(_PIECE_BYTES, max(4096, os.fstat(fd).st_size + 1))
         # One byte more than there may be tells that there is more, also of a file that grows meanwhile.
         while read_bytes <= kind.most_bytes:
-            piece = os.read(fd, min(_PIECE_BYTES, kind.most_bytes + 1 - read_bytes))
+            piece = os.read(fd, min(buffer_bytes, kind.most_bytes + 1 - read_bytes))
             if not piece:
                 return b"".join(pieces)
             pieces.append(piece)

@@ -17,6 +17,8 @@ from tests.simulator import Instruction, Recipe
 from tests.simulator.deploying import Described, stack_of
 from tests.unit.decide import observed
 
+from tonnage.adapters.context.context_files import ContextFiles
+from tonnage.adapters.context.copy_digest import FileTokens, contents_of
 from tonnage.decide.deploy.planning import plan_deploy
 from tonnage.decide.reclaim import subset_search
 from tonnage.decide.reclaim.choice import decide
@@ -25,6 +27,7 @@ from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.deploy.policy import Policy
+from tonnage.model.forecast.recipe import CopyInstruction, FileSource, FileSourceKind
 from tonnage.model.inventory import CacheRecord, Layer
 from tonnage.model.reclaim.candidate import Roots
 from tonnage.model.stack import BuildSpec, Service
@@ -189,3 +192,29 @@ def test_of_a_log_of_nothing_but_complaints_so_many_are_looked_at() -> None:
     found = find_symptoms("".join(f"write /a/{n}: no space left on device\n" for n in range(10_500)))
     assert len(found) == 10_000
     assert (found[0].line, found[999].line, found[1_000].line, found[-1].line) == (1, 1_000, 1_501, 10_500)
+
+
+def _deep_tree(directory: Path, levels: int) -> Callable[[], object]:
+    """Return what reads a tree that is so deep, with a file at each level."""
+    here = os.open(directory, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(os.open("f", os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=below))
+        os.close(here)
+        here = below
+    os.close(here)
+    files = ContextFiles(str(directory))
+    copy = CopyInstruction(sources=(".",), destination="/", origin=FileSource(FileSourceKind.CONTEXT))
+    return lambda: contents_of(copy, files, FileTokens())
+
+
+def test_looking_at_a_context_grows_with_the_levels_of_its_tree(tmp_path: Path) -> None:
+    made = iter(range(3))
+    assert growth(lambda levels: _deep_tree(_directory(tmp_path, next(made)), levels), 100) < TWICE
+
+
+def _directory(above: Path, number: int) -> Path:
+    made = above / str(number)
+    made.mkdir()
+    return made

@@ -23,9 +23,9 @@ from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.small_files import (
     DOCKERFILE,
     VARIABLES,
+    Descent,
     FileKind,
     UnfitFileError,
-    open_directory_in,
     open_in,
     read_bytes,
     read_bytes_in,
@@ -122,7 +122,7 @@ def test_a_link_in_a_context_does_not_lead_out_of_it(context: Path, outside: Pat
         with pytest.raises(FileNotFoundError):
             read()
     with pytest.raises(FileNotFoundError):
-        open_directory_in(str(context), "up")
+        Descent(str(context)).open_directory("up")
     # As for a builder, the context is all that there is.
     there = context / str(outside.parent).lstrip("/")
     there.mkdir(parents=True)
@@ -141,6 +141,24 @@ def test_links_in_a_circle_end_and_a_context_below_a_link_is_fine(context: Path,
     assert read_bytes_in(str(tmp_path / "here"), "/file", DOCKERFILE) == b"text"
     with pytest.raises(NotADirectoryError):
         read_bytes_in(str(context), "file/..", DOCKERFILE)
+
+
+def test_files_one_after_the_other_are_those_that_a_builder_sees(outside: Path, context: Path) -> None:
+    deep = "/".join("d" * 40)
+    (context / deep).mkdir(parents=True)
+    for level in range(0, 40, 7):
+        (context / deep[: 2 * level + 1] / f"f{level}").write_text(str(level))
+    (context / "d/elsewhere").symlink_to(outside.parent)
+    (context / "d/link").symlink_to(outside)
+    (context / "d/within").symlink_to("/d")
+    with Descent(str(context)) as way:
+        for level in (0, 35, 7, 28, 28, 14, 0, 21):
+            assert way.read_bytes(f"{deep[: 2 * level + 1]}/f{level}", DOCKERFILE) == str(level).encode()
+        assert way.read_bytes("d/within/within/f0", DOCKERFILE) == b"0"
+        for path in (f"d/elsewhere/{outside.name}", "d/link", f"d/../../{outside.name}", "d/none", "d/f0/f0"):
+            with pytest.raises((FileNotFoundError, NotADirectoryError)):
+                way.read_bytes(path, DOCKERFILE)
+        assert way.read_bytes("d/./f0", DOCKERFILE) == b"0"
 
 
 def test_a_directory_that_becomes_a_link_meanwhile_shows_nothing_of_what_is_outside(

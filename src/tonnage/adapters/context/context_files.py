@@ -22,7 +22,7 @@ from msgspec import Struct
 from tonnage.adapters.context.entries import IgnoreRules, entries
 from tonnage.adapters.context.inputs_digest import is_remote, rules_of
 from tonnage.lazily import regex
-from tonnage.small_files import open_in, read_bytes_in
+from tonnage.small_files import Descent, open_in, read_bytes_in
 from tonnage.sources.dockerfile.patterns import name_pattern
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 _WILD = regex(r"[*?\[\\]")
 _MOST_LINKS = 40
-_STAMP = struct.Struct("<qqQQ")
+_STAMP = struct.Struct("<QqqQQ")
 
 
-class ContextEntry(Struct, frozen=True):
+class ContextEntry(Struct, frozen=True, gc=False):
     """One file, link or directory below a context.
 
     Args:
@@ -47,7 +47,7 @@ class ContextEntry(Struct, frozen=True):
         actual: Where it lies on this machine, for messages and as its identity: it is read by its path in the context.
         mode: Its permissions.
         target: Where a link leads to.
-        stamp: Of a file when it was changed, what it is and its number, by which it is known again; empty for others.
+        stamp: Of a file its bytes, when it was changed, and its number, by which it is known again; empty for others.
     """
 
     path: str
@@ -61,7 +61,7 @@ class ContextEntry(Struct, frozen=True):
     @property
     def changed_ns(self) -> int:
         """When its content or anything else of it last changed, nanoseconds since the epoch."""
-        modified_ns, changed_ns, *_ = _STAMP.unpack(self.stamp)
+        _, modified_ns, changed_ns, *_ = _STAMP.unpack(self.stamp)
         return int(max(modified_ns, changed_ns))
 
 
@@ -114,13 +114,22 @@ class ContextFiles:
         directory = resolved
         return self._by_path.get(f"{directory}/{name}" if directory else name)
 
-    def read(self, entry: ContextEntry, kind: FileKind) -> bytes:
+    def read(self, entry: ContextEntry, kind: FileKind, way: Descent | None = None) -> bytes:
         """Return what a file in it holds.
+
+        Args:
+            way: Whoever reads many files keeps it between them (``descent``).
 
         Raises:
             OSError: It cannot be read, or is larger than its kind may be.
         """
+        if way is not None:
+            return way.read_bytes(entry.path, kind)
         return read_bytes_in(self._directory, entry.path, kind)
+
+    def descent(self) -> Descent:
+        """Return the way to files in it for one who reads many, in their order."""
+        return Descent(self._directory)
 
     def open(self, entry: ContextEntry) -> int:
         """Open a file in it.
@@ -211,19 +220,21 @@ class ContextFiles:
 
     def _walk(self) -> Iterator[ContextEntry]:
         for found in entries(self._directory, self._rules, self._place):
-            path, entry, actual = found.path, found.entry, f"{self._directory}/{found.path}"
+            path, entry = found.path, found.entry
+            actual = f"{self._directory}/{path}"
             try:
                 seen = entry.stat(follow_symlinks=False)
-                target = found.link() if entry.is_symlink() else ""
+                kind = stat.S_IFMT(seen.st_mode)
+                target = found.link() if kind == stat.S_IFLNK else ""
             except OSError:  # It went away meanwhile, or became something else.
                 continue
-            if entry.is_symlink():
-                yield ContextEntry(path, seen.st_size, "link", actual, target=target)
-            elif entry.is_dir(follow_symlinks=False):
-                yield ContextEntry(path, 0, "directory", actual, stat.S_IMODE(seen.st_mode))
-            elif entry.is_file(follow_symlinks=False):
-                stamp = _STAMP.pack(seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, seen.st_dev)
+            if kind == stat.S_IFREG:
+                stamp = _STAMP.pack(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, seen.st_dev)
                 yield ContextEntry(path, seen.st_size, "file", actual, stat.S_IMODE(seen.st_mode), stamp=stamp)
+            elif kind == stat.S_IFDIR:
+                yield ContextEntry(path, 0, "directory", actual, stat.S_IMODE(seen.st_mode))
+            elif kind == stat.S_IFLNK:
+                yield ContextEntry(path, seen.st_size, "link", actual, target=target)
 
 
 def open_context(spec: BuildSpec) -> ContextFiles | None:

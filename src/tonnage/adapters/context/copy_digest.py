@@ -8,6 +8,7 @@ Source: measured with Docker 20.10.24; ``solver/llbsolver/ops/file.go`` and ``ca
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -24,12 +25,14 @@ from tonnage.small_files import FileKind
 if TYPE_CHECKING:
     from tonnage.adapters.context.context_files import ContextEntry, ContextFiles
     from tonnage.model.forecast.recipe import CopyInstruction
+    from tonnage.small_files import Descent
 
 _SMALL = FileKind("a file of a context that is compared by its sum", 1_000_000)
 _PIECE_BYTES = 2**20
 _BEGINNING_BYTES = 2**17
 # So many files that begin alike are compared with each other; from the next one on each is read once.
 _COMPARED = 2
+_PIECES = 1_000
 
 
 class CopyContents(Struct, frozen=True):
@@ -59,13 +62,17 @@ class FileTokens:
         self._known: dict[str, str] = {}
         self._large: dict[int, _SameSize] = {}
 
-    def token(self, entry: ContextEntry, files: ContextFiles) -> str:
-        """Return what stands for a file's content; for one that cannot be read what stands for itself alone."""
+    def token(self, entry: ContextEntry, files: ContextFiles, way: Descent | None = None) -> str:
+        """Return what stands for a file's content; for one that cannot be read what stands for itself alone.
+
+        Args:
+            way: Whoever asks for many files of a context keeps it between them.
+        """
         with self._lock:
             found = self._known.get(entry.actual)
             if found is None:
                 try:
-                    found = self._look(entry, files)
+                    found = self._look(entry, files, way)
                 except OSError:
                     found = entry.actual
                 self._known[entry.actual] = found
@@ -76,11 +83,11 @@ class FileTokens:
         with self._lock:
             self._sums.keep()
 
-    def _look(self, entry: ContextEntry, files: ContextFiles) -> str:
+    def _look(self, entry: ContextEntry, files: ContextFiles, way: Descent | None) -> str:
         if entry.size_bytes <= _SMALL.most_bytes:
             found = self._sums.sum(entry, files)
             if not found:
-                found = hashlib.sha256(files.read(entry, _SMALL)).hexdigest()
+                found = hashlib.sha256(files.read(entry, _SMALL, way)).hexdigest()
                 self._sums.learn(entry, files, found)
             return found
         alike = self._large.setdefault(entry.size_bytes, _SameSize())
@@ -166,31 +173,34 @@ def contents_of(copy: CopyInstruction, files: ContextFiles | None, tokens: FileT
     Raises:
         UsageError: The context cannot be read.
     """
-    looking = _CopyScan(tokens)
-    for document in copy.inline:
-        looking.say(f"{document.name}\0{document.body}\0", f"{document.name}\0{document.body}\0")
-    for source in copy.sources:
-        if files is None or (copy.adds and is_address(source)):
-            looking.say(f"{source}\1", f"{source}\1")
-            continue
-        looking.say(f"{_last_name(source)}\1", "\1")
-        for path, entry in named_by(source, files).items():
-            looking.take(path, entry, files)
-    return looking.contents()
+    with contextlib.ExitStack() as stack:
+        way = None if files is None else stack.enter_context(files.descent())
+        looking = _CopyScan(tokens, way)
+        for document in copy.inline:
+            looking.say(f"{document.name}\0{document.body}\0", f"{document.name}\0{document.body}\0")
+        for source in copy.sources:
+            if files is None or (copy.adds and is_address(source)):
+                looking.say(f"{source}\1", f"{source}\1")
+                continue
+            looking.say(f"{_last_name(source)}\1", "\1")
+            for path, entry in named_by(source, files).items():
+                looking.take(path, entry, files)
+        return looking.contents()
 
 
 class _CopyScan:
     """The sources of one instruction while they are looked at."""
 
-    def __init__(self, tokens: FileTokens) -> None:
+    def __init__(self, tokens: FileTokens, way: Descent | None) -> None:
         self._tokens = tokens
-        self._by_name, self._by_path = hashlib.sha256(), hashlib.sha256()
+        self._way = way
+        self._by_name, self._by_path = _LongText(), _LongText()
         self._files: dict[str, int] = {}
 
     def say(self, by_name: str, by_path: str) -> None:
         """Add words that tell contents from others."""
-        self._by_name.update(by_name.encode(errors="surrogatepass"))
-        self._by_path.update(by_path.encode(errors="surrogatepass"))
+        self._by_name.add(by_name)
+        self._by_path.add(by_path)
 
     def take(self, path: str, entry: ContextEntry, files: ContextFiles) -> None:
         """Add what is named, with all that is in it; of a link also the file that it leads to."""
@@ -207,16 +217,39 @@ class _CopyScan:
         return CopyContents(self._by_name.hexdigest(), self._by_path.hexdigest(), tuple(self._files.items()))
 
     def _add(self, entry: ContextEntry, name: str, path: str, files: ContextFiles) -> None:
-        token = self._tokens.token(entry, files) if entry.kind == "file" else entry.target
+        token = self._tokens.token(entry, files, self._way) if entry.kind == "file" else entry.target
         said = f"\0{entry.kind}\0{entry.mode}\0{entry.size_bytes}\0{token}\0"
         self.say(name + said, path + said)
-        above = path.rpartition("/")[0]
         # Above one that is known all are.
+        above = path.rpartition("/")[0]
         while above and above not in self._files:
             self._files[above] = on_disk("directory", 0)
             above = above.rpartition("/")[0]
         if path:
             self._files[path] = on_disk(entry.kind, entry.size_bytes)
+
+
+class _LongText:
+    """The sum of a text that comes in many short pieces."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._pieces: list[str] = []
+
+    def add(self, piece: str) -> None:
+        """Add a piece."""
+        self._pieces.append(piece)
+        if len(self._pieces) >= _PIECES:
+            self._take()
+
+    def hexdigest(self) -> str:
+        """Return the sum of all."""
+        self._take()
+        return self._digest.hexdigest()
+
+    def _take(self) -> None:
+        self._digest.update("".join(self._pieces).encode(errors="surrogatepass"))
+        self._pieces.clear()
 
 
 def _last_name(source: str) -> str:

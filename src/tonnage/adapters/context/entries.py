@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.small_files import open_directory_in
+from tonnage.small_files import Descent
 from tonnage.sources.dockerfile.patterns import StateMatcher, ignore_pattern
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ class IgnoreRules:
         at = bisect_left(self._taken_back, inside)
         if at < len(self._taken_back) and self._taken_back[at].startswith(inside):
             return True
+        if not self._taken_back_below:
+            return False
         names = path.split("/")
         return any("/".join(names[:count]) in self._taken_back_below for count in range(len(names) + 1))
 
@@ -161,27 +163,28 @@ def entries(root: str, rules: IgnoreRules, place: str) -> Iterator[FoundEntry]:
         UsageError: A directory cannot be read.
     """
     pending = [("", NO_HIT)]
-    while pending:
-        inside, above = pending.pop()
-        try:
-            directory = open_directory_in(root, inside)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise _unreadable(f"{root}/{inside}".rstrip("/"), inside or ".", place, error) from error
-        try:
-            below = []
-            for entry in sorted(os.scandir(directory), key=lambda each: each.name):
-                path = f"{inside}/{entry.name}" if inside else entry.name
-                hit = rules.hit(path, above)
-                left_out = rules.leaves_out(hit)
-                if not left_out:
-                    yield FoundEntry(path, entry, directory)
-                if entry.is_dir(follow_symlinks=False) and (not left_out or rules.may_take_back_below(path)):
-                    below.append((path, hit))
-            pending += reversed(below)
-        finally:
-            os.close(directory)
+    with Descent(root) as way:
+        while pending:
+            inside, above = pending.pop()
+            try:
+                directory = way.open_directory(inside)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _unreadable(f"{root}/{inside}".rstrip("/"), inside or ".", place, error) from error
+            try:
+                below = []
+                for entry in sorted(os.scandir(directory), key=lambda each: each.name):
+                    path = f"{inside}/{entry.name}" if inside else entry.name
+                    hit = rules.hit(path, above)
+                    left_out = rules.leaves_out(hit)
+                    if not left_out:
+                        yield FoundEntry(path, entry, directory)
+                    if entry.is_dir(follow_symlinks=False) and (not left_out or rules.may_take_back_below(path)):
+                        below.append((path, hit))
+                pending += reversed(below)
+            finally:
+                os.close(directory)
 
 
 def _hash_entry(found: FoundEntry, digest: _Hash) -> int:

@@ -6,7 +6,6 @@ changed just now is not remembered: it may change once more within what the cloc
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.web.disk_cache import DiskCache
 
 # The number changes with what is kept, so that what another way kept is never read.
-_KIND = "sums-1"
+_KIND = "sums-2"
 LEAST_FILES, MOST_FILES = 1_000, 300_000
 """Smaller contexts are read as quickly; what is remembered of larger ones takes too much memory."""
 SETTLED_NS = 2_000_000_000
@@ -28,13 +27,13 @@ class _RememberedFiles(Struct):
     """What is known of one directory.
 
     Args:
-        known: By path what is said of the file, and then its sum.
+        known: By path the stamp of the file, and then its sum.
         new: What was found out now.
         files: How many files it has.
     """
 
-    known: dict[bytes, bytes]
-    new: dict[bytes, bytes] = field(default_factory=dict)
+    known: dict[str, bytes]
+    new: dict[str, bytes] = field(default_factory=dict)
     files: int = 0
 
 
@@ -56,17 +55,16 @@ class KnownSums:
         directory = self._directory(files)
         if directory is None or not entry.stamp:
             return ""
-        path, said = os.fsencode(entry.path), _said(entry)
-        found = directory.known.get(path, b"")
-        if found[: len(said)] != said:
+        found = directory.known.get(entry.path, b"")
+        if not found.startswith(entry.stamp):
             return ""
-        return found[len(said) :].hex()
+        return found[len(entry.stamp) :].hex()
 
     def learn(self, entry: ContextEntry, files: ContextFiles, told: str) -> None:
         """Remember the sum of a file, where it is not changing now."""
         directory = self._directory(files)
         if directory is not None and entry.stamp and entry.changed_ns < self._begun_ns - SETTLED_NS:
-            directory.new[os.fsencode(entry.path)] = _said(entry) + bytes.fromhex(told)
+            directory.new[entry.path] = entry.stamp + bytes.fromhex(told)
 
     def keep(self) -> None:
         """Keep what was found out; what has gone from a directory is forgotten when there is much of it."""
@@ -74,7 +72,9 @@ class KnownSums:
             if self._kept is None or not directory.new:
                 continue
             old = directory.known if len(directory.known) <= 2 * directory.files else {}
-            self._kept.keep(_KIND, name, msgspec.msgpack.encode(old | directory.new))
+            # A name that is no UTF-8 is read each time.
+            kept = {path: told for path, told in (old | directory.new).items() if path.isascii() or _is_text(path)}
+            self._kept.keep(_KIND, name, msgspec.msgpack.encode(kept))
             directory.new = {}
 
     def _directory(self, files: ContextFiles) -> _RememberedFiles | None:
@@ -87,16 +87,20 @@ class KnownSums:
             return None
         found = self._directories.get(files.directory)
         if found is None:
-            known: dict[bytes, bytes] = {}
+            known: dict[str, bytes] = {}
             told = self._kept.read(_KIND, files.directory)
             if told is not None:
                 try:
-                    known = msgspec.msgpack.decode(told, type=dict[bytes, bytes])
+                    known = msgspec.msgpack.decode(told, type=dict[str, bytes])
                 except msgspec.MsgspecError:
                     known = {}
             found = self._directories[files.directory] = _RememberedFiles(known, files=len(files.entries))
         return found
 
 
-def _said(entry: ContextEntry) -> bytes:
-    return entry.size_bytes.to_bytes(8, "little") + entry.stamp
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -169,8 +169,12 @@ def kept_sources(context: str, files: Sequence[tuple[str, int]], sent: set[str])
     fresh = [(path, disk_bytes) for path, disk_bytes in files if path not in sent]
     sent.update(path for path, _ in fresh)
     groups: dict[str, list[tuple[str, int]]] = {}
+    tops: dict[str, str] = {}
     for path, disk_bytes in fresh:
-        name = path if disk_bytes >= _LARGE_BYTES else "/".join(path.split("/")[:-1][:_DEPTH]) + "/"
+        above = path.rpartition("/")[0]
+        name = path if disk_bytes >= _LARGE_BYTES else tops.get(above)
+        if name is None:
+            name = tops[above] = "/".join(above.split("/", _DEPTH)[:_DEPTH]) + "/"
         groups.setdefault(name, []).append((path, disk_bytes))
     if not groups:
         return ()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tonnage.adapters.context.context_files import ContextEntry
-    from tonnage.small_files import FileKind
+    from tonnage.small_files import Descent, FileKind
 
 
 class Counted(ContextFiles):
@@ -27,9 +27,9 @@ class Counted(ContextFiles):
         super().__init__(str(directory))
         self.seen: list[str] = []
 
-    def read(self, entry: ContextEntry, kind: FileKind) -> bytes:
+    def read(self, entry: ContextEntry, kind: FileKind, way: Descent | None = None) -> bytes:
         self.seen.append(entry.path)
-        return super().read(entry, kind)
+        return super().read(entry, kind, way)
 
 
 @pytest.fixture
