@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _LONGEST_COMMAND = 80
 
 
-class ForecastContext(Struct, frozen=True, kw_only=True):
+class ForecastContext(Struct, frozen=True, kw_only=True, dict=True):
     """What is the same for all services of a forecast.
 
     Args:
@@ -58,8 +59,12 @@ class ForecastContext(Struct, frozen=True, kw_only=True):
 
     def builder_of(self, reference: str) -> Service | None:
         """Return the service of the stack that builds an image; None where none does."""
-        wanted = tagged(reference)
-        return next((each for each in self.builders if tagged(each.image) == wanted), None)
+        return self._builder_by_image.get(tagged(reference))
+
+    @cached_property
+    def _builder_by_image(self) -> dict[str, Service]:
+        # Of several the first one counts.
+        return {tagged(each.image): each for each in reversed(self.builders)}
 
 
 class Diagnostics(Struct):

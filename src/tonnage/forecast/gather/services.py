@@ -123,10 +123,12 @@ def _offered(
 
 
 def _wait(waiting: Sequence[Future[Any]], deadline: float | None, cancel: Cancel | None) -> None:
-    while any(not future.done() for future in waiting):
-        if (deadline is not None and time.monotonic() >= deadline) or (cancel is not None and cancel.is_set()):
-            return
-        wait(waiting, timeout=_LOOK_S)
+    # One after the other: every look at all of them would grow with the square of the services.
+    for future in waiting:
+        while not future.done():
+            if (deadline is not None and time.monotonic() >= deadline) or (cancel is not None and cancel.is_set()):
+                return
+            wait((future,), timeout=_LOOK_S)
 
 
 def _forecast(service: Service, around: ForecastContext, lookups: Lookups, done: DoneLayers) -> ServiceForecast:

@@ -136,9 +136,9 @@ def of_context(wheels: Iterable[LocalWheel]) -> DirectArchives:
     return found
 
 
-def taken_from_context(wheels: Iterable[LocalWheel], asked: Sequence[Requirement], target: Target) -> list[Requirement]:
+def taken_from_context(wheels: Sequence[LocalWheel], asked: Sequence[Requirement], target: Target) -> list[Requirement]:
     """Return the newest wheel of the context under each name that fits the target and what is asked for."""
-    fitting = frozenset(tags_of(target))
+    fitting = frozenset(tags_of(target)) if wheels else frozenset()
     best: dict[str, Wheel] = {}
     for wheel in (each.wheel for each in wheels):
         lines = [each for each in asked if canonicalize_name(each.name) == wheel.name]

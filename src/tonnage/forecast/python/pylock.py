@@ -6,6 +6,7 @@ Source: packaging 26.3, ``packaging.pylock``; PEP 425, 600 and 656 for the tags 
 from __future__ import annotations
 
 import sysconfig
+from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
@@ -65,7 +66,7 @@ def read_pylock(
         selected = list(
             lock.select(
                 environment=cast("Environment", markers_of(target)),
-                tags=list(tags_of(target)),
+                tags=tags_of(target),
                 extras=list(extras),
                 dependency_groups=None if groups is None else list(groups),
             )
@@ -144,11 +145,12 @@ def markers_of(target: Target) -> Mapping[str, str]:
     }
 
 
-def tags_of(target: Target) -> Iterator[tags.Tag]:
-    """Yield the tags of wheels that fit a target, best first."""
+@cache
+def tags_of(target: Target) -> tuple[tags.Tag, ...]:
+    """Return the tags of wheels that fit a target, best first."""
     platforms = list(_platforms(target))
-    yield from tags.cpython_tags(target.minor, platforms=platforms)
-    yield from tags.compatible_tags(target.minor, f"cp{target.minor[0]}{target.minor[1]}", platforms)
+    every = tags.compatible_tags(target.minor, f"cp{target.minor[0]}{target.minor[1]}", platforms)
+    return (*tags.cpython_tags(target.minor, platforms=platforms), *every)
 
 
 def _platforms(target: Target) -> Iterator[str]:

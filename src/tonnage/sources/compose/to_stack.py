@@ -160,11 +160,13 @@ def _dependencies(name: str, form: Canonical, origin: ComposeExtras) -> list[Dep
 
 def _shared(raw: Canonical, form: Canonical) -> dict[str, list[str]]:
     """Return what a service has of the containers of others, which it may name by their service or by their name."""
-    by_name = {str(each["container_name"]): key for key, each in form["services"].items() if each.get("container_name")}
     wanted = [(key.removesuffix("_mode"), str(raw.get(key) or "")) for key in _NAMESPACES]
     for source in raw.get("volumes_from") or ():
         kind, _, rest = source.partition(":")
         wanted.append(("volumes", f"container:{rest.partition(':')[0]}" if kind == "container" else f"service:{kind}"))
+    if not any(mode for _, mode in wanted):
+        return {}
+    by_name = {str(each["container_name"]): key for key, each in form["services"].items() if each.get("container_name")}
     shared: dict[str, list[str]] = {}
     for what, mode in wanted:
         kind, _, name = mode.partition(":")
