@@ -16,6 +16,7 @@ from tonnage.cli.options import (
     keep_previous_option,
     parallel_options,
     stack_options,
+    swarm_option,
 )
 from tonnage.errors import (
     CannotFitError,
@@ -63,6 +64,7 @@ RUN_FAILURES = (
 @click.option("--plan", "plan_file", metavar="FILE", help="Carry out exactly this saved plan.")
 @parallel_options
 @keep_free_option
+@swarm_option
 @events_option
 @keep_previous_option
 @cleanup_after_option
@@ -78,9 +80,16 @@ def command(
     no_build: bool,
 ) -> None:
     """Deploy."""
+    from tonnage.cli.cluster import deploy_on  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.cluster.settings import is_clustered  # noqa: PLC0415
+
     session.ports.programs.look_ahead()
     session.streams = True
-    run_job(session, flags.host, deploy_job(session, flags, plan_file, allowed, pull=pull, no_build=no_build))
+    job = deploy_job(session, flags, plan_file, allowed, pull=pull, no_build=no_build)
+    if is_clustered(job.wanted):
+        deploy_on(session, job)
+    else:
+        run_job(session, flags.host, job)
 
 
 def run_job(session: Session, host: str, job: Job) -> None:

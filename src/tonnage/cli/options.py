@@ -154,10 +154,20 @@ _SETTINGS = {
     "cleanup_after": "cleanup-after",
     "assume_unknown": "assume-unknown",
     "parallel": "parallel",
+    "cluster": "cluster",
 }
 """Parameters of options for settings, and the key of each."""
 keep_free_option = click.option(
     "--keep-free", metavar="SIZE", help="The reserve: bytes that must remain available, such as 2GB."
+)
+
+
+swarm_option = click.option(
+    "--swarm",
+    "cluster",
+    flag_value="swarm",
+    default=None,
+    help="The engine is a manager of a Docker Swarm, whose nodes run the stack (x-tonnage.cluster).",
 )
 
 

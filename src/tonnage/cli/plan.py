@@ -13,6 +13,7 @@ from tonnage.cli.options import (
     image_options,
     parallel_options,
     policy_options,
+    swarm_option,
     untrusted_option,
     versioned_stack_options,
 )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         ("tonnage plan --all", "With every step, and what undoes each"),
         ("tonnage plan --detailed-exitcode -q", "In a script: 0 nothing to do, 11 something to do"),
         ("tonnage plan --rollback", "What a rollback would do"),
+        ("tonnage plan --swarm --explain-placement", "Where services run on a Swarm, and why there"),
         ("tonnage plan --explain-sharing", "Which wheels services share, and why not more"),
     ),
     failures=(CannotFitError, EngineUnreachableError, EngineLacksError, LimitPassedError),
@@ -52,6 +54,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Say which wheels services share or could share, and why they share no others.",
 )
+@click.option(
+    "--explain-placement",
+    "explains_placement",
+    is_flag=True,
+    help="On a Swarm: say why each service is placed where it is, and how good that is.",
+)
+@swarm_option
 @click.option(
     "--all", "everything", is_flag=True, help="Also steps that only tag or tidy up, and what undoes each step."
 )
@@ -78,6 +87,7 @@ def command(
     pull: PullWhen | None,
     no_build: bool,
     explains_sharing: bool,
+    explains_placement: bool,
     everything: bool,
     detailed: bool,
     out: str | None,
@@ -89,6 +99,8 @@ def command(
     """
     from msgspec.structs import replace  # noqa: PLC0415 - help needs none of these
 
+    from tonnage.cli.cluster import show_plan as show_cluster_plan  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.cluster.settings import is_clustered  # noqa: PLC0415
     from tonnage.flows.deploy import make_plan  # noqa: PLC0415
     from tonnage.flows.plan_files import write_plan_file  # noqa: PLC0415
     from tonnage.flows.stack import for_build, for_deploy, read_wanted  # noqa: PLC0415
@@ -102,6 +114,11 @@ def command(
         raise click.UsageError("--rollback plans a rollback alone, which is not saved")
     wanted = read_wanted(session.ports, flags, builds=not (back or no_build), forecasts=not back)
     wanted = for_deploy(wanted, allowed, pull=pull, no_build=no_build)
+    if is_clustered(wanted):
+        if build or back or out:
+            raise click.UsageError("--build, --rollback and --out are not for a Swarm")
+        pending = show_cluster_plan(session, wanted, explained=explains_placement)
+        raise click.exceptions.Exit(LimitPassedError.exit_code if pending and detailed else 0)
     purpose = Purpose.ROLLBACK if back else Purpose.BUILD if build else Purpose.DEPLOY
     if build:
         cleanup = flags.settings.get("cleanup-after") == "true"

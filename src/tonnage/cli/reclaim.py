@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tonnage.cli.group import verb
-from tonnage.cli.options import stack_options
+from tonnage.cli.options import stack_options, swarm_option
 from tonnage.errors import (
     CannotReclaimError,
     EngineLacksError,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         ("tonnage reclaim --until 14GB --yes", "The same, done"),
         ("tonnage reclaim --for plan.json --yes", "As much as a saved plan needs"),
         ("tonnage reclaim --until 14GB --yes --background", "Begin, and go on with something else"),
+        ("tonnage reclaim --swarm", "What deploys on a Swarm left on its nodes, and nothing needs any more"),
         ("tonnage reclaim --wait 14GB", "Wait for what was begun, just before the space is needed"),
     ),
     failures=(CannotReclaimError, EngineUnreachableError, EngineLacksError, StalePlanError, LockHeldError),
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Installed toolchains may go too, as on a hosted runner.",
 )
+@swarm_option
 @click.option("--yes", is_flag=True, help="Remove what is shown.")
 @click.option("--background", is_flag=True, help="Run in the background and return immediately.")
 @click.option("--wait", metavar="SIZE", help="Wait until this much is available, or the background one has ended.")
@@ -85,8 +87,11 @@ def command(
     Raises:
         CannotReclaimError: It is not enough.
     """
-    from tonnage.units import format_bytes, parse_bytes  # noqa: PLC0415 - help needs none of these
+    from tonnage.cli.cluster import reclaimed_there  # noqa: PLC0415 - help needs none of these
+    from tonnage.units import format_bytes, parse_bytes  # noqa: PLC0415
 
+    if reclaimed_there(session, flags, yes=typed["yes"]):
+        return
     request = ReclaimRequest(
         until_bytes=None if until is None else typed_value("--until", until, parse_bytes),
         free_bytes=None if free is None else typed_value("--free", free, parse_bytes),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     examples=(
         ("tonnage rehearse --disk 14GB", "The whole stack on a disk of 14 GB"),
         ("tonnage rehearse --disk 14GB --keep", "The same, and the engine stays to be looked at"),
+        ("tonnage rehearse --nodes 3 --disk 8GB", "On a throw-away Swarm of three nodes with 8 GB each"),
         ("tonnage rehearse --remove r1a2b3c", "Remove an engine that was kept"),
         ("tonnage rehearse --disk 3GB --import python:3.11-slim=base.tar", "With a base image from a file"),
     ),
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 )
 @stack_options
 @click.option("--disk", metavar="SIZE", help="Size of the disk, such as 14GB.")
+@click.option("--nodes", type=int, metavar="N", help="On a Swarm of N private engines, each with a disk of that size.")
 @click.option("--keep", is_flag=True, help="Leave the engine running and print how to reach and remove it.")
 @click.option(
     "--import", "imports", multiple=True, metavar="REF=FILE", help="Take an image from a file; may be repeated."
@@ -38,14 +40,21 @@ if TYPE_CHECKING:
 @parallel_options
 @keep_free_option
 def command(
-    session: Session, *, flags: StackFlags, disk: str | None, keep: bool, imports: tuple[str, ...], remove: str | None
+    session: Session,
+    *,
+    flags: StackFlags,
+    disk: str | None,
+    nodes: int | None,
+    keep: bool,
+    imports: tuple[str, ...],
+    remove: str | None,
 ) -> None:
     """Rehearse."""
     from tonnage.flows.rehearse import rehearse  # noqa: PLC0415 - help needs none of these
     from tonnage.units import parse_bytes  # noqa: PLC0415
 
     if remove:
-        if disk or keep or imports:
+        if disk or keep or imports or nodes is not None:
             raise click.UsageError("--remove stands alone")
         session.ports.rehearsals.remove(remove)
         session.say(f"the rehearsal {remove} is gone")
@@ -53,10 +62,16 @@ def command(
     if not disk:
         raise click.UsageError("--disk is missing: say how big the disk is, such as --disk 14GB")
     session.streams = True
+    size_bytes = typed_value("--disk", disk, parse_bytes)
+    if nodes is not None:
+        from tonnage.cli.cluster import rehearse_there  # noqa: PLC0415
+
+        rehearse_there(session, flags, nodes=nodes, size_bytes=size_bytes, keep=keep, imports=imports)
+        return
     rehearse(
         session.ports,
         flags,
-        size_bytes=typed_value("--disk", disk, parse_bytes),
+        size_bytes=size_bytes,
         keep=keep,
         imports=imports,
         view=session.event_view(),

@@ -8,7 +8,7 @@ import click
 
 from tonnage.cli.deploy import RUN_FAILURES, run_job
 from tonnage.cli.group import verb
-from tonnage.cli.options import keep_free_option, versioned_stack_options
+from tonnage.cli.options import keep_free_option, swarm_option, versioned_stack_options
 
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
@@ -30,16 +30,27 @@ if TYPE_CHECKING:
 )
 @versioned_stack_options
 @click.option("--list", "listed", is_flag=True, help="Show the versions there are, and change nothing.")
+@swarm_option
 @keep_free_option
 def command(session: Session, *, flags: StackFlags, listed: bool, version: str) -> None:
     """Roll back."""
-    from tonnage.flows.deploy import Job  # noqa: PLC0415 - help needs none of these
+    from tonnage.cli.cluster import roll_back, show_status  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.cluster.settings import is_clustered  # noqa: PLC0415
+    from tonnage.flows.deploy import Job  # noqa: PLC0415
     from tonnage.flows.stack import read_wanted  # noqa: PLC0415
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     if listed and version:
         raise click.UsageError("--list changes nothing: give it or a version")
     wanted = read_wanted(session.ports, flags, builds=False, forecasts=False)
+    if is_clustered(wanted):
+        if wanted.services:
+            raise click.UsageError("on a Swarm a stack goes back whole: leave the names of services out")
+        if listed:
+            show_status(session, wanted)
+        else:
+            roll_back(session, wanted, version)
+        return
     if listed:
         _show_versions(session, flags.host, wanted)
         return

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Protocol
 
+    from tonnage.flows.cluster.ports import ClusterPorts
     from tonnage.flows.deploy import EventView
     from tonnage.flows.ports import CiPorts, RehearsalPorts, WatchPorts
     from tonnage.flows.ship.stack import ShipPorts
 
-    class AllPorts(RehearsalPorts, CiPorts, WatchPorts, ShipPorts, Protocol):
+    class AllPorts(RehearsalPorts, CiPorts, WatchPorts, ShipPorts, ClusterPorts, Protocol):
         """What commands may reach: all that their use cases need."""
 
 

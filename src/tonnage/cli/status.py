@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage.cli.group import verb
-from tonnage.cli.options import keep_free_option, stack_options
+from tonnage.cli.options import keep_free_option, stack_options, swarm_option
 from tonnage.errors import EngineLacksError, EngineUnreachableError
 from tonnage.escapes import visible_in_line
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--textfile", default="", metavar="DIR", help="Write it to DIR/tonnage.prom, which node_exporter's collector reads."
 )
+@swarm_option
 @keep_free_option
 def command(session: Session, *, flags: StackFlags, prometheus: bool, textfile: str) -> None:
     """Show what is there."""
@@ -41,9 +42,16 @@ def command(session: Session, *, flags: StackFlags, prometheus: bool, textfile: 
             raise click.UsageError("--json, --prometheus and --textfile exclude each other")
         _give_metrics(session, flags, textfile)
         return
-    from tonnage.flows.looks import look_once  # noqa: PLC0415 - help needs none of these
+    from tonnage.cli.cluster import show_status  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.cluster.settings import is_clustered  # noqa: PLC0415
+    from tonnage.flows.looks import look_once  # noqa: PLC0415
+    from tonnage.flows.stack import read_if_there  # noqa: PLC0415
     from tonnage.views.text.status import status_form, status_text  # noqa: PLC0415
 
+    there = read_if_there(session.ports, flags)
+    if is_clustered(there):
+        show_status(session, there)
+        return
     wanted, seen = look_once(session.ports, flags)
     form = partial(
         status_form,

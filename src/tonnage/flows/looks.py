@@ -103,16 +103,14 @@ def look(facts: EngineFacts, wanted: DesiredState) -> Snapshot:
     return Snapshot(inventory=inventory, reserves=reserves_of(inventory.filesystems, wanted.policy.keep_free_bytes))
 
 
-def verify(ports: EnginePorts, flags: StackFlags) -> tuple[str, list[Verdict]]:
+def verify(ports: EnginePorts, wanted: DesiredState) -> tuple[str, list[Verdict]]:
     """Ask every service that is meant.
 
     Raises:
-        UsageError: The stack cannot be read.
         EngineUnreachableError: The engine does not answer.
     """
-    wanted = read_wanted(ports, flags, builds=False, forecasts=False)
     services = [each for each in wanted.stack.services if not wanted.services or each.name in wanted.services]
-    with ports.engines.facts(flags.host) as facts:
+    with ports.engines.facts(wanted.host) as facts:
         return wanted.stack.name, _ask(ports.clock, facts, wanted.stack, services)
 
 

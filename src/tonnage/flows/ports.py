@@ -65,6 +65,21 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
     how_to_reach: str
 
 
+class RehearsedCluster(Struct, frozen=True, kw_only=True):
+    """A Swarm of private engines that runs.
+
+    Args:
+        manager: How the first node is reached; ``nodes`` how all of them are, by host name.
+        images: Takes images from elsewhere, to the first node.
+        how_to_reach: How people reach and remove it, when it is kept.
+    """
+
+    manager: str
+    nodes: dict[str, str]
+    images: ImageTarget
+    how_to_reach: str
+
+
 class Process(Protocol):
     """What this process was given."""
 
@@ -286,6 +301,9 @@ class Rehearsals(Protocol):
 
     def start(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
         """Start one; leaving the context removes it, unless it is to be kept."""
+
+    def start_cluster(self, count: int, size_bytes: int, *, keep: bool) -> AbstractContextManager[RehearsedCluster]:
+        """Start several as one Swarm; leaving the context removes them, unless they are to be kept."""
 
     def image_source(self, host: str) -> AbstractContextManager[ImageSource | None]:
         """Reach an engine to copy images from; None when there is none."""

@@ -236,6 +236,7 @@ class Engine(Struct, frozen=True, kw_only=True):
         image_store: ``classic``, ``containerd``, ``podman``, or ``unknown`` where it is none of these.
         data_root: The directory that holds everything, on the engine's machine.
         architecture: As the engine names it, such as x86_64.
+        node_id: Which node of a Swarm it is; empty where it is in none.
         builder: What builds in its place; None where it builds itself.
         apart: Whether it is known to run in another network than this program.
         runtimes: The names of what it can run containers with; empty where it does not tell.
@@ -252,6 +253,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     os_type: str = "linux"
     architecture: str = "x86_64"
     swarm: bool = False
+    node_id: str = ""
     rootless: bool = False
     builder: BuilderBeside | None = None
     apart: bool = False

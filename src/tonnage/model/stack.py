@@ -200,6 +200,7 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
         drain_s: Seconds between the new containers being reached and the old ones being stopped, when it is rolling.
         share: Whether it shares wheels with others; None for what the stack says.
         installer: What installs its wheels; None for what the stack says.
+        failover: On how many nodes of a cluster its image lies; None for what the stack says.
     """
 
     probe: ProbeSpec | None = None
@@ -211,6 +212,7 @@ class ServiceSettings(Struct, frozen=True, kw_only=True):
     drain_s: float = 10.0
     share: Share | None = None
     installer: InstallerChoice | None = None
+    failover: int | None = None
 
 
 class PullWhen(StrEnum):

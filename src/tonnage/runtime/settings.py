@@ -14,7 +14,7 @@ from tonnage.errors import UsageError
 from tonnage.model.deploy.failure_call import FailureCall
 from tonnage.model.deploy.policy import AtReserve, Cleanup, Policy, Setting, Together
 from tonnage.model.stack import InstallerChoice, Share
-from tonnage.sources.compose.x_tonnage import ON_FAILURE
+from tonnage.sources.compose.x_tonnage import CLUSTER, ON_FAILURE
 from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -112,6 +112,20 @@ _KNOWN = (
         "pause: builds wait before the reserve until what nobody needs was reclaimed; hard: so does the engine itself; "
         "stop: they are stopped there.",
     ),
+    _Known(
+        CLUSTER,
+        "TONNAGE_CLUSTER",
+        "none",
+        "swarm: the engine is a manager of a Docker Swarm, whose nodes run the stack; none: this engine does.",
+        flag="swarm",
+    ),
+    _Known(
+        "nodes",
+        "TONNAGE_NODES",
+        "none",
+        "How the engine of each node of a cluster is reached, by host name.",
+    ),
+    _Known("failover", "TONNAGE_FAILOVER", "none", "On how many nodes of a cluster each image lies at least."),
     _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),
     _Known(
         "ask-hosts", "TONNAGE_ASK_HOSTS", "none", "Hosts that forecasts ask although they would not.", in_file=False

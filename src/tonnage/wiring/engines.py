@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.facts import DockerFacts
     from tonnage.adapters.docker.selected_builder import ContainerBuilder
     from tonnage.adapters.interface import EngineFacts, StepGroups
-    from tonnage.flows.ports import EngineAccess, Rehearsal
+    from tonnage.flows.ports import EngineAccess, Rehearsal, RehearsedCluster
     from tonnage.model.forecast.estimate import EngineKind
     from tonnage.model.inventory import Engine
     from tonnage.model.reclaim.garbage_collection import CollectionRule
@@ -211,6 +211,36 @@ class PrivateEngines:
         ):
             engine = self._engines.access(connection)
             yield Rehearsal(engine=engine, images=ImageStore(connection), how_to_reach=private.how_to_reach())
+
+    @contextlib.contextmanager
+    def start_cluster(self, count: int, size_bytes: int, *, keep: bool) -> Iterator[RehearsedCluster]:
+        """Start several as one Swarm; leaving the context removes them, unless they are to be kept."""
+        from tonnage.adapters.docker.image_transfer import ImageStore  # noqa: PLC0415
+        from tonnage.adapters.private_engine.disk import check_size  # noqa: PLC0415
+        from tonnage.adapters.private_engine.engine import PrivateEngine  # noqa: PLC0415
+        from tonnage.adapters.private_engine.layout import open_root  # noqa: PLC0415
+        from tonnage.adapters.private_engine.programs import check_machine  # noqa: PLC0415
+        from tonnage.adapters.swarm.membership import form  # noqa: PLC0415
+        from tonnage.flows.ports import RehearsedCluster  # noqa: PLC0415
+
+        check_machine(self._environment.get("PATH", ""))
+        check_size(open_root(self._environment), size_bytes * count)
+        with contextlib.ExitStack() as stack:
+            engines = [
+                stack.enter_context(
+                    PrivateEngine.start(size_bytes, environment=self._environment, keep=keep, host_name=f"node{number}")
+                )
+                for number in range(1, count + 1)
+            ]
+            connections = [stack.enter_context(self._engines.connection(each.endpoint, each.netns)) for each in engines]
+            pairs = [(connection, engine.address) for connection, engine in zip(connections, engines, strict=True)]
+            form(pairs, pool=engines[0].cluster_pool)
+            yield RehearsedCluster(
+                manager=engines[0].endpoint,
+                nodes={f"node{number}": each.endpoint for number, each in enumerate(engines, 1)},
+                images=ImageStore(connections[0]),
+                how_to_reach="\n".join(each.how_to_reach() for each in engines),
+            )
 
     @contextlib.contextmanager
     def image_source(self, host: str) -> Iterator[ImageSource | None]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.failure_call import FailureCall
     from tonnage.model.inventory import Image
     from tonnage.wiring.ship import DockerShipEngines
+    from tonnage.wiring.swarms import DockerSwarms
 
 
 class Ports:
@@ -63,6 +64,13 @@ class Ports:
         from tonnage.wiring.ship import DockerShipEngines  # noqa: PLC0415
 
         return DockerShipEngines(self.engines)
+
+    @property
+    def swarms(self) -> DockerSwarms:
+        """Swarms."""
+        from tonnage.wiring.swarms import DockerSwarms  # noqa: PLC0415
+
+        return DockerSwarms(self.engines, self.programs, self.ship_engines)
 
     def lookups(
         self, facts: EngineFacts | None, images: Sequence[Image] = (), scope: LookupScope | None = None

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.host.space import Space
     from tonnage.adapters.interface import Cancel, EngineFacts
-    from tonnage.flows.ports import LocalMachine, Rehearsal
+    from tonnage.flows.cluster.ports import Swarms
+    from tonnage.flows.ports import LocalMachine, Rehearsal, RehearsedCluster
     from tonnage.flows.requests import LookupScope
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.model.deploy.failure_call import FailureCall
@@ -210,6 +211,10 @@ class SimulatedPorts:
     def clock(self) -> VirtualClock:
         return self.simulator.clock
 
+    @property
+    def swarms(self) -> Swarms:
+        raise EngineLacksError("the simulated engine is in no Swarm")
+
     def compose(self) -> ComposeConfig | None:
         return self.reads
 
@@ -321,6 +326,9 @@ class SimulatedPorts:
 
     def start(self, size_bytes: int, *, keep: bool) -> AbstractContextManager[Rehearsal]:
         raise EngineLacksError(f"this machine cannot rehearse on {size_bytes} B", why=f"Missing: root (keep={keep}).")
+
+    def start_cluster(self, count: int, size_bytes: int, *, keep: bool) -> AbstractContextManager[RehearsedCluster]:
+        raise EngineLacksError(f"this machine cannot rehearse on {count} disks of {size_bytes} B (keep={keep})")
 
     def image_source(self, host: str) -> AbstractContextManager[ImageSource | None]:
         del host

@@ -20,6 +20,7 @@ from tonnage.adapters.images import layers
 from tonnage.errors import CacheUnknownError, EngineLacksError, StepFailedError
 from tonnage.model import compose_labels
 from tonnage.model.inventory import CLASSIC, CONTAINERD, PODMAN
+from tonnage.model.swarm import TASK_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -244,10 +245,19 @@ class DockerFacts:
         from tonnage.adapters.docker import health_probe as asking  # noqa: PLC0415 - builds ask no container
 
         reached = self._owner(container.container_id)
-        if reached is None or not reached.address:
+        address = self._bridged(container) or (reached.address if reached else "")
+        if reached is None or not address:
             return "the container has no address yet"
         beside = reached.process_id if self._rootless() else 0
-        return asking.http_status(self._connection, reached.address, port, path, timeout_s, beside=beside)
+        return asking.http_status(self._connection, address, port, path, timeout_s, beside=beside)
+
+    def _bridged(self, container: Container) -> str:
+        """Return where the machine reaches a task of a Swarm, whose other addresses only its containers reach."""
+        if TASK_LABEL not in container.labels:
+            return ""
+        with self._asking("look at the network docker_gwbridge"), suppress(sdk.NotFound):
+            return wire.bridged_address(self._get("/networks/docker_gwbridge"), container.container_id)
+        return ""
 
     def _owner(self, container: str) -> wire.Reach | None:
         """Return how a container is reached now, following those that share another's network."""

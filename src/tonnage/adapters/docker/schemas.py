@@ -20,6 +20,7 @@ class Swarm(Struct, kw_only=True):
     """``Swarm`` of ``GET /info``."""
 
     local_node_state: str = field(name="LocalNodeState", default="inactive")
+    node_id: str = field(name="NodeID", default="")
 
 
 class RegistryIndex(Struct, kw_only=True):
@@ -225,6 +226,18 @@ class NetworkSettings(Struct, kw_only=True):
 
     networks: dict[str, Endpoint | None] | None = field(name="Networks", default=None)
     ports: dict[str, list[PortBinding] | None] | None = field(name="Ports", default=None)
+
+
+class EndpointInNetwork(Struct, kw_only=True):
+    """A container in ``GET /networks/NAME``."""
+
+    ipv4_address: str = field(name="IPv4Address", default="")
+
+
+class NetworkDetail(Struct, kw_only=True):
+    """``GET /networks/NAME``."""
+
+    containers: dict[str, EndpointInNetwork] | None = field(name="Containers", default=None)
 
 
 class ManifestDescriptor(Struct, kw_only=True):

@@ -206,6 +206,14 @@ class Tools:
     def _dockers(self) -> list[_Program]:
         return [each for each in self._found if each.major is not None]
 
+    def docker_programs(self) -> tuple[str, ...]:
+        """Return the programs of this machine that are Docker's own, in the order of the PATH.
+
+        Raises:
+            UsageError: ``TONNAGE_DOCKER`` names no program.
+        """
+        return tuple(each.program for each in self._dockers)
+
     @cached_property
     def _plugins(self) -> list[ComposeTool | None]:
         return _at_once(self._compose, [(docker.program, "compose") for docker in self._dockers])

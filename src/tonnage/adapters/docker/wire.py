@@ -74,6 +74,7 @@ def engine(told: replies.Info, endpoint: str, api_version: str) -> Engine:
         os_type=told.os_type,
         architecture=told.architecture,
         swarm=told.swarm is not None and told.swarm.local_node_state not in {"", "inactive"},
+        node_id=told.swarm.node_id if told.swarm is not None else "",
         runtimes=tuple(told.runtimes or ()),
         cdi_devices=_cdi_devices(told, api_version),
         rootless=any(option.startswith("name=rootless") for option in told.security_options or ()),
@@ -237,6 +238,12 @@ def reach(reply: Json) -> Reach:
         process_id=told.state.pid,
         shares=told.host_config.network_mode.partition("container:")[2],
     )
+
+
+def bridged_address(reply: Json, container_id: str) -> str:
+    """Read from ``GET /networks/NAME`` which address a container has there; empty where it has none."""
+    found = (_read(reply, replies.NetworkDetail).containers or {}).get(container_id)
+    return found.ipv4_address.partition("/")[0] if found else ""
 
 
 def cache(reply: Json, image_store: str = "") -> tuple[CacheRecord, ...]:

@@ -35,13 +35,14 @@ _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 30.0
 _LOOK_S = 0.05
 
-# Arguments: own part of /run, resolver file or nothing, configuration, own disk. The disks of other rehearsals are let
+# Arguments: own part of /run, resolver file or nothing, configuration, own disk, own host name or nothing. The disks of
 # go, or their loop devices would stay as long as this engine. The host's /run stays readable beneath; what is written
 # goes to the own part.
 _ENTER = r"""
 set -e
-own=$1 resolver=$2 config=$3 disk=$4
+own=$1 resolver=$2 config=$3 disk=$4 name=$5
 mount -t proc proc /proc
+if [ -n "$name" ]; then echo "$name" > /proc/sys/kernel/hostname; fi
 mounts=$(cat /proc/self/mounts)
 while read -r device target _; do
     case "$device $target" in
@@ -85,9 +86,15 @@ def configuration(
 
 
 def start_daemon(
-    layout: Layout, addresses: Addresses, mtu: int, environment: Mapping[str, str]
+    layout: Layout, addresses: Addresses, mtu: int, environment: Mapping[str, str], host_name: str = ""
 ) -> process.StartedProcess:
     """Start the engine and wait until it answers.
+
+    Args:
+        host_name: What the engine calls its machine; empty for the name of this one.
+
+    Returns:
+        Its first process, which the caller waits for.
 
     Raises:
         EngineUnreachableError: It ended, or did not answer within a minute; with the last lines of its log.
@@ -101,7 +108,7 @@ def start_daemon(
     try:
         with signals_later():
             started = process.start(
-                _arguments(layout),
+                _arguments(layout, host_name),
                 log_path=str(layout.log),
                 environment={
                     # DOCKER_* would move its temporary files off the disk or change its storage.
@@ -174,12 +181,13 @@ def log_tail(layout: Layout, lines: int = 20) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def _arguments(layout: Layout) -> list[str]:
+def _arguments(layout: Layout, host_name: str) -> list[str]:
     """Return the command that enters the namespaces and becomes the engine."""
-    script_arguments = [layout.run_overlay, _resolver(), layout.config, layout.mount]
+    script_arguments = [layout.run_overlay, _resolver(), layout.config, layout.mount, host_name]
+    named = ["--uts"] if host_name else []
     return [
         *("nsenter", f"--net={netns_path(layout)}"),
-        *("unshare", "--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child"),
+        *("unshare", "--mount", "--propagation", "slave", "--pid", *named, "--fork", "--kill-child"),
         *("sh", "-c", _ENTER, "tonnage-engine", *map(str, script_arguments)),
     ]
 

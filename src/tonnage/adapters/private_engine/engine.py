@@ -88,13 +88,16 @@ class PrivateEngine(Struct, frozen=True):
 
     @classmethod
     @contextlib.contextmanager
-    def start(cls, size_bytes: int, *, environment: Mapping[str, str], keep: bool = False) -> Iterator[PrivateEngine]:
+    def start(
+        cls, size_bytes: int, *, environment: Mapping[str, str], keep: bool = False, host_name: str = ""
+    ) -> Iterator[PrivateEngine]:
         """Start an engine on a disk of its own; leaving the context removes every trace of it.
 
         Args:
             size_bytes: Size of the disk, to the byte.
             environment: Environment of the engine; ``TONNAGE_REHEARSE_DIR`` says where its files go.
             keep: Leave the engine running at the end, once it did start.
+            host_name: What the engine calls its machine; empty for the name of this one.
 
         Yields:
             The engine, which answers.
@@ -117,7 +120,7 @@ class PrivateEngine(Struct, frozen=True):
             addresses = Addresses(ipaddress.IPv4Network(state.network))
             started: StartedProcess | None = None
             try:
-                started = _make(layout, state, addresses, environment)
+                started = _make(layout, state, addresses, environment, host_name)
                 yield cls(
                     name=layout.name,
                     endpoint=f"unix://{layout.socket}",
@@ -139,6 +142,11 @@ class PrivateEngine(Struct, frozen=True):
                                 started.wait(_REAP_TIMEOUT_S)
                         with root_locked(root):
                             shutil.rmtree(layout.directory)
+
+    @property
+    def cluster_pool(self) -> str:
+        """Where networks of a cluster are taken from, when this engine is its first node."""
+        return Addresses(ipaddress.IPv4Network(f"{self.address}/16", strict=False)).cluster
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines that the engine itself printed."""
@@ -212,12 +220,14 @@ def _claimed(root: Path, size_bytes: int, *, keep: bool) -> Iterator[tuple[Layou
         yield layout, replace(state, kept=keep)
 
 
-def _make(layout: Layout, state: EngineState, addresses: Addresses, environment: Mapping[str, str]) -> StartedProcess:
+def _make(
+    layout: Layout, state: EngineState, addresses: Addresses, environment: Mapping[str, str], host_name: str
+) -> StartedProcess:
     """Make disk, network and engine, in this order."""
     mount_disk(layout, state.size_bytes)
     mtu = host_mtu()
     open_network(layout, addresses, mtu)
-    started = start_daemon(layout, addresses, mtu, environment)
+    started = start_daemon(layout, addresses, mtu, environment, host_name)
     write_state(layout, state)
     return started
 

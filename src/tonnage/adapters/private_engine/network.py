@@ -63,6 +63,11 @@ class Addresses(Struct, frozen=True):
         return f"{self.block[16 * 256 + 1]}/20"
 
     @property
+    def cluster(self) -> str:
+        """Where networks that span a cluster are taken from, when this engine is its first node."""
+        return f"{self.block[64 * 256]}/18"
+
+    @property
     def pool(self) -> str:
         """Where further networks of the engine are taken from."""
         return f"{self.block[128 * 256]}/17"
@@ -149,7 +154,8 @@ def _rules(layout: Layout, addresses: Addresses) -> list[tuple[str, str, list[st
     said = ["-m", "comment", "--comment", layout.netns]
     outside = layout.interface
     return [
-        ("nat", "POSTROUTING", ["-s", addresses.link, "!", "-o", outside, *said, "-j", "MASQUERADE"]),
+        # Between private engines nothing is translated: the nodes of a cluster know each other by their addresses.
+        ("nat", "POSTROUTING", ["-s", addresses.link, "!", "-o", f"{INTERFACE_PREFIX}+", *said, "-j", "MASQUERADE"]),
         ("filter", "FORWARD", ["-i", outside, *said, "-j", "ACCEPT"]),
         ("filter", "FORWARD", ["-o", outside, *said, "-j", "ACCEPT"]),
     ]

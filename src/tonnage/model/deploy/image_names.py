@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _COMPONENT = regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _LONGEST_COMPONENT = 100
 _HERE = "localhost/"
+_CONTENT = "content-"
 _RECORD = ".record"
 _ADOPTED = "adopted-"
 _SHARED = regex(r"localhost/tonnage/shared:[0-9a-f]{24}")
@@ -41,6 +42,17 @@ LABEL_WHEELS = "tonnage.wheels"
 def shared_reference(digest: str) -> str:
     """Return the name of an image of wheels that services share, which tells its content."""
     return f"{_HERE}tonnage/shared:{digest}"
+
+
+def content_reference(stack: str, service: str, content_digest: str) -> str:
+    """Return the name by which the nodes of a cluster run an image that no registry has: it tells the content."""
+    digest = content_digest.rpartition(":")[2][:24]
+    return f"{_HERE}tonnage/{_component(stack)}/{_component(service)}:{_CONTENT}{digest}"
+
+
+def is_content(reference: str) -> bool:
+    """Tell whether a name is one that :func:`content_reference` gives."""
+    return reference.startswith(f"{_HERE}tonnage/") and reference.rpartition(":")[2].startswith(_CONTENT)
 
 
 def is_shared(reference: str) -> bool:

@@ -43,7 +43,8 @@ def check_form(form: Canonical, origin: ComposeExtras) -> Canonical:
     checked = {name: _checked(name, service, form, origin) for name, service in services.items()}
     result = {**form, "services": checked}
     _check_circle(result, origin)
-    _check_ports(result, origin)
+    if not _is_clustered(origin):
+        _check_ports(result, origin)
     return result
 
 
@@ -283,6 +284,12 @@ def _check_circle(form: Canonical, origin: ComposeExtras) -> None:
 
     for name in form["services"]:
         visit(name, ())
+
+
+def _is_clustered(origin: ComposeExtras) -> bool:
+    """Return whether the stack runs on several machines, each of which has ports of its own."""
+    said = mapping_at(origin.tree, "x-tonnage").get("cluster")
+    return said is not None and said.value == "swarm"
 
 
 def _check_ports(form: Canonical, origin: ComposeExtras) -> None:

@@ -46,12 +46,16 @@ ON_FAILURE = "on-failure"
 _SHARE = "share"
 _INSTALLER = "installer"
 _GUARD = "guard"
+CLUSTER = "cluster"
+_NODES = "nodes"
+_FAILOVER = "failover"
 _CHOICES = {
     _CLEANUP: tuple(Cleanup),
     "rollback": tuple(Together),
     _SHARE: tuple(Share),
     _INSTALLER: tuple(InstallerChoice),
     _GUARD: tuple(AtReserve),
+    CLUSTER: ("none", "swarm"),
 }
 STACK_KEYS = (
     *(_KEEP_FREE, "keep-previous", _KEEP_VERSIONS, "cleanup-after", _CLEANUP, _ASSUME_UNKNOWN, "forecast"),
@@ -62,12 +66,18 @@ STACK_KEYS = (
     _GUARD,
     _PROXY_LABELS,
     ON_FAILURE,
+    CLUSTER,
+    _NODES,
+    _FAILOVER,
 )
 _GROUND = PathBase("/")
 _HTTP_STATUS = range(100, 600)
 _PORTS = range(1, 65536)
 _VERSIONS = range(1000)
 _AT_ONCE = range(1, 65)
+_HOLDERS = range(1, 1001)
+_COUNTS = {_KEEP_VERSIONS: _VERSIONS, _PARALLEL: _AT_ONCE, _FAILOVER: _HOLDERS}
+_NODE_ADDRESSES = ("ssh://", "tcp://", "unix:///")
 
 
 WEIGHTS = Fields(
@@ -99,6 +109,7 @@ SERVICE = Fields(
         "weights": WEIGHTS,
         _SHARE: Text(choices=tuple(Share)),
         _INSTALLER: Text(choices=tuple(InstallerChoice)),
+        _FAILOVER: Whole(),
     }
 )
 
@@ -232,10 +243,10 @@ def _stack_value(key: str, entry: ComposeNode) -> str:
     if key == _PROXY_LABELS:
         patterns = Listed(Text(), single=True).read(entry, name, _GROUND).value or ()
         return " ".join(str(each.value) for each in patterns)
-    if key == _KEEP_VERSIONS:
-        return str(_within(Whole().read(entry, name, _GROUND), name, _VERSIONS))
-    if key == _PARALLEL:
-        return str(_within(Whole().read(entry, name, _GROUND), name, _AT_ONCE))
+    if key in _COUNTS:
+        return str(_within(Whole().read(entry, name, _GROUND), name, _COUNTS[key]))
+    if key == _NODES:
+        return json.dumps(_nodes(entry, name))
     if key not in _SIZES:
         read = Truth().read(entry, name, _GROUND)
         if read.value is None:
@@ -249,6 +260,19 @@ def _stack_value(key: str, entry: ComposeNode) -> str:
     except UsageError as error:
         raise UsageError(f"{name}: {error.what}", why=error.why, todo=error.todo, place=str(entry.place)) from None
     return text
+
+
+def _nodes(written: ComposeNode, name: str) -> dict[str, str]:
+    """Return how the engine of each node is reached, by the node's host name or id."""
+    if not isinstance(written.value, dict):
+        raise wrong(written, name, "a mapping such as node2: ssh://user@node2")
+    found = {}
+    for node, entry in written.value.items():
+        address = str(Text().read(entry, f"{name}.{node}", _GROUND).value or "")
+        if not address.startswith(_NODE_ADDRESSES):
+            raise wrong(entry, f"{name}.{node}", "an engine's address such as ssh://user@node2")
+        found[str(node)] = address
+    return found
 
 
 def _address(written: ComposeNode, name: str) -> str:
@@ -302,6 +326,7 @@ def service_settings(written: ComposeNode | None, service: str, *, one_shot: boo
         installer=InstallerChoice(fields[_INSTALLER].value)
         if _INSTALLER in fields and fields[_INSTALLER].value
         else None,
+        failover=_within(fields[_FAILOVER], f"{name}.{_FAILOVER}", _HOLDERS) if _FAILOVER in fields else None,
     )
 
 

@@ -10,13 +10,16 @@ from typing import Any
 import msgspec
 
 from tonnage.views.json.forms import FORMAT
-from tonnage.views.json.shapes import forecasts, happening, looks, parts
+from tonnage.views.json.shapes import cluster, forecasts, happening, looks, parts
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _PLACES = "#/$defs/{name}"
 
 DOCUMENTS: dict[str, Any] = {
     "plan": parts.PlanForm,
+    "cluster-plan": cluster.ClusterPlanForm,
+    "cluster": cluster.ClusterForm,
+    "cluster-reclaim": cluster.ClusterReclaimForm,
     "versions": looks.VersionsForm,
     "ship": looks.ShipForm,
     "verification": looks.VerificationForm,
