@@ -237,26 +237,32 @@ def placements(cluster: Cluster, services: Sequence[ClusterService]) -> Iterator
 
 def best(cluster: Cluster, services: Sequence[ClusterService]) -> tuple[int, int, int] | None:
     """Return wishes left open, tasks moved and bytes sent of the best placement; None where there is none."""
-    found = None
+    found, seen = None, Seen()
     for chosen in placements(cluster, services):
-        figures = figures_of(cluster, services, chosen)
+        figures = figures_of(cluster, services, chosen, seen)
         if figures is not None and (found is None or figures < found):
             found = figures
     return found
 
 
+Seen = dict[tuple[str, tuple[tuple[str, int], ...]], int | None]
+"""The bytes that come to a node with some services; None where they do not fit there. It was walked before."""
+
+
 def figures_of(
-    cluster: Cluster, services: Sequence[ClusterService], chosen: Sequence[Sequence[ClusterNode]]
+    cluster: Cluster, services: Sequence[ClusterService], chosen: Sequence[Sequence[ClusterNode]], seen: Seen
 ) -> tuple[int, int, int] | None:
     """Return wishes left open, tasks moved and bytes sent of one placement; None where it does not fit."""
     moved = 0
+    placed = [(s, nodes, share(s, nodes, cluster) or 0) for s, nodes in zip(services, chosen, strict=True)]
     for node in cluster.nodes:
-        members = [(s, share(s, c, cluster) or 0) for s, c in zip(services, chosen, strict=True) if node in c]
-        images = lacking(members, node)
-        if reclaimed(members, node, cluster, list(permutations(images))) is None:
+        members = [(s, tasks) for s, nodes, tasks in placed if node in nodes]
+        key = (node.node_id, tuple((s.name, tasks) for s, tasks in members))
+        if key not in seen:
+            seen[key] = sent_to(node, members, cluster)
+        if (sent := seen[key]) is None:
             return None
-        layers = {layer.chain_id: layer for image in images for layer in image if layer.chain_id not in node.layers}
-        moved += sum((each.sent if node.address else each.compressed).high_bytes for each in layers.values())
+        moved += sent
     open_wishes = moves = 0
     for service, nodes in zip(services, chosen, strict=True):
         open_wishes += wishes_left(service, nodes, cluster)
@@ -264,6 +270,15 @@ def figures_of(
         total = min(wanted, sum(runs(service, node) for node in cluster.nodes))
         moves += total - min(total, sum(runs(service, node) for node in nodes))
     return open_wishes, moves, moved
+
+
+def sent_to(node: ClusterNode, members: Sequence[tuple[ClusterService, int]], cluster: Cluster) -> int | None:
+    """Return the bytes that come to a node with some services; None where no order of sending them fits."""
+    images = lacking(members, node)
+    if reclaimed(members, node, cluster, list(permutations(images))) is None:
+        return None
+    layers = {layer.chain_id: layer for image in images for layer in image if layer.chain_id not in node.layers}
+    return sum((each.sent if node.address else each.compressed).high_bytes for each in layers.values())
 
 
 def wishes_left(service: ClusterService, nodes: Sequence[ClusterNode], cluster: Cluster) -> int:

@@ -8,6 +8,7 @@ from tonnage.errors import NotHealthyError
 from tonnage.flows.cluster.looking import status_of
 from tonnage.views.json.cluster import cluster_plan_form, cluster_status_form
 from tonnage.views.text.cluster import cluster_plan_text, cluster_status_text, reclaimed_text
+from tonnage.views.text.placement import placement_failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ def show_plan(session: Session, wanted: DesiredState, *, explained: bool) -> boo
     Raises:
         TonnageError: The stack cannot run there, or finds no place.
     """
-    from tonnage.flows.cluster.planning import cluster_plan, look_at, refuse  # noqa: PLC0415 - help needs none
+    from tonnage.flows.cluster.planning import cluster_plan, look_at  # noqa: PLC0415 - help needs none
 
     with session.ports.swarms.open(wanted.host) as access:
         seen = look_at(session.ports, access, wanted)
@@ -37,7 +38,7 @@ def show_plan(session: Session, wanted: DesiredState, *, explained: bool) -> boo
         lambda: cluster_plan_text(plan, explained=explained),
     )
     if plan.refusal is not None:
-        error = refuse(plan.refusal)
+        error = placement_failure(plan.refusal)
         # The answer gives the reason and what to do about it.
         error.why, error.todo = ("", "") if not session.json else (error.why, error.todo)
         raise error

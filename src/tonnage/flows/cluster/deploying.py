@@ -14,11 +14,12 @@ from tonnage.decide.swarm.stack_file import for_later, taken_back
 from tonnage.errors import NotHealthyError, ReserveCrossedError, StalePlanError, StepFailedError, TonnageError
 from tonnage.flows.cluster.converging import converge
 from tonnage.flows.cluster.delivering import deliver
-from tonnage.flows.cluster.planning import cluster_plan, look_at, refuse
+from tonnage.flows.cluster.planning import cluster_plan, look_at
 from tonnage.flows.cluster.proving import prove_tasks
 from tonnage.flows.cluster.tidying import free_on_node
 from tonnage.model.deploy.policy import Together
 from tonnage.runtime.signals import CancelOnSignal, EitherSet
+from tonnage.views.text.placement import placement_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,7 +81,7 @@ def deploy_on_cluster(
         plan = cluster_plan(ports, access, seen, wanted, tell)
         on_plan(plan)
         if plan.refusal is not None:
-            raise refuse(plan.refusal)
+            raise placement_failure(plan.refusal)
         versions = access.facts.versions(plan.stack)
         if plan.up_to_date and versions and versions[0].good:
             tell(f"{plan.stack} is up to date")

@@ -12,8 +12,7 @@ from tonnage.decide.swarm.images import chosen_image, named
 from tonnage.decide.swarm.leftovers import needed_anywhere, with_reclaimable
 from tonnage.decide.swarm.stack_file import check_names, differs, for_later, stack_file
 from tonnage.decide.swarm.wishes import bound_paths, cluster_image, cluster_service
-from tonnage.errors import CannotFitError, EngineUnreachableError, TonnageError, UsageError
-from tonnage.escapes import visible_in_line
+from tonnage.errors import EngineUnreachableError, TonnageError, UsageError
 from tonnage.flows.cluster.observing import see_cluster
 from tonnage.flows.cluster.settings import failover_of, node_addresses
 from tonnage.model.cluster.placement import Placement
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from tonnage.flows.cluster.observing import SeenCluster
     from tonnage.flows.cluster.ports import ClusterPorts, SwarmAccess
     from tonnage.flows.stack import DesiredState
-    from tonnage.model.cluster.placement import PlacementRefusal
     from tonnage.model.cluster.rollout import ChosenImage
     from tonnage.model.cluster.service import ClusterService
     from tonnage.model.inventory import Image
@@ -119,14 +117,6 @@ def cluster_plan(
         notes=(*document.notes, *found.notes),
         skipped=_skipped(seen),
     )
-
-
-def refuse(refusal: PlacementRefusal) -> TonnageError:
-    """Return the failure for a stack that finds no place."""
-    nodes = "\n".join(f"  {visible_in_line(each.hostname)}: {each.why}" for each in refusal.nodes)
-    why = "\n".join(filter(None, (refusal.why, nodes)))
-    kind = UsageError if refusal.usage else CannotFitError
-    return kind(refusal.what, why=why, todo=refusal.todo, place=refusal.place)
 
 
 def _images(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tonnage.escapes import visible_in_line
 from tonnage.units import format_bytes
 from tonnage.views.text.layout import columns
+from tonnage.views.text.placement import placement_lines, refusal_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,7 @@ def cluster_plan_text(plan: ClusterPlan, *, explained: bool = False) -> str:
     lines = [f"{visible_in_line(plan.stack)} on the Swarm of {visible_in_line(plan.manager)}"]
     if plan.refusal is not None:
         lines += ["", f"refused: {plan.refusal.what}", *filter(None, (plan.refusal.why,))]
-        rows = [[each.hostname, each.why] for each in plan.refusal.nodes]
-        return "\n".join([*lines, *columns(rows), *_todo(plan.refusal.todo)])
+        return "\n".join([*lines, *refusal_lines(plan.refusal), *_todo(plan.refusal.todo)])
     placement = plan.placement
     assert placement is not None  # noqa: S101 - a plan has one or the other
     if plan.up_to_date:
@@ -49,7 +49,7 @@ def cluster_plan_text(plan: ClusterPlan, *, explained: bool = False) -> str:
     lines += [f"{visible_in_line(name)} gets nothing new: {visible_in_line(why)}" for name, why in plan.skipped]
     lines += [f"note: {visible_in_line(each)}" for each in plan.notes]
     if explained:
-        lines += ["", *_explained(plan)]
+        lines += ["", *placement_lines(placement)]
     return "\n".join(lines)
 
 
@@ -63,22 +63,6 @@ def _service_rows(plan: ClusterPlan) -> list[list[str]]:
         ]
         for each in plan.placement.assignments
     ]
-
-
-def _explained(plan: ClusterPlan) -> list[str]:
-    assert plan.placement is not None  # noqa: S101 - asked for plans with one only
-    search = plan.placement.search
-    lines = [
-        f"{visible_in_line(each.service)} on {visible_in_line(node.hostname)}: {visible_in_line(node.why)}"
-        for each in plan.placement.assignments
-        for node in each.nodes
-    ]
-    if search.proven:
-        lines.append(f"No placement moves fewer bytes: {format_bytes(search.moved_bytes)} (exact search).")
-    else:
-        least = format_bytes(search.bound_bytes)
-        lines.append(f"Moves {format_bytes(search.moved_bytes)}; no placement moves less than {least}.")
-    return lines
 
 
 def cluster_status_text(status: ClusterStatus) -> str:
