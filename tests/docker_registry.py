@@ -77,3 +77,10 @@ def move_tag(address: str, repository: str, tag: str, to: str) -> None:
     kind = json.loads(content)["mediaType"]
     with urlopen(Request(f"{base}/{tag}", data=content, headers={"Content-Type": kind}, method="PUT")) as reply:
         assert reply.status == 201
+
+
+def digest_of(address: str, repository: str, tag: str) -> str:
+    """Return the digest of what a tag names."""
+    asked = Request(f"http://{address}/v2/{repository}/manifests/{tag}", headers={"Accept": _MANIFESTS}, method="HEAD")
+    with urlopen(asked) as reply:
+        return str(reply.headers["Docker-Content-Digest"])

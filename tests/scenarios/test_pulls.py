@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.docker_registry import free_address, move_tag, needs_registry, registry
+from tests.docker_registry import digest_of, free_address, move_tag, needs_registry, registry
 from tests.scenarios.driving import CHECK, QUICK, SERVES
 from tests.scenarios.watching import page
 
@@ -105,6 +105,36 @@ def test_a_tag_that_moved_is_pulled_when_the_policy_says_so_and_can_be_gone_back
     refused = project.tonnage("deploy")
     assert refused.exit_code == 2, refused.stderr
     assert "app was rolled away from v2, and this is v2 again" in refused.stderr
+    assert page(project.real.address, PORT) == "one"
+
+
+@pytest.mark.each_engine
+@pytest.mark.usefixtures("registry_root")
+def test_images_that_are_named_by_their_digest_are_pulled_kept_and_gone_back_to(project: Project) -> None:
+    engine = project.engine
+    names = []
+    for text in ("one", "two"):
+        name = pushed(project, text, text)
+        names.append(f"{name.removesuffix(f':{text}')}@{digest_of(ADDRESS, f'{project.name}/app', text)}")
+    an_image(project, "one", image=names[0])
+    assert "app.pull" in steps(planned(project))
+    project.deploy()
+    assert page(project.real.address, PORT) == "one"
+    assert planned(project)["steps"] == []
+    first = engine.container("app")
+
+    an_image(project, "one", image=names[1])
+    project.deploy()
+    assert page(project.real.address, PORT) == "two"
+    assert engine.kept("app") == [first.image, engine.container("app").image]
+    assert planned(project)["steps"] == []
+    project.docker("image", "prune", "--force")
+
+    assert project.tonnage("rollback").exit_code == 0
+    assert page(project.real.address, PORT) == "one"
+    assert engine.container("app").image == first.image
+    an_image(project, "one", image=names[0])
+    project.deploy()
     assert page(project.real.address, PORT) == "one"
 
 
