@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.forecast.commands.context import table
+from tonnage.forecast.commands.environments import with_environment
 from tonnage.forecast.commands.project_tools import exported
 from tonnage.forecast.commands.python_installs import cache_of
 from tonnage.model.forecast.effects import Nothing
@@ -39,7 +40,7 @@ def pipenv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         return exported(context, context.output() or context.pipe, made)
     packages = options.positional or options.all("--requirements", "--editable")
     if action in {"install", "sync"} and not packages and not options.unknown:
-        return (_install(context, options),)
+        return with_environment(context, _install(context, options), with_pip=True)
     if action in _TEXT:
         return (Nothing(**context.shared),)
     return (context.opaque(f"what pipenv {action} writes is not known"),)
@@ -47,6 +48,7 @@ def pipenv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
 
 def _install(context: Context, options: Options) -> PythonInstall:
     home = context.setting("HOME") or "/root"
+    off = bool(context.setting("PIP_NO_CACHE_DIR"))
     project = context.absolute(".")
     in_project = f"{project.rstrip('/')}/.venv"
     apart = in_project if context.on("PIPENV_VENV_IN_PROJECT") else f"{home}/.local/share/virtualenvs/project"
@@ -60,6 +62,7 @@ def _install(context: Context, options: Options) -> PythonInstall:
         only_groups=(*(("packages",) if "packages" in groups else ()), *only),
         locked=not options.has("--skip-lock"),
         virtual_environment="" if options.has("--system") or context.on("PIPENV_SYSTEM") else apart,
-        cache=cache_of(context, context.setting("PIPENV_CACHE_DIR") or f"{home}/.cache/pipenv", off=False),
+        # It calls pip with a cache of its own; what switches that of pip off is pip's to read.
+        cache=cache_of(context, context.setting("PIPENV_CACHE_DIR") or f"{home}/.cache/pipenv", off=off),
         runs_in=context.command.working_directory,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.forecast.commands.cheap_commands import page
+from tonnage.forecast.commands.environments import environment, with_environment
 from tonnage.forecast.commands.poetry_and_pdm import (
     pdm_install,
     pipx_install,
@@ -35,7 +36,7 @@ from tonnage.forecast.commands.python_installs import (
     uv_tool,
 )
 from tonnage.lazily import regex
-from tonnage.model.forecast.effects import CompilePython, MakeEnvironment, Nothing, PythonRemove
+from tonnage.model.forecast.effects import CompilePython, Nothing, PythonRemove
 from tonnage.model.forecast.installs import Installer
 
 if TYPE_CHECKING:
@@ -86,18 +87,16 @@ def _uvx(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
 def _virtualenv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     texts = [word.text for word in words]
     folder = next((text for text in texts if not text.startswith("-")), "venv")
-    return _environment(context, folder, _after(texts, "-p", "--python"), with_pip="--no-pip" not in texts)
-
-
-def _environment(context: Context, folder: str, python: str, *, with_pip: bool) -> tuple[AnyEffect, ...]:
-    directory = context.absolute(folder)
-    return (MakeEnvironment(**context.shared, directory=directory, with_pip=with_pip, python=python),)
+    seeded = "--no-pip" not in texts and "--without-pip" not in texts
+    return environment(context, folder, _after(texts, "-p", "--python"), with_pip=seeded, by_virtualenv=True)
 
 
 def _poetry(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     verb, action = _verb(words, _LEADING)
     if action in _INSTALLING:
-        return (poetry_install(context, (words[verb], *words[:verb], *words[verb + 1 :])),)
+        install = poetry_install(context, (words[verb], *words[:verb], *words[verb + 1 :]))
+        with_pip = not context.on("POETRY_VIRTUALENVS_OPTIONS_NO_PIP")
+        return with_environment(context, install, with_pip=with_pip)
     if action == "build":
         return (built_project(context, "poetry", (*words[:verb], *words[verb + 1 :])),)
     if action == "config":
@@ -124,7 +123,8 @@ def _exported(context: Context, words: Sequence[Word], install: PythonInstall, *
 def _pdm(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     verb, action = _verb(words, _LEADING)
     if action in _INSTALLING:
-        return (pdm_install(context, (words[verb], *words[:verb], *words[verb + 1 :])),)
+        install = pdm_install(context, (words[verb], *words[:verb], *words[verb + 1 :]))
+        return with_environment(context, install, with_pip=context.on("PDM_VENV_WITH_PIP"))
     if action == "export":
         return _exported(
             context, words, pdm_install(context, (words[verb], *words[:verb], *words[verb + 1 :])), "-o", "--output"
@@ -192,7 +192,7 @@ def _interpreter(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ..
         return _uv(context, rest)
     if module in {"venv", "virtualenv"}:
         with_pip = not {"--without-pip", "--no-pip"} & {word.text for word in rest}
-        return _environment(context, plain[0], own, with_pip=with_pip) if plain else ()
+        return environment(context, plain[0], own, with_pip=with_pip, by_virtualenv=module != "venv") if plain else ()
     if module == "compileall":
         return (CompilePython(**context.shared, paths=tuple(context.absolute(path) for path in plain)),)
     if module == "build":
@@ -252,7 +252,7 @@ def _uv_venv(context: Context, rest: Sequence[Word]) -> tuple[AnyEffect, ...]:
         if not text.startswith("-") and not (at and texts[at - 1] in {"-p", "--python", "--prompt"})
     ]
     folder = plain[0] if plain else context.setting("UV_PROJECT_ENVIRONMENT") or ".venv"
-    return _environment(context, folder, _after(texts, "-p", "--python"), with_pip="--seed" in texts)
+    return environment(context, folder, _after(texts, "-p", "--python"), with_pip="--seed" in texts)
 
 
 def _uv_run(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -265,7 +265,7 @@ def _uv_run(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     run = context.opaque(f"uv runs {ran.partition(' ')[0]}")
     if {"--no-sync", "--no-project"} & set(texts[:end]) or context.on("UV_NO_SYNC"):
         return (run,)
-    return (uv_sync(context, words[:end]), run)
+    return (replace(uv_sync(context, words[:end]), project_optional=True), run)
 
 
 def _after(texts: Sequence[str], *names: str) -> str:

@@ -22,6 +22,7 @@ from tonnage.forecast.costs.done_layers import DoneLayers, built_again
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.learning import with_lesson
 from tonnage.forecast.costs.side_by_side import with_others
+from tonnage.forecast.costs.stage_notes import noted_of, with_notes
 from tonnage.forecast.costs.totals import add_up
 from tonnage.model.forecast.estimate import (
     BLOB,
@@ -180,9 +181,10 @@ def _stage(
             text = redacted(each.text)
             steps.append(InstructionForecast(stage=name, line=each.line, text=text, key="", how="writes no file"))
             continue
-        effects, identity = each.effects, each.identity
+        effects, identity, noted = each.effects, each.identity, NOTHING
         if each.from_stage is not None:
             source = endings[each.from_stage]
+            noted = noted_of((source.base_size, *(piece.image for piece in source.visible)), engine)
             copied = copied_paths(each.takes, each.into, source.visible, source.base_size, source.name)
             effects = (SizedEffect(writes=copied), *effects)
             identity = f"{identity}\0{source.key}"
@@ -192,7 +194,8 @@ def _stage(
         cost = with_lesson(cost, each.lesson, tried=each.tried)
         visible = cost.visible
         known.update((piece.name, piece.place) for piece in cost.pieces)
-        steps.append(_instruction(each, cost, name, key, engine, shown=shown, packs=packs, present=key in present))
+        done = _instruction(each, cost, name, key, engine, shown=shown, packs=packs, present=key in present)
+        steps.append(with_notes(done, noted))
         layers.append(_EndLayer(key, cost.disk + LAYER_DISK, _blob(cost), key in present))
     return _StageEnd(name=name, key=key, visible=visible, base_size=base_size, layers=tuple(layers)), steps
 

@@ -23,6 +23,7 @@ from tonnage.forecast.costs.installer_caches import (
     around,
     cacheable_of,
     cacheable_source,
+    pdm_needs,
     pip_needs,
     poetry_needs,
     rejected_needs,
@@ -89,8 +90,6 @@ _LINES = {
     (3, 13): (_NEW, 0.168, 0.774),
 }
 _MEASURED_SPREAD, _AVERAGE_SPREAD, _UNSEEN_VERSION_SPREAD = 0.06, 0.3, 0.06
-# A spread of this much in one package is more than an exact figure may have.
-_MOST_EXACT_BYTES = 2_000_000
 # Unpacked by compressed bytes was 1.3 to 6.3 over the wheels of machine-learning stacks, 3 in the middle.
 RATIO_LOW, RATIO_LIKELY, RATIO_HIGH = 1, 3, 7
 # A command that an installer writes: a first line that names the interpreter, and ten lines of Python.
@@ -127,7 +126,8 @@ def bytecode(name: str, python_file_bytes: Sequence[int], minor: tuple[int, int]
     if minor != version:
         part += _UNSEEN_VERSION_SPREAD
     content_bytes = sum(sizes)
-    grade = Grade.EXACT if name in RATIOS or content_bytes * part < _MOST_EXACT_BYTES else Grade.DECLARED
+    # The average is nobody's count: a package apart from the table was a third off.
+    grade = Grade.EXACT if name in RATIOS else Grade.DECLARED
     return Bytecode(_spread_by(content_bytes, part, grade), _spread_by(sum(map(in_blocks, sizes)), part, grade))
 
 
@@ -174,6 +174,7 @@ def installed(
     cache: CacheKind = CacheKind.NONE,
     copies: bool = False,
     poetry: bool = False,
+    pdm: bool = False,
     pages: UvPages = UvPages.SMALL,
     assumed_bytes: int = 500_000_000,
     here: Collection[str] = (),
@@ -203,6 +204,9 @@ def installed(
         kept, transient = uv_needs(files, again, len(contents), pages, cache, copies=copies)
     elif poetry:
         kept, transient = poetry_needs(fetched + total(piece.download for piece in from_source), len(contents), cache)
+    elif pdm:
+        fetched += total(piece.download for piece in from_source)
+        kept, transient = pdm_needs(fetched, cacheable, len(contents), cache)
     else:
         rejected = rejected_needs(lock.rejected, assumed_bytes, reads_apart=reads_apart)
         passed_over = total(piece.download for piece in rejected)
@@ -210,7 +214,7 @@ def installed(
         # One server has them all.
         if any(each.cacheable is not False for each in contents):
             cacheable += passed_over
-        cacheable += total(cacheable_source(piece) for piece in from_source)
+        cacheable += total(map(cacheable_source, from_source, archives))
         kept, transient = pip_needs(fetched, cacheable, len(contents), cache)
     return Installation(
         pieces=tuple(sorted((*pieces, *from_source), key=lambda piece: -piece.disk.likely_bytes)),

@@ -13,6 +13,7 @@ from tonnage.forecast.commands.pipes import is_pipe
 from tonnage.forecast.gather.context import finding_shown
 from tonnage.forecast.gather.local_archives import local_archives
 from tonnage.forecast.gather.visible_files import BuiltProject
+from tonnage.forecast.python.pipfiles import unverified_hosts
 from tonnage.forecast.python.project_requirements import project_name
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.forecast.requirements.lines import refused_character
@@ -75,12 +76,18 @@ def request_of(
         only_binary=options.only_binary,
         no_binary=options.no_binary,
         require_hashes=options.require_hashes,
-        trusted_hosts=options.trusted_hosts,
+        trusted_hosts=(*options.trusted_hosts, *_unverified(effect, files)),
         exclude_newer=effect.exclude_newer,
         resolution=effect.resolution or "highest",
         torch_backend=effect.torch_backend,
     )
     return local.into(request), local
+
+
+def _unverified(effect: PythonInstall, files: StageFiles) -> tuple[str, ...]:
+    if effect.installer is not Installer.PIPENV:
+        return ()
+    return unverified_hosts(files.text(posixpath.join(effect.project_directory, "Pipfile")) or "")
 
 
 def _read(
@@ -211,6 +218,12 @@ def project_of(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) 
         environment=next(iter(effect.groups), "") if effect.installer is Installer.HATCH else "",
         asked=asked,
     )
+
+
+def has_no_project(effect: PythonInstall, files: StageFiles) -> bool:
+    """Return whether nothing is installed, because there is no project, and need be none."""
+    file = posixpath.join(effect.project_directory, _project_file(effect))
+    return effect.project_optional and files.text(file) is None and not files.may_have(file)
 
 
 def asking_file(effect: PythonInstall, files: StageFiles) -> str:

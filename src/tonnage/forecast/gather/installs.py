@@ -21,7 +21,14 @@ from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.forecast.costs.wheel_installs import installed
 from tonnage.forecast.gather.context import failure_of, shown_command
 from tonnage.forecast.gather.hidden_settings import perhaps_of_another_index
-from tonnage.forecast.gather.install_requests import asking_file, is_project, lock_of, project_built, request_of
+from tonnage.forecast.gather.install_requests import (
+    asking_file,
+    has_no_project,
+    is_project,
+    lock_of,
+    project_built,
+    request_of,
+)
 from tonnage.forecast.gather.local_archives import with_projects
 from tonnage.forecast.gather.pip_versions import reads_apart
 from tonnage.forecast.gather.shared_installs import unknown_install, with_terms
@@ -68,6 +75,8 @@ def install_deed(
     assume_bytes: int,
 ) -> SizedEffect:
     """Return what an install does."""
+    if has_no_project(effect, files):
+        return SizedEffect()
     effect = replace(effect, requirements=with_projects(effect.requirements, files))
     target = target_of_install(effect, python)
     name = f"{effect.place}: {shown_command(effect.command)}"
@@ -117,6 +126,7 @@ def install_deed(
         cache=effect.cache.kind,
         copies=effect.link_mode not in _LINKED,
         poetry=effect.installer is Installer.POETRY,
+        pdm=effect.installer is Installer.PDM,
         pages=python.uv_pages(lock),
         assumed_bytes=assume_bytes,
         here=local.names,

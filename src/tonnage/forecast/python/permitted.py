@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.addresses import origin_of
+from tonnage.addresses import origin_of, shown
+from tonnage.errors import CannotFetchError
 from tonnage.forecast.python.resolver_lines import sorted_out
 from tonnage.model.forecast.python_lock import OF_CONTEXT
 
@@ -36,6 +37,20 @@ def check_servers(request: ResolveRequest, access: IndexAccess, web: Web) -> Non
     for address in (access.index_url, *access.extra_index_urls, *request.find_links, *urls):
         if address and address.startswith(("http://", "https://")) and not address.startswith(OF_CONTEXT):
             web.check(address)
+
+
+def check_further(request: ResolveRequest, *, offline: bool) -> None:
+    """Check that no further index is left out, because there is no page of it: it would seem to offer nothing.
+
+    It may be the one that has the package which is meant, such as PyTorch without CUDA.
+
+    Raises:
+        CannotFetchError: Pages of earlier are to stand in for one.
+    """
+    further = [url for url in request.extra_index_urls if url.startswith(("http://", "https://"))]
+    if offline and further:
+        why = "It may have other builds than the usual index."
+        raise CannotFetchError(f"{shown(further[0])} cannot be asked", "offline", why=why)
 
 
 def lead_by_indexes(lock: Lock, uv: Uv, archives: SourceArchives, access: IndexAccess, web: Web) -> Lock:

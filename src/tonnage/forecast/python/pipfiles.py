@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement
 
+from tonnage.addresses import origin_of
 from tonnage.errors import CannotResolveError
 from tonnage.forecast.python.parsing import requirement
 from tonnage.forecast.python.toml_text import read_toml
@@ -45,6 +46,17 @@ def asked_by_pipfile(request: LockedRequest) -> list[str]:
     """
     told = read_toml(request.project_text, "Pipfile")
     return [line for group in _groups(request) for line in _lines(told.get(group))]
+
+
+def unverified_hosts(text: str) -> tuple[str, ...]:
+    """Return the hosts of a ``Pipfile`` for which Pipenv has pip trust them; none where it cannot be read."""
+    try:
+        sources = read_toml(text, "Pipfile").get("source")
+    except CannotResolveError:
+        return ()
+    tables = [each for each in sources if isinstance(each, dict)] if isinstance(sources, list) else []
+    origins = (origin_of(str(each.get("url"))) for each in tables if each.get("verify_ssl") is False)
+    return tuple(host for origin in origins if origin is not None for host in origin[1:2])
 
 
 def _groups(request: LockedRequest) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ from tonnage.errors import CannotFetchError, CannotResolveError, TonnageError
 from tonnage.forecast.python.direct_archives import of_context, read_archives, read_installed, taken_from_context
 from tonnage.forecast.python.lock_notes import machine_notes, note_of_whole, notes_of_built
 from tonnage.forecast.python.parsing import requirement, specifiers
-from tonnage.forecast.python.permitted import check_servers
+from tonnage.forecast.python.permitted import check_further, check_servers
 from tonnage.forecast.python.pylock import in_words
 from tonnage.forecast.python.ranged_file import Servers
 from tonnage.forecast.python.rejected_versions import rejected_versions, with_a_choice
@@ -181,6 +181,7 @@ def _ask(asked: _Asked) -> Lock:
     limits, elsewhere = sorted_out(request.constraints)
     in_image = [each for each in (*request.extra_index_urls, *request.find_links) if not _is_remote(each)]
     links = tuple(each for each in request.find_links if _is_remote(each))
+    check_further(request, offline=asked.offline)
     if request.no_index and in_image and not (links or request.offered):
         raise CannotFetchError(
             f"What {shown(in_image[0])} offers is known to the build alone",

@@ -281,12 +281,14 @@ class MakeEnvironment(Effect, frozen=True, kw_only=True):
     Args:
         python: The interpreter that is named; empty for the one on ``PATH``.
         once: One that is there already stays as it is.
+        seeds_in: Where virtualenv keeps what it puts into it, unpacked; empty where another program makes it.
     """
 
     directory: str
     with_pip: bool = True
     python: str = ""
     once: bool = False
+    seeds_in: str = ""
 
 
 class CompilePython(Effect, frozen=True, kw_only=True):

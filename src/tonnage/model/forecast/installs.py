@@ -80,6 +80,7 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         constraint_files: Each ``-c``, and those of ``PIP_CONSTRAINT`` or ``UV_CONSTRAINT``.
         standard_input: What ``-r -`` or ``-r /dev/stdin`` reads, where the script says it; None where it is not known.
         project_directory: Where ``pyproject.toml`` and the lock lie; empty where no project is installed.
+        project_optional: Without a project nothing is installed, which is no mistake (``uv run``).
         project_itself: The project's own package is installed too.
         project_editable: It is installed as a link to its sources.
         extras: Of the project.
@@ -117,6 +118,7 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     constraint_files: tuple[str, ...] = ()
     standard_input: str | None = None
     project_directory: str = ""
+    project_optional: bool = False
     project_itself: bool = False
     project_editable: bool = False
     extras: tuple[str, ...] = ()

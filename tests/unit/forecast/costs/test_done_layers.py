@@ -75,8 +75,9 @@ def test_a_stage_that_went_from_the_cache_is_built_again_where_it_is_needed(
         forecast(tmp_path, changed, of_first_build(tmp_path, stage_is_there=each)).disk for each in (True, False)
     )
 
-    assert there.likely_bytes == pytest.approx(again_bytes, abs=300_000)
-    assert gone.likely_bytes == pytest.approx(with_stage_bytes, abs=300_000)
+    # With what BuildKit notes of the stage that is copied from.
+    assert there.likely_bytes == pytest.approx(again_bytes, abs=500_000)
+    assert gone.likely_bytes == pytest.approx(with_stage_bytes, abs=500_000)
     assert forecast(tmp_path, FIRST, of_first_build(tmp_path, stage_is_there=False)).disk.high_bytes == 0
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.model.forecast.estimate import Estimate, ServiceForecast
 
 WHEEL = wheel_bytes("thing", "1.0", files={"thing/data.bin": os.urandom(3_000_017)})
 KEPT = len(WHEEL)
@@ -94,3 +94,85 @@ def test_what_uv_keeps_of_an_index_goes_by_its_version(tmp_path: Path, uv: str, 
         step = forecasting(index.url, tmp_path)(f"{first}RUN uv pip install --system thing").steps[-1]
     assert (step.image.high_bytes > KEPT + 10_000_000) is wide
     assert (step.image.grade.value == "declared") is wide
+
+
+def of_project(indexes: tuple[str, str], directory: Path, run: str, index: int) -> ServiceForecast:
+    """Return the forecast of a project that Pipenv or PDM installs; its index is one of the two."""
+    source = f'[[source]]\nurl = "{indexes[index]}"\nverify_ssl = false\nname = "it"\n'
+    (directory / "Pipfile").write_text(f'{source}[packages]\nthing = "*"\n')
+    (directory / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "1"\ndependencies = ["thing"]\n')
+    text = f"ENV PYTHONDONTWRITEBYTECODE=1\nWORKDIR /app\nCOPY Pipfile pyproject.toml ./\nRUN {run}"
+    found = forecasting(indexes[index], directory)(text)
+    assert not found.failures
+    return found
+
+
+@pytest.mark.parametrize(
+    ("run", "index", "low", "high"),
+    [
+        ("pdm sync --no-self", 0, 0.9, 2.2),
+        ("pdm sync --no-self", 1, 0.9, 2.2),
+        ("pdm sync --no-self --no-cache", 0, 0.9, 1.2),
+        ("pipenv install --system --skip-lock", 0, 0.9, 2.2),
+        ("PIP_NO_CACHE_DIR=1 pipenv install --system --skip-lock", 0, 0.9, 1.2),
+    ],
+)
+def test_what_pdm_and_pipenv_keep(
+    indexes: tuple[str, str], tmp_path: Path, run: str, index: int, low: float, high: float
+) -> None:
+    step = of_project(indexes, tmp_path, run, index).steps[-1]
+    assert low * KEPT < step.image.low_bytes <= step.image.likely_bytes < high * KEPT
+    if "no-cache" not in run.lower().replace("_", "-"):
+        assert step.image.likely_bytes > 1.9 * KEPT
+
+
+@pytest.mark.parametrize(
+    ("run", "named"),
+    [
+        ("poetry install --no-root", True),
+        ("poetry config virtualenvs.create false && poetry install --no-root", False),
+        ("pipenv install --skip-lock", True),
+        ("pipenv install --system --skip-lock", False),
+        ("virtualenv /opt/it", True),
+    ],
+)
+def test_a_program_that_makes_an_environment_before_it_installs_has_it_counted(
+    indexes: tuple[str, str], tmp_path: Path, run: str, *, named: bool
+) -> None:
+    names = {each.name for each in of_project(indexes, tmp_path, run, 0).steps[-1].contributors}
+    assert any(name.startswith("environment ") for name in names) is named
+    assert ("virtualenv's cache" in names) is named
+
+
+@pytest.mark.parametrize(
+    ("named", "times"),
+    [
+        ("git+https://git.example.org/thing.git", 1),
+        ("thing@git+https://git.example.org/thing.git@main", 1),
+        (f"thing@git+https://git.example.org/thing.git@{'0a' * 20}", 4 / 3),
+        ("/srv/thing", 1),
+    ],
+)
+def test_of_checkouts_and_directories_pip_keeps_nothing_but_a_whole_commit(
+    indexes: tuple[str, str], tmp_path: Path, named: str, times: float
+) -> None:
+    found = forecasting(indexes[0], tmp_path)(f"ENV PYTHONDONTWRITEBYTECODE=1\nRUN pip install '{named}'")
+    assert found.steps[-1].image.likely_bytes == pytest.approx(times * 500_000_000, rel=0.01)
+
+
+@pytest.mark.parametrize(("project", "names"), [("", set()), ("COPY pyproject.toml ./\n", {"thing 1.0"})])
+def test_uv_run_needs_no_project(indexes: tuple[str, str], tmp_path: Path, project: str, names: set[str]) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "1"\ndependencies = ["thing"]\n')
+    found = forecasting(indexes[0], tmp_path)(
+        f"WORKDIR /app\n{project}RUN uv run --with thing python -c 'import thing'"
+    )
+    assert not found.failures
+    assert not found.broken
+    assert {each.name for each in found.steps[-1].contributors} & {"thing 1.0"} == names
+
+
+def test_an_environment_that_is_there_is_made_once(indexes: tuple[str, str], tmp_path: Path) -> None:
+    found = of_project(indexes, tmp_path, "pdm sync --no-self\nRUN pdm sync --no-self", 0)
+    first, second = ({each.name for each in step.contributors} for step in found.steps[-2:])
+    assert "environment /app/.venv" in first
+    assert not second

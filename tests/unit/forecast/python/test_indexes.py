@@ -146,6 +146,17 @@ def test_offline_other_requirements_are_resolved_from_pages_of_earlier_and_it_is
     assert caught.value.cause == "offline"
 
 
+def test_what_earlier_pages_give_is_no_answer_where_a_further_index_cannot_be_asked(
+    server: FileServer, ask: Ask
+) -> None:
+    index = Index(server)
+    index.wheel("thing", "1.0")
+    ask("thing", index_url=index.url)
+    for offline in (True, False):
+        with pytest.raises(CannotFetchError):
+            ask("thing>0", index_url=index.url, extra_index_urls=("http://127.0.0.1:9/simple",), offline=offline)
+
+
 def test_an_index_that_breaks_is_stood_in_for_by_what_it_offered_before(server: FileServer, ask: Ask) -> None:
     index = Index(server)
     index.wheel("thing", "1.0")
