@@ -163,3 +163,30 @@ def _commit(engine: RealEngine, image: str, base: str, size: int) -> None:
     repository, tag = image.split(":")
     made.commit(repository=repository, tag=tag)
     made.remove()
+
+
+@pytest.mark.each_engine
+def test_a_deploy_builds_here_sends_and_starts_there(project: Project, other: RealEngine, vm: str) -> None:
+    project.web("web", "first page")
+    to = ("--build-here", "--to", vm, "--keep-free", "100MB")
+    first = project.tonnage("deploy", *to)
+    assert first.exit_code == 0, first.stderr
+    [container] = other.client.containers.list(filters={"label": f"com.docker.compose.project={project.name}"})
+    assert container.exec_run(["cat", "/www/index.html"]).output == b"first page"
+    assert not project.engine.containers("web")
+
+    project.web("web", "second page")
+    second = project.tonnage("deploy", *to)
+    assert second.exit_code == 0, second.stderr
+    [container] = other.client.containers.list(filters={"label": f"com.docker.compose.project={project.name}"})
+    assert container.exec_run(["cat", "/www/index.html"]).output == b"second page"
+
+    again = project.tonnage("deploy", *to)
+    assert again.exit_code == 0, again.stderr
+    assert other.client.containers.get(str(container.id)).status == "running"
+    back = project.tonnage("rollback", "--to", vm)
+    assert back.exit_code == 0, back.stderr
+    [container] = other.client.containers.list(filters={"label": f"com.docker.compose.project={project.name}"})
+    assert container.exec_run(["cat", "/www/index.html"]).output == b"first page"
+    for each in other.client.containers.list(all=True):
+        each.remove(force=True)

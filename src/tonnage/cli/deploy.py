@@ -9,6 +9,7 @@ import click
 from tonnage.cli.group import verb
 from tonnage.cli.options import (
     allowing_options,
+    build_on_options,
     cleanup_after_option,
     events_option,
     image_options,
@@ -56,6 +57,7 @@ RUN_FAILURES = (
         ("tonnage deploy --plan plan.json", "Exactly a plan that was saved before"),
         ("tonnage deploy --no-build --to ssh://user@vm.example.org", "What was pushed, pulled by another machine"),
         ("tonnage deploy --to ssh://user@vm.example.org/srv/shop", "On another machine, with the files that it mounts"),
+        ("tonnage deploy --build-here --to ssh://user@vm.example.org", "Built here; only missing layers are sent"),
     ),
     failures=(*RUN_FAILURES, StalePlanError),
     about="Ctrl-C ends the running step and undoes it; running services are left alone. See plan for a dry run.",
@@ -63,6 +65,7 @@ RUN_FAILURES = (
 @stack_options
 @click.option("--plan", "plan_file", metavar="FILE", help="Carry out exactly this saved plan.")
 @parallel_options
+@build_on_options
 @keep_free_option
 @swarm_option
 @events_option
@@ -88,8 +91,24 @@ def command(
     job = deploy_job(session, flags, plan_file, allowed, pull=pull, no_build=no_build)
     if is_clustered(job.wanted):
         deploy_on(session, job)
-    else:
+        return
+    if plan_file or no_build or not flags.host.startswith("ssh://"):
+        _refuse_needless(flags, plan_file, no_build=no_build)
         run_job(session, flags.host, job)
+        return
+    from tonnage.cli.build_here import deploy_there  # noqa: PLC0415 - only for another machine
+
+    deploy_there(session, flags, job, lambda: deploy_job(session, flags, None, allowed, pull=pull, no_build=True))
+
+
+def _refuse_needless(flags: StackFlags, plan_file: str | None, *, no_build: bool) -> None:
+    """Refuse to be told where to build what is not built for another machine."""
+    if flags.settings.get("build-on") != "here":
+        return
+    beside = "--plan" if plan_file else "--no-build" if no_build else ""
+    raise click.UsageError(
+        f"--build-here and {beside} exclude each other" if beside else "--build-here needs --to ssh://user@host"
+    )
 
 
 def run_job(session: Session, host: str, job: Job) -> None:

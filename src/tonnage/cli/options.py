@@ -155,6 +155,7 @@ _SETTINGS = {
     "assume_unknown": "assume-unknown",
     "parallel": "parallel",
     "cluster": "cluster",
+    "build_on": "build-on",
 }
 """Parameters of options for settings, and the key of each."""
 keep_free_option = click.option(
@@ -256,6 +257,21 @@ pull_option = click.option(
 def image_options(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say where images come from, as ``pull`` and ``no_build``."""
     return pull_option(no_build_option(function))
+
+
+def build_on_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where images for another machine are built."""
+    for option in (
+        click.option("--build-there", "build_on", flag_value="there", help="Build with its engine, whatever is set."),
+        click.option(
+            "--build-here",
+            "build_on",
+            flag_value="here",
+            help="With --to: build with the engine of this machine, and send only the layers that the other one lacks.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 cleanup_after_option = click.option(

@@ -128,7 +128,7 @@ class ImageToShip(Struct, frozen=True, kw_only=True):
         layers: All its layers, lowest first.
         expected_id: The id that it will have there.
         present: Whether an image of that id has all these names there already: nothing is done.
-        wire_bytes: Bytes that cross the wire, before any compression on it.
+        wire_bytes: Bytes that cross the wire, before any compression on it: those of the archives, to the byte.
         kept: What the disk there keeps.
         highest: What the disk there needs at most meanwhile, what is kept included.
     """

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tonnage.errors import UsageError
 from tonnage.model.deploy.failure_call import FailureCall
-from tonnage.model.deploy.policy import AtReserve, Cleanup, Policy, Setting, Together
+from tonnage.model.deploy.policy import AtReserve, BuildOn, Cleanup, Policy, Setting, Together
 from tonnage.model.stack import InstallerChoice, Share
 from tonnage.sources.compose.x_tonnage import CLUSTER, ON_FAILURE
 from tonnage.units import parse_bytes
@@ -126,6 +126,12 @@ _KNOWN = (
         "How the engine of each node of a cluster is reached, by host name.",
     ),
     _Known("failover", "TONNAGE_FAILOVER", "none", "On how many nodes of a cluster each image lies at least."),
+    _Known(
+        "build-on",
+        "TONNAGE_BUILD_ON",
+        "auto",
+        "here: images for another machine are built here and sent; there: by its engine; auto: here if too large.",
+    ),
     _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),
     _Known(
         "ask-hosts", "TONNAGE_ASK_HOSTS", "none", "Hosts that forecasts ask although they would not.", in_file=False
@@ -250,6 +256,22 @@ def ask_hosts(settings: Sequence[Setting]) -> tuple[str, ...]:
     """Return the hosts that the user lets forecasts ask; ``all`` for every one."""
     told = next((each.value for each in settings if each.key == "ask-hosts" and each.origin != DEFAULT_ORIGIN), "")
     return _parse_words(told.lower())
+
+
+def build_on(settings: Sequence[Setting]) -> BuildOn:
+    """Return where images for another machine are built.
+
+    Raises:
+        UsageError: It is set to something else.
+    """
+    return _read(next((each for each in settings if each.key == "build-on"), None), _parse_build_on, BuildOn.AUTO)
+
+
+def _parse_build_on(text: str) -> BuildOn:
+    try:
+        return BuildOn(text.strip().lower())
+    except ValueError:
+        raise UsageError(f"{text!r} is none of {', '.join(BuildOn)}") from None
 
 
 def _read(setting: Setting | None, parse: Callable[[str], _Value], default: _Value) -> _Value:

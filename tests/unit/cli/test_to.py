@@ -54,3 +54,22 @@ def test_an_empty_one_is_refused(world: World, capsys: Captured, command: str) -
 def test_two_engines_are_one_too_many(world: World, capsys: Captured) -> None:
     assert world.run("plan", "--to", "ssh://vm", "--host", "ssh://vm") == 2
     assert "--host" in capsys.readouterr().err
+
+
+def test_build_here_is_for_another_machine_alone(world: World, capsys: Captured) -> None:
+    assert world.run("deploy", "--build-here") == 2
+    assert "--to ssh://user@host" in capsys.readouterr().err
+    assert world.run("deploy", "--build-here", "--no-build", "--to", "ssh://vm") == 2
+    assert "exclude each other" in capsys.readouterr().err
+
+
+def test_what_can_be_built_by_no_other_engine_is_not_built_here(world: World, capsys: Captured) -> None:
+    assert world.run("deploy", "--build-here", "--to", "ssh://vm.example.org") == 7
+    assert "it is the same engine" in capsys.readouterr().err
+    assert not world.simulator.facts.containers()
+
+
+def test_a_wrong_place_to_build_is_refused(world: World, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.ports, "environment", {**world.ports.environment, "TONNAGE_BUILD_ON": "nowhere"})
+    assert world.run("deploy", "--to", "ssh://vm.example.org") == 2
+    assert "auto, here, there" in capsys.readouterr().err

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PARCEL_BYTES = 64_000_000
 """Layers are sent together until they are this large: what was sent before a break is not sent again."""
+_READS_ZSTD = 23
 _NOTES_BYTES = 40_000
 """What an engine notes of each layer and image besides its files. Source: measured, 20.10 to 28.5, ext4."""
 _UNEVEN = 100
@@ -75,6 +76,16 @@ def image_to_ship(
     top = max(tops, key=sum, default=(0, 0))
     highest = _taken(top[0], top[1], new)
     return replace(ship, kept=kept, highest=highest if highest.high_bytes > kept.high_bytes else kept)
+
+
+def unreadable(ship: ImageToShip, there: LayersThere) -> bool:
+    """Return whether a layer is sent in a form that the engine there does not read.
+
+    Source: moby ``pkg/archive``: zstd is read from 23.0 on.
+    """
+    told = there.version.partition(".")[0]
+    old = there.store != CONTAINERD and told.isdecimal() and int(told) < _READS_ZSTD
+    return old and any(each.sent is not None and each.sent.media_type.endswith("zstd") for each in ship.layers)
 
 
 def with_image(there: LayersThere, ship: ImageToShip) -> LayersThere:

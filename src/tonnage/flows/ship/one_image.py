@@ -7,13 +7,14 @@ through the same connections.
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.expectations import reserve_bytes as reserve_of
-from tonnage.decide.ship.missing import image_to_ship, to_count, with_image
-from tonnage.decide.ship.names import incoming, is_ours
+from tonnage.decide.ship.missing import image_to_ship, parcels, to_count, unreadable, with_image
+from tonnage.decide.ship.names import carrier, incoming, is_ours
 from tonnage.errors import CannotFitError, StepFailedError
 from tonnage.model.ship import ShipLook
 from tonnage.runtime.ship.archive import parcel
@@ -22,12 +23,12 @@ from tonnage.runtime.ship.wire import Watch
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.ship.interface import ShipSource, ShipTarget
     from tonnage.flows.ship.ports import ShipEngines
-    from tonnage.model.ship import Shipped
+    from tonnage.model.ship import ImageToShip, Shipped
 
 
 def ship_image(
@@ -108,9 +109,15 @@ def look(
     for image in images:
         counted = source.counted(image, to_count(image, there))
         ship = image_to_ship(image, counted, there, tuple(wanted[image.reference]))
+        if unreadable(ship, there):
+            raise StepFailedError(
+                f"layers of {image.reference} are compressed with zstd, which Docker {there.version} does not read",
+                todo="Build or pull it with layers compressed with gzip, or upgrade Docker there to 23 or later.",
+            )
         expected_id = parcel(ship, incoming(owner, image.config.blob.digest)).expected_id
         present = all(there.images.get(name) == expected_id for name in ship.names)
-        ship = replace(ship, expected_id=expected_id, present=present)
+        wire_bytes = 0 if present else sum(_archive_bytes(ship, owner))
+        ship = replace(ship, expected_id=expected_id, present=present, wire_bytes=wire_bytes)
         ships.append(ship)
         there = with_image(there, ship)
     leftovers = tuple(name for name in there.carriers if is_ours(name, owner))
@@ -186,3 +193,11 @@ def send_all(
 def _runs(made_for: str, runs: str) -> bool:
     """Return whether an image for one platform runs on another one, as far as their names say."""
     return not made_for or not runs or made_for.split("/")[:2] == runs.split("/")[:2]
+
+
+def _archive_bytes(ship: ImageToShip, owner: str) -> Iterator[int]:
+    """Give the bytes of each archive that is sent, with all that is in it besides layers."""
+    digest = ship.image.config.blob.digest
+    for first, count in pairwise((0, *parcels(ship))):
+        name = incoming(owner, digest) if count == len(ship.layers) else carrier(owner, digest, count)
+        yield parcel(ship, name, first=first, count=count).size_bytes

@@ -27,6 +27,14 @@ class Together(StrEnum):
     """With it the services that were switched over before it: they belong together."""
 
 
+class BuildOn(StrEnum):
+    """Where images for another machine are built: ``auto`` is there, and here where it cannot fit there."""
+
+    AUTO = "auto"
+    HERE = "here"
+    THERE = "there"
+
+
 class AtReserve(StrEnum):
     """What becomes of builds that come near the reserve."""
 

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 from tests.simulator.shipping import SimulatedSource, image_of
 
 from tonnage.decide.ship import names
-from tonnage.decide.ship.missing import image_to_ship, parcels, to_count, with_image
+from tonnage.decide.ship.missing import image_to_ship, parcels, to_count, unreadable, with_image
 from tonnage.decide.ship.packing import Pace
-from tonnage.model.ship import GZIP, LayersThere, StoredBlob
+from tonnage.model.ship import GZIP, ZSTD, LayersThere, StoredBlob
 
 if TYPE_CHECKING:
     from tonnage.model.ship import ImageToShip
@@ -51,6 +51,19 @@ def test_the_classic_store_needs_each_archive_on_top_of_what_it_unpacks() -> Non
 def test_containerd_keeps_each_layer_as_it_came_and_unpacked() -> None:
     ship = shipped(replace(NOTHING_THERE, store="containerd"), FIRST)
     assert ship.kept.low_bytes == ship.highest.low_bytes == 2 * len(FIRST)
+
+
+def test_a_classic_store_before_docker_23_reads_no_zstd() -> None:
+    ship = shipped(NOTHING_THERE, FIRST)
+    [layer] = ship.layers
+    packed = replace(ship, layers=(replace(layer, sent=StoredBlob("sha256:1", 5, ZSTD)),))
+    assert [
+        unreadable(each, replace(NOTHING_THERE, store=store, version=version))
+        for each, store, version in (
+            (packed, "classic", "20.10.24"), (packed, "classic", "26.1.5"), (packed, "containerd", "28.5.2"),
+            (ship, "classic", "20.10.24"),
+        )
+    ] == [True, False, False, False]  # fmt: skip
 
 
 def test_two_images_bring_a_layer_that_they_share_once() -> None:

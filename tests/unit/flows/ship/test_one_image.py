@@ -8,7 +8,7 @@ from tests.simulator.shipping import SimulatedShipEngines, image_of
 
 from tonnage.decide.ship import missing
 from tonnage.errors import CannotFitError, EngineUnreachableError, ReserveCrossedError, StepFailedError
-from tonnage.flows.ship.one_image import ship_image
+from tonnage.flows.ship.one_image import look, ship_image
 
 CHANCE = random.Random(23)
 BASE, APP, NEXT = CHANCE.randbytes(3_000_001), CHANCE.randbytes(400_003), CHANCE.randbytes(700_001)
@@ -65,6 +65,17 @@ def test_what_arrived_before_a_break_is_not_sent_again(store: str, monkeypatch: 
     assert ended.layers_sent == 2
     assert image_of("web:1", [BASE]).diff_ids[0] not in made.here.read
     assert list(made.there.images) == ["web:1"]
+
+
+@STORES
+def test_the_bytes_on_the_wire_are_forecast_to_the_byte(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(missing, "PARCEL_BYTES", 300_000)
+    made = engines(store, web=[BASE, APP, NEXT])
+    # No wire leads to an engine of this machine, so nothing is wrapped.
+    made.there.endpoint = "unix:///there"
+    [ship] = look(made.here, made.there, {"web:1": ("web:1",)}, keep_free_bytes=0, owner="images").ships
+    shipped = ship_image(made, "", "", "web:1", keep_free_bytes=0)
+    assert ship.wire_bytes == made.there.came_bytes == shipped.wire_bytes
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_sent() -> None:
