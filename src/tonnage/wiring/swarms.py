@@ -63,7 +63,7 @@ class DockerSwarms:
             reference,
             names=names,
             owner=owner,
-            reserve_bytes=reserve_bytes,
+            keep_free_bytes=reserve_bytes,
             tell=tell,
             cancel=cancel,
         )
