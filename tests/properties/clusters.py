@@ -96,10 +96,10 @@ def _node(chance: Random, number: int, layers: list[ClusterLayer], services: tup
     )  # fmt: skip
     # What runs the image of now has its layers.
     runs = {task.service for task in tasks}
-    there = {
+    kept = {
         layer.chain_id for each in services if each.name in runs and not each.changed for layer in each.image.layers
     }
-    there |= {each.chain_id for each in layers if often() < (0.35 if busy < 0.7 else 0.9)}
+    there = kept | {each.chain_id for each in layers if often() < (0.35 if busy < 0.7 else 0.9)}
     proxy = RunningTask(task_id=f"o{number}", stack="", service="proxy", image="proxy:1", host_ports=((443, "tcp"),))
     return ClusterNode(
         node_id=f"n{number}",
@@ -113,6 +113,9 @@ def _node(chance: Random, number: int, layers: list[ClusterLayer], services: tup
         disks=(images,),
         store="containerd" if containerd else "classic",
         layers=dict.fromkeys(sorted(there)),
+        reclaimable_layers=frozenset(
+            each for each in sorted(there) if images.reclaimable_bytes and each not in kept and often() < 0.4
+        ),
         tasks=(*tasks, proxy) if often() < 0.15 else tasks,
         labels={"zone": chance.choice(_ZONES)},
         capacity={MEMORY: chance.randint(300, 2_500)},

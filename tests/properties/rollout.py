@@ -9,6 +9,8 @@ from itertools import permutations, product
 from math import ceil, inf
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.model.cluster.node import MEMORY
 
 if TYPE_CHECKING:
@@ -184,25 +186,42 @@ def reclaimed(
     members: Sequence[tuple[ClusterService, int]],
     node: ClusterNode,
     cluster: Cluster,
-    orders: Sequence[Sequence[Sequence[ClusterLayer]]],
-) -> int | None:
-    """Return what must be reclaimed on a node before its services come; None where they do not fit."""
+    order: Sequence[Sequence[ClusterLayer]] | None = None,
+) -> tuple[int, ClusterNode] | None:
+    """Return what must be reclaimed on a node before its services come, and the node after it; None for no space.
+
+    Args:
+        order: The images that come, in this order; None for every order.
+    """
     ports = [port for service, _ in members for port in service.host_ports]
     if len(ports) != len(set(ports)) or not memory_fits(members, node, cluster):
         return None
     disk = node.disks[0]
     written = sum(task_needs(service, node, cluster) for service, _ in members)
-    if not any(orders) and not written and all(runs(service, node) for service, _ in members):
-        return 0
+    if not lacking(members, node) and not written and all(runs(service, node) for service, _ in members):
+        return 0, node
     if disk.available_bytes is None:
         return None
+    missing = lowest(members, node, written, order) - (disk.available_bytes - disk.reserve_bytes)
+    if missing > 0 and node.reclaimable_layers:
+        node = replace(node, layers={each: None for each in node.layers if each not in node.reclaimable_layers})
+        missing = max(1, lowest(members, node, written, order) - (disk.available_bytes - disk.reserve_bytes))
+    return (max(0, missing), node) if missing <= disk.reclaimable_bytes else None
+
+
+def lowest(
+    members: Sequence[tuple[ClusterService, int]],
+    node: ClusterNode,
+    written: int,
+    order: Sequence[Sequence[ClusterLayer]] | None,
+) -> int:
+    """Return what a node's disk needs at the worst moment, in the best order."""
     needs = []
-    for order in orders:
-        course = [0, *image_needs(node, order)]
+    for each in permutations(lacking(members, node)) if order is None else [order]:
+        course = [0, *image_needs(node, each)]
         # Sent images are there before tasks start; who pulls has tasks of one image beside the pull of another.
         needs.append(max(*course, course[-1] + written) if node.address else max(course) + written)
-    missing = min(needs) - (disk.available_bytes - disk.reserve_bytes)
-    return max(0, missing) if missing <= disk.reclaimable_bytes else None
+    return min(needs)
 
 
 def lacking(members: Sequence[tuple[ClusterService, int]], node: ClusterNode) -> list[Sequence[ClusterLayer]]:
@@ -274,9 +293,11 @@ def figures_of(
 
 def sent_to(node: ClusterNode, members: Sequence[tuple[ClusterService, int]], cluster: Cluster) -> int | None:
     """Return the bytes that come to a node with some services; None where no order of sending them fits."""
-    images = lacking(members, node)
-    if reclaimed(members, node, cluster, list(permutations(images))) is None:
+    found = reclaimed(members, node, cluster)
+    if found is None:
         return None
+    node = found[1]
+    images = lacking(members, node)
     layers = {layer.chain_id: layer for image in images for layer in image if layer.chain_id not in node.layers}
     return sum((each.sent if node.address else each.compressed).high_bytes for each in layers.values())
 

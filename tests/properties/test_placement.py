@@ -40,10 +40,11 @@ def walk(cluster: Cluster, services: Sequence[ClusterService], placement: Placem
         outlook = outlooks[node.node_id]
         order = [by_name[each.services[0]].image.layers for each in outlook.transfers]
         brought = {layer for each in outlook.transfers for layer in each.chain_ids}
-        lacks = {layer.chain_id for image in lacking(members, node) for layer in image} - set(node.layers)
+        found = reclaimed(members, node, cluster, order)
+        assert found is not None
+        needs, after = found
+        lacks = {layer.chain_id for image in lacking(members, after) for layer in image} - set(after.layers)
         assert brought == lacks
-        needs = reclaimed(members, node, cluster, [order])
-        assert needs is not None
         assert needs <= outlook.reclaim_bytes <= node.disks[0].reclaimable_bytes
 
 

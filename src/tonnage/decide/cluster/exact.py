@@ -193,7 +193,7 @@ def _twins(problem: PlacementProblem) -> list[list[int]]:
         ]
         key = repr(
             (
-                place.have, place.costs.delivery, id(place.costs), place.available_bytes, place.reserve_bytes,
+                place.have, place.gone, id(place.costs), place.available_bytes, place.reserve_bytes,
                 place.reclaimable_bytes, sorted(place.left.items()), place.below_elsewhere, services,
             )
         )  # fmt: skip

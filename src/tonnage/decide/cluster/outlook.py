@@ -91,13 +91,13 @@ def _why(state: Arrangement, wanted: PlaceableService, place: PlaceableNode) -> 
 
 def _outlook(state: Arrangement, place: PlaceableNode, names: dict[str, str]) -> NodeOutlook:
     found = state.settled(place.index)
-    there = place.have
+    there = found.have
     transfers = []
     for image in found.order:
         lacks = image & ~there
         there |= image
         if lacks:
-            transfers.append(_transfer(state, place, image, lacks))
+            transfers.append(_transfer(state, place, found.have, image, lacks))
     disk = place.node.image_disk
     return NodeOutlook(
         node_id=place.node.node_id,
@@ -113,9 +113,9 @@ def _outlook(state: Arrangement, place: PlaceableNode, names: dict[str, str]) ->
     )
 
 
-def _transfer(state: Arrangement, place: PlaceableNode, image: int, lacks: int) -> NodeTransfer:
+def _transfer(state: Arrangement, place: PlaceableNode, have: int, image: int, lacks: int) -> NodeTransfer:
     members = [state.problem.services[index] for index in sorted(state.members[place.index])]
-    users = [each for each in members if each.mask & ~place.have == image]
+    users = [each for each in members if each.mask & ~have == image]
     layers = [state.problem.layers.layers[number] for number in bits(lacks)]
     pulled, store = place.costs.delivery is Delivery.PULL, place.node.store
     moved = total(_sent(layer, pulled=pulled) for layer in layers)

@@ -28,7 +28,7 @@ class PlaceableNode(Struct):
     """One node.
 
     Args:
-        have: The layers that are there.
+        have: The layers that are there; ``gone`` those of them that a reclaim removes.
         available_bytes: Of the filesystem with the images; None where nobody knows.
         left: What is not reserved by what runs there, by resource.
         below_elsewhere: Whether another of its filesystems is below its reserve.
@@ -38,6 +38,7 @@ class PlaceableNode(Struct):
     index: int
     node: ClusterNode
     have: int
+    gone: int
     costs: DeliveryBytes
     available_bytes: int | None
     reserve_bytes: int
@@ -158,6 +159,7 @@ def _node(index: int, node: ClusterNode, layers: LayerBits) -> PlaceableNode:
         index=index,
         node=node,
         have=layers.mask(node.layers),
+        gone=layers.mask(node.reclaimable_layers),
         costs=layers.delivered(Delivery.LOAD if node.address else Delivery.PULL, node.store),
         available_bytes=disk.available_bytes if disk else None,
         reserve_bytes=disk.reserve_bytes if disk else 0,
@@ -196,6 +198,7 @@ def _service(
         if stays:
             # What runs an image has its layers.
             each.have |= mask
+            each.gone &= ~mask
         found = ruled_out(service, constraints, each, mask, stack=stack, homes=homes, stays=stays)
         if found:
             why[each.index] = found

@@ -28,12 +28,14 @@ class NodeRoom(Struct, frozen=True):
 
     Args:
         order: The images that come, as masks of layers that the node lacks at the beginning, in the order of coming.
+        have: The layers that are there at the beginning, what is reclaimed being gone.
         reclaim_bytes: What must be freed before.
         low_bytes: The least that is available at any moment, that having been freed; None where nobody knows.
         held_bytes: What the layers of all these services take there, unpacked.
     """
 
     order: tuple[int, ...]
+    have: int
     reclaim_bytes: int
     low_bytes: int | None
     moved_bytes: int
@@ -45,45 +47,59 @@ def room(problem: PlacementProblem, place: PlaceableNode, members: Sequence[Memb
     if not meets(problem, place, members):
         return None
     union = written_bytes = 0
-    missing = []
     for index, _ in members:
         service = problem.services[index]
         union |= service.mask
         written_bytes += service.task_bytes[place.index]
-        if lacks := service.mask & ~place.have:
-            missing.append(lacks)
-    costs = place.costs
-    moved_bytes = costs.moved.of(union & ~place.have)
     held_bytes = problem.layers.unpacked.of(union)
-    # Two services of one image are one transfer.
-    order = _largest_first(dict.fromkeys(missing), place)
-    if _nothing_new(problem, place, members, written_bytes, order):
-        return NodeRoom((), 0, place.available_bytes, 0, held_bytes)
+    if _nothing_new(problem, place, members, written_bytes, union & ~place.have):
+        return NodeRoom((), place.have, 0, place.available_bytes, 0, held_bytes)
     if place.available_bytes is None or place.below_elsewhere:
         return None
     free_bytes = place.available_bytes - place.reserve_bytes
-    need_bytes = _need(place, order, written_bytes)
-    if need_bytes > free_bytes and 1 < len(order) <= _MOST_ORDERED and costs.delivery is Delivery.LOAD:
-        order = lowest_order(place, order)
-        need_bytes = _need(place, order, written_bytes)
+    masks = [problem.services[index].mask for index, _ in members]
+    order, need_bytes = _lowest_need(place, masks, place.have, written_bytes, free_bytes)
+    have = place.have
+    if need_bytes > free_bytes and place.gone:
+        # A reclaim takes layers along that could have been of use.
+        have &= ~place.gone
+        order, need_bytes = _lowest_need(place, masks, have, written_bytes, free_bytes)
     reclaim_bytes = max(0, need_bytes - free_bytes)
+    if have != place.have:
+        reclaim_bytes = max(1, reclaim_bytes)
     if reclaim_bytes > place.reclaimable_bytes:
         return None
-    return NodeRoom(order, reclaim_bytes, place.available_bytes + reclaim_bytes - need_bytes, moved_bytes, held_bytes)
+    low_bytes = place.available_bytes + reclaim_bytes - need_bytes
+    return NodeRoom(order, have, reclaim_bytes, low_bytes, place.costs.moved.of(union & ~have), held_bytes)
 
 
 def missing_bytes(problem: PlacementProblem, place: PlaceableNode, members: Sequence[Member]) -> int | None:
     """Return what a node lacks on its disk for some services; None where that is not why they do not fit."""
     if not meets(problem, place, members) or place.available_bytes is None:
         return None
-    services = [problem.services[index] for index, _ in members]
-    lacks = dict.fromkeys(mask for each in services if (mask := each.mask & ~place.have))
-    written_bytes = sum(each.task_bytes[place.index] for each in services)
-    order = _largest_first(lacks, place)
-    if 1 < len(order) <= _MOST_ORDERED and place.costs.delivery is Delivery.LOAD:
-        order = lowest_order(place, order)
-    need_bytes = _need(place, order, written_bytes)
-    return max(0, need_bytes - (place.available_bytes - place.reserve_bytes) - place.reclaimable_bytes)
+    masks = [problem.services[index].mask for index, _ in members]
+    written_bytes = sum(problem.services[index].task_bytes[place.index] for index, _ in members)
+    free_bytes = place.available_bytes - place.reserve_bytes
+    _, kept_bytes = _lowest_need(place, masks, place.have, written_bytes, free_bytes)
+    _, freed_bytes = _lowest_need(place, masks, place.have & ~place.gone, written_bytes, free_bytes)
+    return max(0, min(kept_bytes, freed_bytes - place.reclaimable_bytes) - free_bytes)
+
+
+def _lowest_need(
+    place: PlaceableNode, masks: Sequence[int], have: int, written_bytes: int, free_bytes: int
+) -> tuple[tuple[int, ...], int]:
+    """Return the images that come, in their order, and what is needed at the worst moment.
+
+    Args:
+        have: The layers that are there then.
+    """
+    # Two services of one image are one transfer.
+    order = _largest_first(dict.fromkeys(lacks for mask in masks if (lacks := mask & ~have)), place)
+    need_bytes = _need(place, order, have, written_bytes)
+    if need_bytes > free_bytes and 1 < len(order) <= _MOST_ORDERED and place.costs.delivery is Delivery.LOAD:
+        order = lowest_order(place, order, have)
+        need_bytes = _need(place, order, have, written_bytes)
+    return order, need_bytes
 
 
 def meets(problem: PlacementProblem, place: PlaceableNode, members: Sequence[Member]) -> bool:
@@ -111,7 +127,7 @@ def short_of(problem: PlacementProblem, place: PlaceableNode, members: Sequence[
     return "" if _ports_apart(problem, members) else "a port that another service of the stack has there"
 
 
-def lowest_order(place: PlaceableNode, images: Sequence[int]) -> tuple[int, ...]:
+def lowest_order(place: PlaceableNode, images: Sequence[int], have: int) -> tuple[int, ...]:
     """Return the order of sending some images in which the highest moment is the lowest: every order is tried.
 
     By sets: what lies there after a set of images does not depend on their order.
@@ -120,21 +136,21 @@ def lowest_order(place: PlaceableNode, images: Sequence[int]) -> tuple[int, ...]
     best: dict[int, tuple[int, tuple[int, ...]]] = {0: (0, ())}
     for done in range(1 << len(images)):
         peak_bytes, order = best[done]
-        there = place.have
+        there = have
         for position, mask in enumerate(images):
             if done >> position & 1:
                 there |= mask
         for position, mask in enumerate(images):
             if done >> position & 1:
                 continue
-            reached = max(peak_bytes, costs.kept.of((there | mask) & ~place.have) + costs.temporary.of(mask & ~there))
+            reached = max(peak_bytes, costs.kept.of((there | mask) & ~have) + costs.temporary.of(mask & ~there))
             after = done | 1 << position
             if after not in best or reached < best[after][0]:
                 best[after] = (reached, (*order, mask))
     return best[(1 << len(images)) - 1][1]
 
 
-def transfer_peak(place: PlaceableNode, order: Sequence[int]) -> int:
+def transfer_peak(place: PlaceableNode, order: Sequence[int], have: int) -> int:
     """Return what images need at the highest moment of their coming."""
     costs = place.costs
     if costs.delivery is Delivery.PULL:
@@ -142,23 +158,23 @@ def transfer_peak(place: PlaceableNode, order: Sequence[int]) -> int:
         for mask in order:
             union |= mask
         return costs.kept.of(union) + costs.temporary.of(union)
-    there, highest = place.have, 0
+    there, highest = have, 0
     for mask in order:
         copied = costs.temporary.of(mask & ~there)
         there |= mask
-        highest = max(highest, costs.kept.of(there & ~place.have) + copied)
+        highest = max(highest, costs.kept.of(there & ~have) + copied)
     return highest
 
 
-def _need(place: PlaceableNode, order: Sequence[int], written_bytes: int) -> int:
+def _need(place: PlaceableNode, order: Sequence[int], have: int, written_bytes: int) -> int:
     union = 0
     for mask in order:
         union |= mask
-    peak_bytes = transfer_peak(place, order)
+    peak_bytes = transfer_peak(place, order, have)
     if place.costs.delivery is Delivery.PULL:
         # Tasks whose image is there write while others still pull.
         return peak_bytes + written_bytes
-    return max(peak_bytes, place.costs.kept.of(union & ~place.have) + written_bytes)
+    return max(peak_bytes, place.costs.kept.of(union & ~have) + written_bytes)
 
 
 def _largest_first(images: dict[int, None], place: PlaceableNode) -> tuple[int, ...]:
@@ -166,14 +182,10 @@ def _largest_first(images: dict[int, None], place: PlaceableNode) -> tuple[int, 
 
 
 def _nothing_new(
-    problem: PlacementProblem,
-    place: PlaceableNode,
-    members: Sequence[Member],
-    written_bytes: int,
-    order: tuple[int, ...],
+    problem: PlacementProblem, place: PlaceableNode, members: Sequence[Member], written_bytes: int, lacks: int
 ) -> bool:
     """Return whether a node that is below its reserve already may keep what it has: no byte and no service comes."""
-    return not written_bytes and not order and all(place.index in problem.services[i].running for i, _ in members)
+    return not written_bytes and not lacks and all(place.index in problem.services[i].running for i, _ in members)
 
 
 def _needs(problem: PlacementProblem, place: PlaceableNode, members: Sequence[Member]) -> dict[str, int]:

@@ -32,11 +32,13 @@ class NodeLeftovers(Struct, frozen=True, kw_only=True):
         images: Ids, with the names that go with each.
         containers: Ids of containers of ended tasks that run one of these images.
         freed_bytes: What is certainly freed by it.
+        layers: The chain ids of the layers that go.
     """
 
     images: tuple[tuple[str, tuple[str, ...]], ...] = ()
     containers: tuple[str, ...] = ()
     freed_bytes: int = 0
+    layers: frozenset[str] = frozenset()
 
 
 def needed_anywhere(
@@ -72,6 +74,7 @@ def leftovers(images: Sequence[Image], containers: Sequence[Container], needed: 
         images=tuple((image.image_id, image.references) for image in gone),
         containers=tuple(ended),
         freed_bytes=sum(size for chain, size in freed.items() if chain not in staying),
+        layers=frozenset(freed) - staying,
     )
 
 
@@ -84,4 +87,4 @@ def with_reclaimable(
     if not found.freed_bytes or disk is None:
         return node
     disks = tuple(replace(each, reclaimable_bytes=found.freed_bytes) if each is disk else each for each in node.disks)
-    return replace(node, disks=disks)
+    return replace(node, disks=disks, reclaimable_layers=found.layers)

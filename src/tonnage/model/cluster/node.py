@@ -37,8 +37,7 @@ class NodeDisk(Struct, frozen=True, kw_only=True):
         roles: What lies on it: data-root, containerd, temporary.
         available_bytes: What may still be written; None where the node did not tell.
         reserve_bytes: What must remain available at every moment.
-        reclaimable_bytes: What a reclaim there would free for certain: nothing that a listed layer or task of the node
-            needs is in it.
+        reclaimable_bytes: What a reclaim there would free for certain; nothing that a task of the node needs is in it.
     """
 
     mount: str
@@ -90,6 +89,7 @@ class ClusterNode(Struct, frozen=True, kw_only=True):
         busy_ports: Ports that something other than a task of Swarm holds, with protocol.
         volumes: The names of its local volumes.
         paths: Of the paths that the stack's binds need, those that exist there; None where nobody looked.
+        reclaimable_layers: Of its layers, those that a reclaim there removes: whatever is reclaimed, they are gone.
     """
 
     node_id: str
@@ -114,6 +114,7 @@ class ClusterNode(Struct, frozen=True, kw_only=True):
     busy_ports: tuple[tuple[int, str], ...] = ()
     volumes: frozenset[str] = frozenset()
     paths: frozenset[str] | None = None
+    reclaimable_layers: frozenset[str] = frozenset()
 
     @property
     def image_disk(self) -> NodeDisk | None:

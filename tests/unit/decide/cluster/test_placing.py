@@ -254,6 +254,20 @@ def test_a_node_reclaims_before_anything_comes_and_never_more_than_it_has() -> N
     assert on(placed(cluster(node("a", GB, reclaimable_bytes=GB), node("b", 2 * GB)), service("web")), "web") == ["b"]
 
 
+def test_a_layer_that_a_reclaim_removes_is_of_use_only_where_nothing_is_reclaimed() -> None:
+    web = service("web", layer("old", GB), layer("new", GB))
+    leftovers = {"layers": {"old": None}, "reclaimable_layers": frozenset({"old"}), "reclaimable_bytes": 2 * GB}
+
+    plenty = placed(cluster(node("a", 2 * GB, **leftovers)), web)
+    tight = placed(cluster(node("a", 2 * GB - 1, **{**leftovers, "reclaimable_bytes": 2 * GB + 1})), web)
+
+    assert (plenty.nodes[0].reclaim_bytes, plenty.search.moved_bytes) == (0, GB)
+    # Both layers are sent: each is copied and kept.
+    assert (tight.nodes[0].reclaim_bytes, tight.search.moved_bytes) == (2 * GB + 1, 2 * GB)
+    assert tight.nodes[0].transfers[0].chain_ids == ("old", "new")
+    assert refused(cluster(node("a", 2 * GB - 1, **leftovers)), web).missing_bytes == 1
+
+
 def test_a_node_that_is_full_keeps_what_it_runs_and_gets_nothing() -> None:
     full = node("a", -GB, layers={"web-layer": None, "new-layer": None}, tasks=(task("shop", "web"),))
 

@@ -32,6 +32,7 @@ def test_what_nothing_names_goes_with_the_containers_of_its_ended_tasks() -> Non
     assert found.containers == ("c1",)
     # The base is the other image's as well.
     assert found.freed_bytes == 1009
+    assert found.layers == {"top"}
 
 
 def test_images_of_the_user_stay() -> None:
