@@ -13,7 +13,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tonnage.errors import EngineLacksError, TonnageError, UsageError
+from tonnage.errors import CannotFitError, EngineLacksError, TonnageError, UsageError
 from tonnage.own_files import check_private_directory, check_private_file, private_directory, private_file
 from tonnage.runtime.journal.courses import ADDED_IN_7
 
@@ -369,7 +369,7 @@ def refused(path: Path, error: sqlite3.Error) -> TonnageError:
             f"{shlex.quote(f'{path}.damaged')}",
         )
     if is_full(path, error):
-        return TonnageError(
+        return CannotFitError(
             f"the journal {path} cannot be written",
             why="There is no space left on its disk.",
             todo="Free two megabytes there, or set TONNAGE_STATE_DIR to a directory on another disk.",
