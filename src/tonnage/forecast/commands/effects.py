@@ -18,6 +18,7 @@ from tonnage.forecast.commands.cheap_commands import CHEAP, cheap_effects, page,
 from tonnage.forecast.commands.context import Context
 from tonnage.forecast.commands.downloads import FETCHING, address_of, aria2c, curl, git, tar, unpack, wget
 from tonnage.forecast.commands.file_commands import change, find, make_directory, remove, sed, transfer
+from tonnage.forecast.commands.model_hubs import model_hub
 from tonnage.forecast.commands.node_commands import is_node, node
 from tonnage.forecast.commands.other_managers import manages, other_manager
 from tonnage.forecast.commands.pipenv_commands import pipenv
@@ -315,6 +316,7 @@ def _remember(context: Context, found: tuple[AnyEffect, ...]) -> None:
 
 _READERS: dict[str, Callable[[Context, Sequence[Word]], AnyEffect | tuple[AnyEffect, ...]]] = {
     "find": find, "sed": sed, "xargs": _xargs, "curl": curl, "wget": wget, "aria2c": aria2c, "mkdir": make_directory,
+    **dict.fromkeys(("hf", "huggingface-cli", "ollama"), model_hub),
     "pipenv": pipenv, "tar": tar, "git": git, "dpkg": dpkg,
     **dict.fromkeys((".", "source"), sourced), **dict.fromkeys(("rm", "rmdir", "unlink"), remove),
     **dict.fromkeys(("apt", "apt-get", "aptitude"), apt),

@@ -14,7 +14,9 @@ from msgspec.structs import replace
 from tonnage.forecast.costs.apt_caches import CACHES, with_caches
 from tonnage.forecast.costs.apt_effects import LISTS, apt_install, apt_lists
 from tonnage.forecast.costs.copied_image_files import copied_paths, file_copied, maybe, perhaps
+from tonnage.forecast.costs.model_weights import weights_of
 from tonnage.forecast.costs.removals import with_rewritten_records
+from tonnage.lazily import regex
 from tonnage.model.forecast.compression import Content, compressed
 from tonnage.model.forecast.effects import (
     AptClean,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.effects import AnyEffect
 
 _UNPACKED = (100, 300, 800)
+_OF_MODELS = regex(r"(?:https?://|git@)(?:www\.)?(?:hf\.co|huggingface\.co)[/:]")
 # Measured with Python 3.8 to 3.13: pip alone 10 to 17 MB with its bytecode, with setuptools up to 27 MB.
 _ENVIRONMENT_WITH_PIP = Estimate(9_000_000, 23_000_000, 30_000_000, Grade.DECLARED)
 _ENVIRONMENT_ALONE = Estimate(8_192, 65_536, 400_000, Grade.DECLARED)
@@ -116,7 +119,8 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
         case Unpack():
             return _unpack(effect, found, fetched, unknown)
         case GitClone():
-            return _written(f"git clone {effect.address}", effect.directory, unknown, "assumed", unknown)
+            bound = weights_of(effect.address, found.assume_bytes) if _OF_MODELS.match(effect.address) else unknown
+            return _written(f"git clone {effect.address}", effect.directory, bound, "assumed", bound)
         case Remove():
             if effect.found and (effect.names or not effect.sure):
                 return SizedEffect(finds=(FoundFiles(effect.paths, effect.names, effect.sure),))

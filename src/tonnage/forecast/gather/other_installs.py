@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from tonnage.forecast.costs.model_weights import weights_of
 from tonnage.forecast.costs.usual_sizes import KINDS, of_kind, of_packages
 from tonnage.forecast.gather.conda_environments import MANAGERS, conda_deed
 from tonnage.forecast.gather.node_installs import node_deed
@@ -51,6 +52,7 @@ _KINDS = {
     ("bundle", "install"): "bundle",
     ("composer", "install"): "composer",
 }  # fmt: skip
+_MODELS = {"hf": ("download",), "huggingface-cli": ("download",), "ollama": ("pull",)}
 
 
 def other_deeds(
@@ -81,6 +83,11 @@ def _deed(effect: OtherInstall, files: StageFiles, assume_bytes: int) -> SizedEf
         return SizedEffect(writes=(WrittenBytes.of_size("package lists", place, lists, "usual size", download=lists),))
     if effect.manager in MANAGERS:
         return conda_deed(effect, files, assume_bytes)
+    if effect.action in _MODELS.get(effect.manager, ()):
+        name = f"{effect.manager} {' '.join(effect.packages)}".strip()
+        size = weights_of(" ".join(effect.packages), assume_bytes, quantised=effect.manager == "ollama")
+        how = "by the parameters in its name, at most" if size.likely_bytes < size.high_bytes else "assumed"
+        return SizedEffect(writes=(WrittenBytes.of_size(name, effect.directory, size, how, download=size),))
     kind = _KINDS.get((effect.manager, effect.action), "")
     count = _counted(kind, effect.directory, files) if kind in KINDS else None
     if count is not None:

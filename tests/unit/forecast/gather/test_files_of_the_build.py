@@ -147,7 +147,7 @@ def test_a_failure_that_something_else_is_run_for_is_none(forecast: Forecast, sc
 def test_poetry_installs_what_its_words_say(forecast: Forecast, tmp_path: Path, command: str, brings: int) -> None:
     (tmp_path / "poetry.lock").write_text(LOCK)
     (tmp_path / "pyproject.toml").write_text(PROJECT)
-    found = forecast(f"WORKDIR /app\nCOPY pyproject.toml poetry.lock ./\nENV PIP_NO_CACHE_DIR=1\nRUN {command}")
+    found = forecast(f"WORKDIR /app\nCOPY pyproject.toml poetry.lock ./\n{ALONE}\nRUN {command}")
     assert not found.failures
     assert found.steps[-1].image.likely_bytes == pytest.approx(brings, rel=0.02)
 
@@ -295,6 +295,8 @@ reader = "==1.0"
 [dev-packages]
 torch = {version = "==2.3.1", markers = "python_version >= '3.9'"}
 """
+# No environment and no cache: the packages alone.
+ALONE = "ENV PIP_NO_CACHE_DIR=1 POETRY_VIRTUALENVS_CREATE=0 PIPENV_SYSTEM=1"
 PIPFILE_LOCK = """
 {"default": {"reader": {"version": "==1.0", "index": "pypi"}},
  "develop": {"torch": {"version": "==2.3.1", "markers": "python_version >= '3.9'"}, "driver": {"version": "==12.1"}}}
@@ -314,7 +316,7 @@ PIPFILE_LOCK = """
 def test_pipenv_installs_what_its_lock_says(forecast: Forecast, tmp_path: Path, command: str, brings: int) -> None:
     (tmp_path / "Pipfile").write_text(PIPFILE)
     (tmp_path / "Pipfile.lock").write_text(PIPFILE_LOCK)
-    found = forecast(f"WORKDIR /app\nCOPY Pipfile* ./\nENV PIP_NO_CACHE_DIR=1\nRUN {command}")
+    found = forecast(f"WORKDIR /app\nCOPY Pipfile* ./\n{ALONE}\nRUN {command}")
     assert not found.failures
     cached = found.steps[-1].download.likely_bytes
     assert found.steps[-1].image.likely_bytes == pytest.approx(brings, rel=0.02, abs=2 * cached + 100_000)
