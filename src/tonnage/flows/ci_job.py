@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from tonnage.errors import CannotFitError, LimitPassedError, UsageError
 from tonnage.flows.ci_files import repository
 from tonnage.flows.requests import typed_value
-from tonnage.lazily import regex
+from tonnage.lazily import learned, regex
 from tonnage.model.forecast.fit import FitVerdict
 from tonnage.model.reports.ci_job import (
     DiskMoment,
@@ -80,9 +80,9 @@ def _read_run(file: str) -> JobRun | None:
     run = JobRun()
     for number, line in enumerate(lines, start=1):
         try:
-            event = msgspec.json.decode(line, type=_Head).event
+            event = msgspec.json.decode(line, type=learned(_Head)).event
             if event == "run-started":
-                plan = msgspec.json.decode(line, type=_Started).plan
+                plan = msgspec.json.decode(line, type=learned(_Started)).plan
                 expected = plan.need.peak_bytes if plan.need is not None else Figures()
                 run = replace(
                     run,
@@ -92,12 +92,12 @@ def _read_run(file: str) -> JobRun | None:
                     expected=expected,
                 )
             elif event == "step-finished":
-                run = replace(run, steps=(*run.steps, msgspec.json.decode(line, type=JobStep)))
+                run = replace(run, steps=(*run.steps, msgspec.json.decode(line, type=learned(JobStep))))
             elif event == "run-finished":
-                end = msgspec.json.decode(line, type=_Finished)
+                end = msgspec.json.decode(line, type=learned(_Finished))
                 run = replace(run, outcome=end.outcome, seconds=end.seconds)
             elif event == "error":
-                failed = msgspec.json.decode(line, type=_Failed)
+                failed = msgspec.json.decode(line, type=learned(_Failed))
                 run = replace(run, failure=f"{failed.what}. {failed.why}".rstrip(". ") + ".")
         except (msgspec.MsgspecError, RecursionError) as error:
             if number == len(lines):
@@ -113,7 +113,7 @@ def _moments(lines: list[str], mount: str) -> tuple[DiskMoment, ...]:
         if '"disk-sampled"' not in line:
             continue
         try:
-            moment = msgspec.json.decode(line, type=DiskMoment)
+            moment = msgspec.json.decode(line, type=learned(DiskMoment))
         except (msgspec.MsgspecError, RecursionError):
             continue
         if moment.mount == mount:
@@ -127,12 +127,12 @@ def _document(file: str, kind: type[_Document], name: str) -> _Document | None:
     if not text.strip():
         return None
     try:
-        head = msgspec.json.decode(text, type=_Head)
+        head = msgspec.json.decode(text, type=learned(_Head))
         if head.document == "error":
             return None
         if head.document != name:
             raise UsageError(f"this is no {name} as --json prints it", place=file)
-        return msgspec.json.decode(text, type=kind)
+        return msgspec.json.decode(text, type=learned(kind))
     except (msgspec.MsgspecError, RecursionError) as error:
         raise UsageError(f"this is no {name} as --json prints it", why=f"{error}.", place=file) from error
 

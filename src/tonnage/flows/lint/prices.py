@@ -5,7 +5,6 @@ For an engine that has nothing yet, so that no price depends on what was built b
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -13,16 +12,15 @@ from msgspec import Struct
 
 from tonnage.decide.deploy.changes import in_order
 from tonnage.errors import TonnageError
-from tonnage.flows.forecast import ForecastRequest, engine_if_there, gathering
+from tonnage.flows.lint.fresh_forecasts import fresh_forecasts
 from tonnage.forecast.costs.totals import forecast_stack
 from tonnage.lint.prices import saved
 from tonnage.model.reports.lint import LintedKind
-from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.flows.forecast import Gathering
+    from tonnage.flows.lint.fresh_forecasts import FreshForecasts
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.stack import DesiredState
     from tonnage.model.forecast.estimate import Estimate, ServiceForecast
@@ -65,26 +63,11 @@ def prices(
     """
     stack = wanted.stack
     services = tuple(each for each in in_order(stack, [each.name for each in stack.services]) if each.build is not None)
-    asked = ForecastRequest(
-        assume_bytes=wanted.policy.assume_unknown_bytes,
-        offline=offline,
-        within_s=_WITHIN_S,
-        stack=stack.name,
-        directory=stack.directory,
-        builders=stack.built,
-        untrusted=wanted.untrusted,
-        ask_hosts=wanted.ask_hosts,
-        fresh=True,
-    )
     none: tuple[Estimate | None, ...] = tuple(None for _ in changes)
-    with contextlib.ExitStack() as opened:
-        facts = opened.enter_context(engine_if_there(ports, wanted.host, ()))
-        inventory = observe(facts) if facts is not None else None
-        kind = ports.engines.kind(inventory.engine if inventory is not None else None)
-        found = opened.enter_context(gathering(ports, services, kind, asked, facts=facts, inventory=inventory))
-        if found is None:
+    with fresh_forecasts(ports, wanted, services, offline=offline, within_s=_WITHIN_S) as fresh:
+        if fresh is None:
             return none, "nothing can be forecast from here"
-        before = {each.service: each for each in found(services, {}, {}, None)}
+        before = {each.service: each for each in fresh.forecast(services, {})}
         if not any(each.found_out for each in before.values()):
             return none, next((each.failures[0] for each in before.values() if each.failures), "nothing is built")
 
@@ -95,26 +78,22 @@ def prices(
                 return None
             touched = {service.name for each in change for service in each.services}
             some = tuple(each for each in services if each.name in touched)
-            after = _after(found, some, change) if some else ()
+            after = _after(fresh, some, change) if some else ()
             as_it_is = [before[each.name] for each in some]
             if not after or not all(map(_comparable, as_it_is, after)):
                 return None
-            return saved(forecast_stack(stack.name, kind, as_it_is), forecast_stack(stack.name, kind, after))
+            return saved(*(forecast_stack(stack.name, fresh.kind, each) for each in (as_it_is, after)))
 
         return tuple(price(change) for change in changes), ""
 
 
-def _after(found: Gathering, services: Sequence[Service], change: Sequence[ChangedText]) -> tuple[ServiceForecast, ...]:
+def _after(
+    fresh: FreshForecasts, services: Sequence[Service], change: Sequence[ChangedText]
+) -> tuple[ServiceForecast, ...]:
     """Return forecasts with files changed; none where that fails."""
-    texts = {each.file.path: each.text for each in change if each.file.kind is LintedKind.DOCKERFILE}
-    dockerfiles = {
-        (each.build.context, each.build.dockerfile): texts[each.build.dockerfile]
-        for each in services
-        if each.build is not None and each.build.dockerfile in texts
-    }
-    files = {each.file.path: each.text for each in change if each.file.kind is LintedKind.REQUIREMENTS}
+    read = (LintedKind.DOCKERFILE, LintedKind.REQUIREMENTS)
     try:
-        return found(services, dockerfiles, files, None)
+        return fresh.forecast(services, {each.file.path: each.text for each in change if each.file.kind in read})
     except TonnageError:
         return ()
 

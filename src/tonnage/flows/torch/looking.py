@@ -9,10 +9,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import TonnageError, UsageError
-from tonnage.flows.forecast import ForecastRequest, engine_if_there, gathering
+from tonnage.flows.lint.fresh_forecasts import fresh_forecasts
 from tonnage.flows.machine.architecture import platform_of_engine
 from tonnage.forecast.gather.watched import LookedUp, watched
-from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -56,18 +55,6 @@ def opened_look(ports: DeployPorts, wanted: DesiredState, *, offline: bool) -> I
         UsageError: Nothing can be forecast from here.
         EngineUnreachableError: The engine that was named does not answer.
     """
-    stack = wanted.stack
-    asked = ForecastRequest(
-        assume_bytes=wanted.policy.assume_unknown_bytes,
-        offline=offline,
-        within_s=_WITHIN_S,
-        stack=stack.name,
-        directory=stack.directory,
-        builders=stack.built,
-        untrusted=wanted.untrusted,
-        ask_hosts=wanted.ask_hosts,
-        fresh=True,
-    )
     now = [LookedUp()]
     inner: list[Lookups] = []
 
@@ -75,25 +62,13 @@ def opened_look(ports: DeployPorts, wanted: DesiredState, *, offline: bool) -> I
         inner[:] = [looked]
         return watched(looked, now[0])
 
-    with contextlib.ExitStack() as opened:
-        facts = opened.enter_context(engine_if_there(ports, wanted.host, ()))
-        inventory = observe(facts) if facts is not None else None
-        kind = ports.engines.kind(inventory.engine if inventory is not None else None)
-        found = opened.enter_context(
-            gathering(ports, stack.built, kind, asked, facts=facts, inventory=inventory, watch=watch)
-        )
-        if found is None:
+    with fresh_forecasts(ports, wanted, wanted.stack.built, offline=offline, within_s=_WITHIN_S, watch=watch) as fresh:
+        if fresh is None:
             raise UsageError("nothing can be forecast from here", todo="See why:\n  tonnage doctor")
 
         def forecast(service: Service, texts: Mapping[str, str]) -> tuple[ServiceForecast, LookedUp]:
             now[0] = LookedUp()
-            spec = service.build
-            dockerfiles = (
-                {(spec.context, spec.dockerfile): texts[spec.dockerfile]}
-                if spec is not None and spec.dockerfile in texts
-                else {}
-            )
-            [answer] = found((service,), dockerfiles, texts, None)
+            [answer] = fresh.forecast((service,), texts)
             return answer, now[0]
 
         def hashes(request: ResolveRequest, torch: ResolvedTorch, build: TorchBuild) -> dict[str, tuple[str, ...]]:
@@ -114,8 +89,8 @@ def opened_look(ports: DeployPorts, wanted: DesiredState, *, offline: bool) -> I
         yield TorchLook(
             forecast=forecast,
             hashes=hashes,
-            kind=kind,
-            engine=inventory.engine if inventory is not None else None,
-            platform=platform_of_engine(inventory),
+            kind=fresh.kind,
+            engine=fresh.inventory.engine if fresh.inventory is not None else None,
+            platform=platform_of_engine(fresh.inventory),
             notes=[],
         )
