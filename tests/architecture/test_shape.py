@@ -112,3 +112,24 @@ def test_every_dependency_has_its_reason_on_paper() -> None:
     for line in block.splitlines():
         name = line.strip().strip('",').split(">")[0]
         assert not name or f"`{name}`" in reasons, f"{name} has no line in docs/dependencies.md"
+
+
+def _forms_decoded(module: Module) -> list[ast.expr]:
+    """Return the types that msgspec is given to read into."""
+    found: list[ast.expr] = []
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Call) or not ast.unparse(node.func).startswith("msgspec."):
+            continue
+        name = ast.unparse(node.func).rpartition(".")[2]
+        if name == "decode":
+            found += [each.value for each in node.keywords if each.arg == "type"]
+        elif name in {"convert", "Decoder"}:
+            found.append(node.args[0 if name == "Decoder" else 1])
+    return found
+
+
+def test_types_are_decoded_once_they_are_learned() -> None:
+    """Two threads that are the first to decode a type end the process: ``lazily.learned`` says why."""
+    decoded = [(module.name, ast.unparse(form)) for module in modules() for form in _forms_decoded(module)]
+    assert len(decoded) > 20
+    assert not [each for each in decoded if not each[1].startswith("learned(")]

@@ -24,6 +24,7 @@ from msgspec import Struct
 from tonnage.adapters.apt import texts
 from tonnage.addresses import shown
 from tonnage.errors import CannotFetchError
+from tonnage.lazily import learned
 from tonnage.model.forecast.debian_package import ListBytes, newest_first
 from tonnage.units import told_count
 from tonnage.unpacking import SUFFIXES, unpacked
@@ -239,7 +240,7 @@ class AptLists:
         """Return a list, reduced to what is needed."""
         kept = self._kept.read("apt-packages", file.digest)
         if kept is not None:
-            return msgspec.msgpack.decode(zlib.decompress(kept), type=Reduced)
+            return msgspec.msgpack.decode(zlib.decompress(kept), type=learned(Reduced))
         body = self._fetched(address, limit_bytes=_MOST_LIST_BYTES)
         if hashlib.sha256(body).hexdigest() != file.digest:
             raise CannotFetchError(f"{shown(address)} is not what its Release file says", "not understood")

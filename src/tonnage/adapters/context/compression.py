@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from tonnage.lazily import learned
 from tonnage.model.forecast.compression import at_most_compressed
 from tonnage.model.forecast.estimate import Estimate, Grade
 
@@ -78,7 +79,7 @@ class Packing:
         found = self._kept.read(_KIND, key)
         if found is not None:
             try:
-                return msgspec.msgpack.decode(found, type=Estimate)
+                return msgspec.msgpack.decode(found, type=learned(Estimate))
             except msgspec.MsgspecError:
                 pass
         stream = _Stream(entries, files)

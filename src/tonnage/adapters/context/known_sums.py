@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, field
 
+from tonnage.lazily import learned
+
 if TYPE_CHECKING:
     from tonnage.adapters.context.context_files import ContextEntry, ContextFiles
     from tonnage.adapters.web.disk_cache import DiskCache
@@ -91,7 +93,7 @@ class KnownSums:
             told = self._kept.read(_KIND, files.directory)
             if told is not None:
                 try:
-                    known = msgspec.msgpack.decode(told, type=dict[str, bytes])
+                    known = msgspec.msgpack.decode(told, type=learned(dict[str, bytes]))
                 except msgspec.MsgspecError:
                     known = {}
             found = self._directories[files.directory] = _RememberedFiles(known, files=len(files.entries))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 from msgspec import Struct, field
 
-from tonnage.lazily import regex
+from tonnage.lazily import learned, regex
 
 if TYPE_CHECKING:
     from codecs import IncrementalDecoder
@@ -289,7 +289,7 @@ class RawJsonOutput:
     """
 
     def __init__(self) -> None:
-        self._decoder = msgspec.json.Decoder(_Status)
+        self._decoder = msgspec.json.Decoder(learned(_Status))
         self._steps: dict[str, BuildStep] = {}
         self._tails: dict[str, _Tail] = {}
         self._epilogue = Epilogue()

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from tonnage.adapters.docker import schemas as replies
 from tonnage.adapters.images.layers import HistoryEntry, layers
+from tonnage.lazily import learned
 from tonnage.model import compose_labels
 from tonnage.model.inventory import CLASSIC, CONTAINERD, PODMAN, CacheRecord, Container, Engine, Image, Volume
 from tonnage.units import told_count
@@ -46,7 +47,7 @@ def _read(reply: Json, form: type[_Form]) -> _Form:
         msgspec.ValidationError: It has not this form, or holds a text that no encoding has.
     """
     try:
-        return msgspec.convert(reply, form)
+        return msgspec.convert(reply, learned(form))
     except UnicodeEncodeError as error:
         raise msgspec.ValidationError(str(error)) from None
 
@@ -280,7 +281,7 @@ def clock_s(told: replies.Info) -> float | None:
 def pulled(lines: str) -> tuple[str, ...]:
     """Read the events of pulls."""
     written = [line.encode(errors="replace") for line in lines.splitlines() if line.strip()]
-    events = [msgspec.json.decode(line, type=replies.EngineEvent) for line in written]
+    events = [msgspec.json.decode(line, type=learned(replies.EngineEvent)) for line in written]
     named = (each.actor.id or (each.actor.attributes or {}).get("name", "") for each in events)
     return tuple(name for name in named if name)
 
@@ -310,7 +311,7 @@ def networks(reply: Json) -> tuple[str, ...]:
 def _seconds(text: str | None) -> float | None:
     """Return a moment in seconds since the epoch; None for none, which the engine writes as the year 1."""
     with contextlib.suppress(msgspec.ValidationError, OverflowError, UnicodeEncodeError):
-        moment = msgspec.convert(text or "", dt.datetime)
+        moment = msgspec.convert(text or "", learned(dt.datetime))
         return moment.timestamp() if moment.year > 1 else None
     return None
 

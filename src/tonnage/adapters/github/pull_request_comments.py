@@ -12,6 +12,7 @@ import msgspec
 
 from tonnage.adapters.process import run
 from tonnage.errors import StepFailedError
+from tonnage.lazily import learned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ def write_comment(
 
 def _comment(line: str) -> _Comment:
     try:
-        return msgspec.json.decode(line, type=_Comment)
+        return msgspec.json.decode(line, type=learned(_Comment))
     except msgspec.MsgspecError as error:
         raise StepFailedError("gh answered with something else than comments", why=f"{error}.", log=line) from error
 

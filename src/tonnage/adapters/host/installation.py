@@ -11,7 +11,7 @@ import msgspec
 
 from tonnage.adapters.process import run
 from tonnage.errors import TonnageError
-from tonnage.lazily import regex
+from tonnage.lazily import learned, regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,7 @@ def command_from(text: str | None, version: str, environment: Mapping[str, str])
     if text is None:
         return f"pipx install {_NAME}=={version}"
     try:
-        origin = msgspec.json.decode(text, type=_Origin)
+        origin = msgspec.json.decode(text, type=learned(_Origin))
     except msgspec.MsgspecError:
         return ""
     if origin.vcs_info is not None:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct, field
 
 from tonnage.adapters.images.layers import chain_ids
-from tonnage.lazily import regex
+from tonnage.lazily import learned, regex
 from tonnage.small_files import MANIFEST, read_bytes
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def content_of(root: str, image_id: str) -> ImageContent | None:
 def _read(root: str, digest: str, form: type[_Form]) -> _Form | None:
     place = _place(root, digest)
     try:
-        return msgspec.json.decode(read_bytes(place, MANIFEST), type=form) if place else None
+        return msgspec.json.decode(read_bytes(place, MANIFEST), type=learned(form)) if place else None
     except (OSError, ValueError, RecursionError):
         return None
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from tonnage.errors import UsageError
+from tonnage.lazily import learned
 from tonnage.model.reclaim.candidate import CatalogueEntry, PlaceKind  # noqa: TC001 - msgspec reads the annotation
 
 _FOUND_OTHERWISE = frozenset({PlaceKind.SWAP, PlaceKind.SNAP})
@@ -45,7 +46,7 @@ def load_catalogue(directory: Path | None = None) -> tuple[CatalogueEntry, ...]:
     found: dict[str, CatalogueEntry] = {}
     for file in files:
         try:
-            read = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), _CatalogueFile)
+            read = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), learned(_CatalogueFile))
         except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"the catalogue file {file.name} is not understood", why=str(error)) from error
         for entry in read.entry:

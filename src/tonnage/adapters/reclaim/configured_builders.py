@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, field
 
+from tonnage.lazily import learned
 from tonnage.model.reclaim.candidate import Builders
 from tonnage.small_files import SETTINGS, read_text
 
@@ -48,7 +49,7 @@ def configured_builders(environment: Mapping[str, str], *, root: str = "/") -> B
             return Builders(unknown=f"which builders {directory} configures cannot be read: {error.strerror}")
         for name in names:
             try:
-                told = msgspec.json.decode(read_text(directory / name, SETTINGS), type=_NodeGroup)
+                told = msgspec.json.decode(read_text(directory / name, SETTINGS), type=learned(_NodeGroup))
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, msgspec.DecodeError) as error:

@@ -23,6 +23,7 @@ from tonnage.adapters.host.mount_table import is_within, read_mounts
 from tonnage.adapters.reclaim import containerd_store
 from tonnage.adapters.reclaim.path_sizes import measure
 from tonnage.errors import CannotReclaimError
+from tonnage.lazily import learned
 from tonnage.model.inventory import CLASSIC, CONTAINERD
 from tonnage.model.reclaim.other_store import OtherStore
 
@@ -145,7 +146,7 @@ def _made_elsewhere(directory: Path, driver: str) -> tuple[tuple[str, ...], str]
     found = []
     try:
         for each in sorted(directory.iterdir()):
-            told = msgspec.json.decode((each / "config.v2.json").read_bytes(), type=_ContainerFile)
+            told = msgspec.json.decode((each / "config.v2.json").read_bytes(), type=learned(_ContainerFile))
             if told.driver != driver:
                 found.append(told.name.removeprefix("/") or each.name)
     except FileNotFoundError:
@@ -170,7 +171,7 @@ def _why_in_the_way(paths: tuple[str, ...], device: int) -> str:
 def _images(file: Path) -> tuple[str, ...]:
     """Return the names of images; those by digest are left out."""
     try:
-        told = msgspec.json.decode(file.read_bytes(), type=_Repositories)
+        told = msgspec.json.decode(file.read_bytes(), type=learned(_Repositories))
     except (OSError, msgspec.DecodeError):
         return ()
     return tuple(sorted(name for names in told.repositories.values() for name in names if "@" not in name))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from tonnage.lazily import learned
 from tonnage.model.deploy.image_names import (
     LABEL_VERSION,
     is_config,
@@ -55,7 +56,7 @@ def read_record(labels: Mapping[str, str]) -> Version | None:
     try:
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         unpacked = zlib.decompressobj().decompress(packed, _LONGEST_RECORD_BYTES)
-        return msgspec.json.decode(unpacked, type=Version)
+        return msgspec.json.decode(unpacked, type=learned(Version))
     except (ValueError, zlib.error, msgspec.MsgspecError):
         return None
 

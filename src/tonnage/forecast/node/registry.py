@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from tonnage.errors import CannotFetchError
+from tonnage.lazily import learned
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly
 from tonnage.model.forecast.node_packages import NodeSize
 from tonnage.units import told_count
@@ -115,7 +116,7 @@ class NodeRegistry:
 
     def _remembered(self, package: NodePackage) -> _Told | None:
         try:
-            return msgspec.msgpack.decode(self._kept.read(_KIND, self._key(package)) or b"", type=_Told)
+            return msgspec.msgpack.decode(self._kept.read(_KIND, self._key(package)) or b"", type=learned(_Told))
         except msgspec.MsgspecError:
             return None
 
@@ -164,7 +165,7 @@ class NodeRegistry:
             server.refused += 1
             server.why = f"{urlsplit(registry).netloc} answers {reply.answer}"
         try:
-            return msgspec.json.decode(reply.body, type=_VersionEntry).dist if reply.status == _OK else _Dist()
+            return msgspec.json.decode(reply.body, type=learned(_VersionEntry)).dist if reply.status == _OK else _Dist()
         except (msgspec.DecodeError, RecursionError):
             return _Dist()
 

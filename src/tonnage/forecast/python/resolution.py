@@ -50,6 +50,7 @@ from tonnage.forecast.python.source_archives import (
 )
 from tonnage.forecast.python.uv_messages import failure, without_wheels
 from tonnage.forecast.python.wheels import keep_local, read_metadata
+from tonnage.lazily import learned
 from tonnage.model.forecast.python_lock import OF_CONTEXT, Lock, LockOrigin, Sdist, Wheel
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _key(request: ResolveRequest, target: Target, access: IndexAccess) -> str:
 
 def _earlier(kept: DiskCache, key: str) -> Lock | None:
     try:
-        return msgspec.msgpack.decode(kept.read(_KIND, key) or b"", type=Lock)
+        return msgspec.msgpack.decode(kept.read(_KIND, key) or b"", type=learned(Lock))
     except msgspec.MsgspecError:
         return None
 

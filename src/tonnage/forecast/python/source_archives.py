@@ -26,7 +26,7 @@ from tonnage.errors import CannotFetchError
 from tonnage.forecast.gather.single_flight import SingleFlight
 from tonnage.forecast.python.parsing import requirement, sdist_name, specifiers, version
 from tonnage.forecast.python.resolver_lines import encoded, holding
-from tonnage.lazily import regex
+from tonnage.lazily import learned, regex
 from tonnage.model.forecast.python_lock import Other, Sdist
 from tonnage.units import told_count
 
@@ -170,7 +170,7 @@ class SourceArchives:
             return page
         known = self._kept.read(_KIND, address) if reply is None else None
         try:
-            return msgspec.msgpack.decode(known or b"", type=_Page)
+            return msgspec.msgpack.decode(known or b"", type=learned(_Page))
         except msgspec.MsgspecError:
             return _Page(address, reply.status if reply else 0)
 
@@ -220,7 +220,7 @@ def _tags(text: str) -> Iterator[str]:
 def _listed(address: str, body: bytes) -> Iterator[Offer]:
     """Yield the files of a page in JSON."""
     try:
-        files = msgspec.json.decode(body, type=_ListedFiles).files
+        files = msgspec.json.decode(body, type=learned(_ListedFiles)).files
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     for entry in files:

@@ -26,6 +26,7 @@ from msgspec.structs import replace
 from tonnage.forecast.python.parsing import wheel_name
 from tonnage.forecast.python.ranged_file import MOST_PART_BYTES, RangedFile, Servers, UnreadableError
 from tonnage.forecast.python.wheel_contents import contents_of, guessed, metadata_member, read_member
+from tonnage.lazily import learned
 from tonnage.model.forecast.python_lock import OF_CONTEXT, LocalWheel, Reading, Wheel, WheelContents
 from tonnage.small_files import WHEEL, opened
 
@@ -117,7 +118,7 @@ def read_metadata(wheel: Wheel, *, servers: Servers, kept: DiskCache) -> WheelMe
     known = kept.read(_METADATA_KIND, name, within_s=None if wheel.digest or servers.are_offline else _UNNAMED_FRESH_S)
     if known is not None:
         try:
-            return msgspec.msgpack.decode(known, type=WheelMetadata)
+            return msgspec.msgpack.decode(known, type=learned(WheelMetadata))
         except msgspec.MsgspecError:
             pass
     try:
@@ -199,7 +200,7 @@ def _remembered(wheel: Wheel, kept: DiskCache, *, offline: bool) -> WheelContent
     if content is None:
         return None
     try:
-        known = msgspec.msgpack.decode(content, type=WheelContents)
+        known = msgspec.msgpack.decode(content, type=learned(WheelContents))
     except msgspec.MsgspecError:
         return None
     size_bytes = wheel.size_bytes if wheel.size_bytes is not None else known.wheel.size_bytes

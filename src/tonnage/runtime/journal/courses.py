@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tonnage.lazily import learned
 from tonnage.model.deploy.course import Course, StepSpan
 
 if TYPE_CHECKING:
@@ -65,9 +66,8 @@ def read_courses(connection: sqlite3.Connection, run_ids: Iterable[int]) -> dict
             for name, began_s, seconds, *_ in rows
         )
         kept = connection.execute("SELECT points_json FROM curve WHERE run_id = ?", (run_id,)) if has_curves else ()
-        points = tuple(
-            point for (text,) in kept for point in msgspec.json.decode(text, type=tuple[tuple[float, int], ...])
-        )
+        form = tuple[tuple[float, int], ...]
+        points = tuple(point for (text,) in kept for point in msgspec.json.decode(text, type=learned(form)))
         sampled = bool(points)
         if not sampled:
             points = tuple(

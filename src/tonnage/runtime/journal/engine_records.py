@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, field
 
+from tonnage.lazily import learned
 from tonnage.model.deploy.plan import Version
 from tonnage.runtime.journal.schema import has_cache, version_column
 
@@ -48,7 +49,7 @@ def read_engine_records(connection: sqlite3.Connection, engine_id: str) -> Engin
     """
     rows = connection.execute(_VERSIONS.format(column=version_column(connection)), (engine_id,))
     return EngineRecords(
-        versions=tuple((stack, msgspec.json.decode(text, type=Version)) for stack, text in rows),
+        versions=tuple((stack, msgspec.json.decode(text, type=learned(Version))) for stack, text in rows),
         leftovers=read_left(connection, engine_id),
         build_seconds={(stack, service): seconds for stack, service, seconds in connection.execute(_BUILDS)},
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tonnage.lazily import learned
 from tonnage.model.deploy.plan import Purpose, Version
 from tonnage.model.deploy.run import BuiltLayer, History, InstructionOutcome, Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade
@@ -101,7 +102,7 @@ def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> 
     of_versions = _VERSIONS.format(column=version_column(connection))
     known: tuple[list[Version], list[Version]] = ([], [])
     for text, withdrawn in connection.execute(of_versions, (stack, engine_id)):
-        known[withdrawn].append(msgspec.json.decode(text, type=Version))
+        known[withdrawn].append(msgspec.json.decode(text, type=learned(Version)))
     is_there = has_instructions(connection)
     return History(
         learned={key: _learn(entries) for key, entries in measured.items()},
@@ -182,7 +183,9 @@ def _known_seconds(started_s: float, step_rows: Sequence[tuple[Any, ...]]) -> fl
 
 def _step(row: tuple[Any, ...], measured: tuple[Measured, ...], *, run_outcome: str) -> StepOutcome:
     _, name, service, kind, undo, outcome, kept_bytes, grade, message, log, forecast, _, seconds = row
-    kept, transient = msgspec.json.decode(forecast, type=tuple[Estimate, Estimate]) if forecast else (None, None)
+    kept, transient = (
+        msgspec.json.decode(forecast, type=learned(tuple[Estimate, Estimate])) if forecast else (None, None)
+    )
     if outcome == Outcome.RUNNING and run_outcome != Outcome.RUNNING:
         outcome = Outcome.INTERRUPTED
     return StepOutcome(
@@ -328,8 +331,8 @@ def read_outcomes(connection: sqlite3.Connection, limit: int, stack: str) -> tup
     for row in connection.execute(_OUTCOMES.format(parts=parts_column(connection)), (stack, stack, limit)):
         # The columns stand in the order of the fields.
         told = dict(zip(InstructionOutcome.__struct_fields__, row, strict=True))
-        told |= {name: msgspec.json.decode(told[name], type=Estimate) for name in _FORECASTS}
-        parts = msgspec.json.decode(told["parts"], type=tuple[tuple[str, int], ...])
+        told |= {name: msgspec.json.decode(told[name], type=learned(Estimate)) for name in _FORECASTS}
+        parts = msgspec.json.decode(told["parts"], type=learned(tuple[tuple[str, int], ...]))
         found.append(InstructionOutcome(**told | {"cached": bool(told["cached"]), "parts": parts}))
     return tuple(found)
 

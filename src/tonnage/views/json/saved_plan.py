@@ -13,6 +13,7 @@ import msgspec
 
 from tonnage.errors import UsageError
 from tonnage.escapes import json_escaped
+from tonnage.lazily import learned
 from tonnage.model.deploy.plan import PLAN_FORMAT, Plan  # noqa: TC001 - msgspec reads the annotation
 
 DOCUMENT = "tonnage-plan"
@@ -80,6 +81,6 @@ def read_plan(text: str, *, place: str = "") -> Plan:
             place=place,
         )
     try:
-        return msgspec.convert(document, _Saved).plan
+        return msgspec.convert(document, learned(_Saved)).plan
     except msgspec.ValidationError as error:
         raise UsageError("this plan file is damaged", why=f"{error}.", todo=MAKE_ONE, place=place) from error
