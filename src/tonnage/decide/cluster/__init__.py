@@ -1,7 +1,6 @@
 """Where the services of a stack run on a Swarm, by bytes.
 
 The doors are ``placing.place(cluster, services, *, stack, failover=None) -> Placement | PlacementRefusal``,
-``labels.written_placement(placement, cluster, services) -> WrittenPlacement``,
-``labels.forgotten(cluster, stack) -> tuple[LabelChange, ...]`` (when the stack is removed), and
-``kept_images.kept_images(cluster, placement, services) -> tuple[KeptImage, ...]``.
+``labels.written_placement(placement, cluster) -> WrittenPlacement``, and
+``labels.forgotten(cluster, stack) -> tuple[LabelChange, ...]`` (when the stack is removed).
 """

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.cluster.naming import LABEL, PLACED, label_key
+from tonnage.decide.cluster.naming import PLACED, label_key
 from tonnage.model.cluster.placement import LabelChange, WrittenPlacement
 
 if TYPE_CHECKING:
@@ -58,10 +58,3 @@ def forgotten(cluster: Cluster, stack: str) -> tuple[LabelChange, ...]:
         for key in node.labels
         if key.startswith(label_key(stack, ""))
     )
-
-
-def placed_services(labels: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the stacks and services that the labels of a node place there."""
-    told = (key.removeprefix(LABEL).partition(".") for key, value in labels.items()
-            if key.startswith(LABEL) and value == PLACED)  # fmt: skip
-    return tuple((stack, service) for stack, dot, service in told if stack and dot and service)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.decide.cluster.labels import forgotten
 from tonnage.decide.swarm.stack_file import for_later, taken_back
 from tonnage.errors import NotHealthyError, ReserveCrossedError, StalePlanError, StepFailedError, TonnageError
 from tonnage.flows.cluster.converging import converge
@@ -213,6 +214,7 @@ def _take_back(
     else:
         tell(f"removing {plan.stack}, of which there was no version before")
         acts.remove(plan.stack, cancel=patient)
+        _label(acts, forgotten(seen.cluster, plan.stack), tell)
         said, healthy = "It was removed, because there was no version before.", False
     written = plan.written
     if written is not None:

@@ -213,11 +213,3 @@ class WrittenPlacement(Struct, frozen=True, kw_only=True):
     before: tuple[LabelChange, ...]
     constraints: dict[str, tuple[str, ...]]
     after: tuple[LabelChange, ...]
-
-
-class KeptImage(Struct, frozen=True, kw_only=True):
-    """An image that must stay on a node, with the reason."""
-
-    node_id: str
-    reference: str
-    why: str
