@@ -7,28 +7,20 @@ State checked: tasks and labels in the Swarm, images and free bytes of every nod
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.real_engine import busybox_archive
-
-from tonnage.adapters.docker.connect import connect
-from tonnage.adapters.private_engine import PrivateEngine
-from tonnage.adapters.private_engine.daemon import end_daemon
-from tonnage.adapters.swarm.membership import form
+from tests.scenarios.swarm_nodes import one_swarm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.scenarios.driving import Ended, Project, Running
-
-    from tonnage.adapters.docker.connect import DockerConnection
+    from tests.scenarios.swarm_nodes import Nodes
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -38,67 +30,10 @@ RESERVE_BYTES = 30_000_000
 WEIGHT = "dd if=/dev/urandom of=/weights bs=1M count={count}"
 
 
-@dataclass
-class Nodes:
-    """Three engines that are one Swarm."""
-
-    engines: list[PrivateEngine]
-    connections: list[DockerConnection]
-
-    @property
-    def manager(self) -> str:
-        return self.engines[0].endpoint
-
-    @property
-    def environment(self) -> dict[str, str]:
-        told = [f"node{number}={each.endpoint}" for number, each in enumerate(self.engines, 1)]
-        return {"TONNAGE_NODES": ",".join(told)}
-
-    def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        return self.connections[0].ask("GET", path).json()
-
-    def tasks(self, project: Project) -> dict[str, list[tuple[str, str]]]:
-        """Return the node and image of every running task, by service."""
-        names = {each["ID"]: each["Description"]["Hostname"] for each in self.get("/nodes")}
-        services = {each["ID"]: each["Spec"]["Name"] for each in self.get("/services")}
-        found: dict[str, list[tuple[str, str]]] = {}
-        for task in self.get("/tasks"):
-            name = services.get(task["ServiceID"], "")
-            if name.startswith(f"{project.name}_") and task["Status"]["State"] == task["DesiredState"] == "running":
-                where = (names[task["NodeID"]], task["Spec"]["ContainerSpec"]["Image"])
-                found.setdefault(name.removeprefix(f"{project.name}_"), []).append(where)
-        return {name: sorted(where) for name, where in sorted(found.items())}
-
-    def images(self, number: int) -> set[str]:
-        return {tag for image in self.connections[number].client.images.list() for tag in image.tags}
-
-    def available_bytes(self, number: int) -> int:
-        told = os.statvfs(self.engines[number].mount)
-        return told.f_bavail * told.f_frsize
-
-    def labels(self) -> dict[str, dict[str, str]]:
-        return {each["Description"]["Hostname"]: each["Spec"].get("Labels") or {} for each in self.get("/nodes")}
-
-    def kill(self, number: int) -> None:
-        """Kill the engine of a node with all that runs in it, as a power failure does."""
-        assert end_daemon(self.engines[number]._layout)
-
-
 @pytest.fixture
 def nodes() -> Iterator[Nodes]:
-    environment = dict(os.environ)
-    with contextlib.ExitStack() as stack:
-        engines, connections = [], []
-        for number, size_bytes in enumerate(DISKS, 1):
-            started = PrivateEngine.start(size_bytes, environment=environment, host_name=f"node{number}")
-            engines.append(stack.enter_context(started))
-            connections.append(stack.enter_context(connect(environment, engines[-1].endpoint, netns=engines[-1].netns)))
-        archive = busybox_archive()
-        for connection in connections:
-            connection.client.api.import_image_from_data(archive, repository="busybox", tag="latest")
-        pairs = [(connection, engine.address) for connection, engine in zip(connections, engines, strict=True)]
-        form(pairs, pool=engines[0].cluster_pool)
-        yield Nodes(engines, connections)
+    with one_swarm(DISKS) as made:
+        yield made
 
 
 @pytest.fixture
@@ -108,7 +43,7 @@ def fleet(project: Project) -> Iterator[Project]:
     project.close()
 
 
-def weigh(fleet: Project, megabytes: int, *names: str, text: str = "1", **keys: object) -> None:
+def weigh(fleet: Project, megabytes: int, *names: str, text: str = "1", **keys: Any) -> None:  # noqa: ANN401 - as YAML
     """Add or change services with so many megabytes of their own, and build them beside the Swarm."""
     for name in names:
         # The same weights are another layer each time, as with every build of a model.
