@@ -186,6 +186,7 @@ def project_of(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) 
     """Return the project that is installed, with its lock where that is there; None where no project is.
 
     Raises:
+        CannotFetchError: Only the build will know what its ``pyproject.toml`` says.
         UsageError: It has no ``pyproject.toml``.
     """
     if not effect.project_directory:
@@ -196,8 +197,11 @@ def project_of(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) 
     file = posixpath.join(effect.project_directory, _project_file(effect))
     project = files.text(file)
     if project is None and effect.installer is Installer.PIPENV:
-        # Of its two files it installs from the one that is there.
-        project = "" if text is not None else None
+        # Of its two files it installs from the one that is there; without any it makes one of a requirement file.
+        others = files.text(posixpath.join(effect.project_directory, "requirements.txt")) is not None
+        project = "" if name or not (others or files.may_have(file)) else None
+    if project is None and (effect.installer is Installer.PIPENV or files.may_have(file)):
+        raise CannotFetchError(f"What {file} says is known to the build alone", "not found", why="The build makes it.")
     if project is None:
         raise UsageError(
             f"{file} is not there",

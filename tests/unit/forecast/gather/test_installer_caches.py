@@ -171,6 +171,30 @@ def test_uv_run_needs_no_project(indexes: tuple[str, str], tmp_path: Path, proje
     assert {each.name for each in found.steps[-1].contributors} & {"thing 1.0"} == names
 
 
+@pytest.mark.parametrize(
+    "install", ["poetry install", "uv sync", "pdm install", "pipenv install --system", "uv run it"]
+)
+@pytest.mark.parametrize("made", ["git clone https://git.example.org/it.git /app", "./make-it"])
+def test_a_project_that_the_build_makes_is_bounded(
+    indexes: tuple[str, str], tmp_path: Path, made: str, install: str
+) -> None:
+    found = forecasting(indexes[0], tmp_path)(f"WORKDIR /app\nRUN {made}\nRUN {install}")
+    assert not found.broken
+    assert found.steps[-1].image.high_bytes >= 500_000_000
+    assert found.steps[-1].image.grade.value == "unknown"
+
+
+def test_pipenv_takes_a_requirement_file_where_it_has_none_of_its_own(indexes: tuple[str, str], tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("thing\n")
+    found = forecasting(indexes[0], tmp_path)("WORKDIR /app\nCOPY requirements.txt ./\nRUN pipenv install --system")
+    assert not found.broken
+    assert found.steps[-1].image.high_bytes >= 500_000_000
+
+
+def test_a_project_that_nobody_makes_is_a_mistake(indexes: tuple[str, str], tmp_path: Path) -> None:
+    assert forecasting(indexes[0], tmp_path)("WORKDIR /app\nRUN poetry install").broken
+
+
 def test_an_environment_that_is_there_is_made_once(indexes: tuple[str, str], tmp_path: Path) -> None:
     found = of_project(indexes, tmp_path, "pdm sync --no-self\nRUN pdm sync --no-self", 0)
     first, second = ({each.name for each in step.contributors} for step in found.steps[-2:])
