@@ -127,10 +127,19 @@ def read_mount(
     """Read one mount.
 
     Raises:
-        UsageError: Its type is not known, or a bind or a cache has no target.
+        UsageError: It cannot be read, its type is not known, or a bind or a cache has no target.
     """
+    try:
+        written = next(csv.reader([value]), [])
+    except csv.Error as error:
+        raise UsageError(
+            "a --mount cannot be read",
+            why=f"{error}.",
+            todo="Write it as TYPE=VALUE pairs with commas:\n  RUN --mount=type=cache,target=/PATH COMMAND",
+            place=place,
+        ) from error
     fields: dict[str, str] = {}
-    for field in next(csv.reader([value]), []):
+    for field in written:
         key, _, text = field.partition("=")
         name = key.strip().lower()
         fields[_KEYS.get(name, name)] = text

@@ -263,3 +263,10 @@ def test_what_makes_no_sense_is_refused_at_its_line(text: str, place: str, what:
 
 def test_a_stage_that_is_not_there_is_suggested() -> None:
     assert "Perhaps build is meant" in failing("FROM i AS build\nFROM j\n", target="biuld").todo
+
+
+@pytest.mark.parametrize("mount", ["--mount=" * 20_000, '--mount=type=cache,target="' + "a" * 200_000])
+def test_a_mount_that_is_too_long_is_refused_with_its_line(mount: str) -> None:
+    with pytest.raises(UsageError, match="a --mount cannot be read") as refused:
+        recipe(read_dockerfile(f"FROM a\nRUN {mount}\n", "Dockerfile"))
+    assert "Dockerfile:2" in str(refused.value)
