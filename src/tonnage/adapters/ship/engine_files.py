@@ -1,7 +1,6 @@
 """Files of an engine's own store, read through the engine itself, by a container that is made and never started.
 
-The engine hands out files of any container, one that never ran included, with what is mounted
-in it. So the blobs of
+The engine hands out files of any container, one that never ran included, with what is mounted in it. So the blobs of
 containerd and the tables of the classic store can be read wherever the engine can be reached, as root or not, here or
 by ssh. Making the container also shows that the engine has all layers of its image. It is removed in any case; one of
 a run that was killed goes with the next run that is an hour later.
@@ -121,7 +120,12 @@ class EngineFiles:
         size = self.size(path)
         if size is None or size > most_bytes:
             return None
-        return b"".join(self.pieces(path))
+        content = bytearray()
+        for piece in self.pieces(path):
+            content += piece
+            if len(content) > most_bytes:
+                return None
+        return bytes(content)
 
     def pieces(self, path: str) -> Iterator[bytes]:
         """Give what a file holds, piece by piece.
