@@ -90,7 +90,10 @@ def command(
     from tonnage.cli.cluster import reclaimed_there  # noqa: PLC0415 - help needs none of these
     from tonnage.units import format_bytes, parse_bytes  # noqa: PLC0415
 
-    if reclaimed_there(session, flags, yes=typed["yes"]):
+    aimed = (until, free, wait, background or None, typed["plan_file"] or None, typed["everything"] or None)
+    # What has a target is about the engine that was named, on a Swarm as well.
+    untargeted = all(each is None for each in aimed) or "cluster" in flags.settings
+    if untargeted and reclaimed_there(session, flags, yes=typed["yes"]):
         return
     request = ReclaimRequest(
         until_bytes=None if until is None else typed_value("--until", until, parse_bytes),

@@ -52,7 +52,7 @@ def command(session: Session, *, flags: StackFlags, prometheus: bool, textfile: 
     if is_clustered(there):
         show_status(session, there)
         return
-    wanted, seen = look_once(session.ports, flags)
+    wanted, seen = look_once(session.ports, flags, there)
     form = partial(
         status_form,
         seen.inventory,

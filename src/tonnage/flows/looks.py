@@ -50,8 +50,13 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     activity: Activity = Activity()
 
 
-def look_once(ports: EnginePorts, flags: StackFlags) -> tuple[DesiredState, Snapshot]:
+def look_once(
+    ports: EnginePorts, flags: StackFlags, wanted: DesiredState | None = None
+) -> tuple[DesiredState, Snapshot]:
     """Read the stack if there is one here, and look at the engine once, with the bytes of volumes and containers.
+
+    Args:
+        wanted: What was read already; None to read it.
 
     Returns:
         The stack, without a name when there is none; and what was seen.
@@ -61,7 +66,7 @@ def look_once(ports: EnginePorts, flags: StackFlags) -> tuple[DesiredState, Snap
         EngineUnreachableError: The engine does not answer.
         EngineLacksError: The disk of this engine cannot be read from here.
     """
-    wanted = read_if_there(ports, flags)
+    wanted = wanted or read_if_there(ports, flags)
     with ports.engines.facts(flags.host, sizes=True) as facts:
         seen = look(facts, wanted)
     engine, disks = seen.inventory.engine, seen.inventory.filesystems
