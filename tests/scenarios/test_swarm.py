@@ -74,7 +74,6 @@ def never_without_its_image(nodes: Nodes, fleet: Project) -> None:
                 assert image in nodes.images(int(host.removeprefix("node")) - 1), (host, service)
 
 
-@pytest.mark.each_engine
 def test_a_stack_that_no_node_holds_alone_is_placed_by_bytes_deployed_and_proven(nodes: Nodes, fleet: Project) -> None:
     # Two of these fit on a node of 200 MB beside its reserve, and no third one.
     weigh(fleet, 45, "ant", "bee", "cat")

@@ -27,7 +27,8 @@ def stack(
 
 def written(of: Stack, *constraints: str) -> dict[str, Any]:
     made = stack_file(of, {"web": "localhost/x:1"}, {"web": constraints}, {"/srv/fleet/tok": "ab" * 32})
-    return made.document["services"]["web"]
+    service: dict[str, Any] = made.document["services"]["web"]
+    return service
 
 
 def test_an_image_constraints_and_replicas_stand_where_swarm_reads_them() -> None:
@@ -86,9 +87,10 @@ def test_a_port_on_one_address_is_refused_since_swarm_would_open_it_on_all() -> 
     ("key", "value"),
     [("privileged", True), ("devices", ["/dev/fuse"]), ("network_mode", "host"), ("shm_size", 1), ("gpus", "all")],
 )
-def test_what_swarm_would_pass_over_is_refused_with_service_and_key(key: str, value: object) -> None:
+def test_what_swarm_would_pass_over_is_refused_with_service_and_key(key: str, value: Any) -> None:  # noqa: ANN401 - as YAML
+    config: dict[str, Any] = {key: value}
     with pytest.raises(UsageError, match=f"'web' has '{key}'"):
-        written(stack(**{key: value}))
+        written(stack(**config))
 
 
 def test_what_says_nothing_is_left_out() -> None:
