@@ -301,6 +301,10 @@ def _together(
 def _reserve(asked: Asked, decisive: FilesystemFit) -> tuple[Remedy, ...]:
     """Return a lower reserve, where one would do."""
     left_bytes = decisive.room.reserve_bytes - decisive.missing_bytes
+    if asked.need is not None and asked.need.mount == decisive.room.mount:
+        # What is proposed has to fit by the same rule: with the high figure of the worst moment.
+        most_bytes = decisive.room.available_bytes + asked.need.freed_bytes - asked.need.peak.high_bytes
+        left_bytes = min(left_bytes, most_bytes)
     if left_bytes <= 0 or (asked.need is not None and asked.need.peak.grade is Grade.UNKNOWN):
         return ()
     # What is told is what is typed, so it is not rounded up.

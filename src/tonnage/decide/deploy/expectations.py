@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.expected_build import ExpectedBuild
     from tonnage.model.deploy.plan import Plan, Step
     from tonnage.model.deploy.run import History, OtherRun
+    from tonnage.model.forecast.learned import LearnedStep
     from tonnage.model.inventory import Filesystem
 
 # What a container writes when it starts, and until it is healthy, nobody knows before; what is replaced gives its own
@@ -64,6 +65,7 @@ def with_expectations(
     return tuple(done)
 
 
+_WEIGHS_BYTES = 1_000_000
 WAIT = "Wait until that one has ended, and try again."
 
 
@@ -153,17 +155,35 @@ def _known(step: Step, history: History, build: ExpectedBuild | None, *, forecas
     learned = history.learned.get(step.learn_key) if step.learn_key else None
     if build is not None and isinstance(step.action, Build):
         step = msgspec.structs.replace(step, instructions=build.instructions)
-        if learned is None or Grade.EXACT is build.kept.grade is build.transient.grade:
+        exact = Grade.EXACT is build.kept.grade is build.transient.grade
+        if learned is None or exact or _is_of_others(learned, build):
             return msgspec.structs.replace(step, kept=build.kept, transient=build.transient)
     told = build is not None and Grade.UNKNOWN not in {build.kept.grade, build.transient.grade}
     if build is not None and told and isinstance(step.action, Pull):
         # What was pulled before was another image of that name.
         return msgspec.structs.replace(step, kept=build.kept, transient=build.transient)
     if learned is not None:
-        return msgspec.structs.replace(step, kept=learned.kept, transient=learned.transient)
+        kept = learned.kept
+        if isinstance(step.action, StartFirst | StartRolling | Prove):
+            # They free nothing: what came free meanwhile was another program's.
+            kept = kept.each(lambda figure: max(0, figure))
+        return msgspec.structs.replace(step, kept=kept, transient=learned.transient)
     if forecast and not step.kept.known:
         return _besides_builds(step, build)
     return step
+
+
+def _is_of_others(learned: LearnedStep, build: ExpectedBuild) -> bool:
+    """Return whether a build has an instruction that weighs, and that none of the builds learned from carried out.
+
+    What they measured says nothing of it: it was not there, or the builder had it already.
+    """
+    if learned.ran is None:
+        return False
+    return any(
+        (not each.disk.known or each.disk.high_bytes > _WEIGHS_BYTES) and each.text not in learned.ran
+        for each in build.instructions
+    )
 
 
 def _besides_builds(step: Step, build: ExpectedBuild | None) -> Step:

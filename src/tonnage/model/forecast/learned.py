@@ -24,12 +24,14 @@ class LearnedStep(Struct, frozen=True, kw_only=True):
     Args:
         transient: Bytes needed on top and given back.
         seconds: How long it took, the last time.
+        ran: The instructions that the builder carried out in these runs; None where that was not written down.
     """
 
     kept: Estimate
     transient: Estimate
     seconds: float
     runs: int
+    ran: frozenset[str] | None = None
 
 
 class LearnedInstruction(Struct, frozen=True, kw_only=True):

@@ -32,8 +32,8 @@ LEARNED_FROM_INSTRUCTIONS = 10
 _MOST_RUNS = 2_000
 
 _LEARN = f"""
-SELECT learn_key, before_bytes, after_bytes, lowest_bytes, seconds FROM (
-    SELECT step.learn_key, step.seconds, measured.*,
+SELECT learn_key, before_bytes, after_bytes, lowest_bytes, seconds, kind, run_id, step_position FROM (
+    SELECT step.learn_key, step.seconds, step.kind, measured.*,
         row_number() OVER (PARTITION BY step.learn_key ORDER BY step.run_id DESC, step.position DESC) AS age
     FROM step
     JOIN run ON run.id = step.run_id
@@ -76,6 +76,9 @@ WHERE step.run_id IN (
 """  # noqa: S608 - the only value put in is the constant above
 
 
+_RAN = "SELECT text, cached FROM instruction WHERE run_id = ? AND step_position = ?"
+_BUILD = "build"
+
 # Its last step for a service begins when that is proven. What is told as running here was killed: it held the lock.
 _GONE_BACK = """
 SELECT DISTINCT step.service FROM step JOIN run ON run.id = step.run_id
@@ -93,19 +96,23 @@ def read_history(connection: sqlite3.Connection, stack: str, engine_id: str) -> 
         sqlite3.Error: The file cannot be read.
         msgspec.DecodeError: A version in it cannot be understood.
     """
+    is_there = has_instructions(connection)
     measured: dict[str, list[tuple[Measured, float]]] = {}
-    for key, before_bytes, after_bytes, lowest_bytes, seconds in connection.execute(
+    ran: dict[str, set[str]] = {}
+    for key, before_bytes, after_bytes, lowest_bytes, seconds, kind, *place in connection.execute(
         _LEARN.format(shared=shared_column(connection)), (stack,)
     ):
         entry = _measured("", before_bytes, after_bytes, lowest_bytes, 0, 0)
         measured.setdefault(key, []).append((entry, seconds or 0.0))
+        if is_there and kind == _BUILD:
+            for text, cached in connection.execute(_RAN, place):
+                ran.setdefault(key, set()).update(() if cached else (text,))
     of_versions = _VERSIONS.format(column=version_column(connection))
     known: tuple[list[Version], list[Version]] = ([], [])
     for text, withdrawn in connection.execute(of_versions, (stack, engine_id)):
         known[withdrawn].append(msgspec.json.decode(text, type=learned(Version)))
-    is_there = has_instructions(connection)
     return History(
-        learned={key: _learn(entries) for key, entries in measured.items()},
+        learned={key: _learn(entries, ran.get(key)) for key, entries in measured.items()},
         versions=tuple(known[False]),
         withdrawn=tuple(known[True]),
         taught=read_taught(connection) if is_there else {},
@@ -142,12 +149,13 @@ def read_run(connection: sqlite3.Connection, run_id: int) -> Run | None:
     return None if row is None else _run(connection, row)
 
 
-def _learn(newest_first: Sequence[tuple[Measured, float]]) -> LearnedStep:
+def _learn(newest_first: Sequence[tuple[Measured, float]], ran: set[str] | None) -> LearnedStep:
     return LearnedStep(
         kept=_spread([entry.kept_bytes for entry, _ in newest_first]),
         transient=_spread([entry.transient_bytes for entry, _ in newest_first]),
         seconds=newest_first[0][1],
         runs=len(newest_first),
+        ran=None if ran is None else frozenset(ran),
     )
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+from msgspec.structs import replace
+from tests.unit.builders import instruction, start_first
 
 from tonnage.decide.deploy.expectations import freed, reserve_bytes, why_not_fit, with_expectations
 from tonnage.errors import UsageError
-from tonnage.model.deploy.plan import Push, Step
+from tonnage.model.deploy.expected_build import ExpectedBuild
+from tonnage.model.deploy.plan import Build, Push, Step
 from tonnage.model.deploy.run import History
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
 from tonnage.model.forecast.learned import LearnedStep
 from tonnage.model.inventory import Filesystem
+from tonnage.model.stack import BuildSpec
+
+if TYPE_CHECKING:
+    from tonnage.model.deploy.expected_build import ExpectedInstruction
 
 
 def step(name: str, kept: Estimate, transient: Estimate = NOTHING, key: str = "") -> Step:
@@ -40,6 +49,56 @@ def test_what_was_learned_stands_in_for_what_is_unknown() -> None:
     )
     assert only.available_after == Estimate(1009 - 112, 1009 - 101, 1009 - 94, Grade.LEARNED)
     assert only.available_lowest == Estimate(1009 - 112 - 64, 1009 - 101 - 53, 1009 - 94 - 46, Grade.LEARNED)
+
+
+def builds_of(*instructions: ExpectedInstruction) -> dict[str, ExpectedBuild]:
+    bound = Estimate(0, 500, 500, Grade.UNKNOWN)
+    return {"web": ExpectedBuild(kept=bound, transient=NOTHING, instructions=instructions)}
+
+
+def expected(text: str, disk: Estimate) -> ExpectedInstruction:
+    return replace(instruction("made:1"), text=text, disk=disk)
+
+
+BUILD = Step(
+    name="web.build",
+    action=Build(spec=BuildSpec(context="."), reference="x", labels={}),
+    cause="c",
+    changes="d",
+    service="web",
+    kept=UNKNOWN,
+    transient=UNKNOWN,
+    learn_key="k",
+)
+MAKES = expected("RUN make", Estimate(0, 500_000_000, 500_000_000, Grade.UNKNOWN))
+
+
+@pytest.mark.parametrize(
+    ("ran", "new", "counts"),
+    [
+        pytest.param({"RUN make"}, MAKES, True, id="the same was carried out"),
+        pytest.param(None, MAKES, True, id="it was not written down what was"),
+        pytest.param(set(), MAKES, False, id="the builder had everything already"),
+        pytest.param({"RUN true"}, MAKES, False, id="another one was"),
+        pytest.param({"RUN true"}, expected("RUN make", exactly(3_000_000)), False, id="another one that weighs"),
+        pytest.param({"RUN true"}, expected("RUN make", UNKNOWN), False, id="another one of which nothing is known"),
+        pytest.param({"RUN true"}, expected("COPY a .", exactly(9_000)), True, id="another one that weighs nothing"),
+    ],
+)
+def test_a_build_with_new_instructions_is_not_what_earlier_builds_were(
+    ran: set[str] | None, new: ExpectedInstruction, *, counts: bool
+) -> None:
+    known = replace(learned(101, 53), ran=None if ran is None else frozenset(ran))
+    (only,) = with_expectations(
+        [BUILD], available_bytes=10**9, history=History(learned={"k": known}), builds=builds_of(new)
+    )
+    assert only.kept == (known.kept if counts else builds_of(new)["web"].kept)
+
+
+def test_a_container_that_starts_never_frees_what_another_program_freed_meanwhile() -> None:
+    start = replace(BUILD, action=start_first({}, "c"))
+    (only,) = with_expectations([start], available_bytes=10**9, history=History(learned={"k": learned(-101, 53)}))
+    assert (only.kept.low_bytes, only.kept.likely_bytes, only.kept.high_bytes) == (0, 0, 0)
 
 
 def test_after_an_unknown_step_nothing_is_known() -> None:

@@ -781,3 +781,21 @@ def test_what_came_from_the_cache_teaches_nothing(tmp_path: Path) -> None:
         journal.record_instructions(step_id, (INSTRUCTION,), (cached,), "sha256:beef")
 
         assert journal.history("hello", "ABCD").taught == {}
+
+
+def test_a_build_is_known_by_the_instructions_that_were_carried_out(tmp_path: Path) -> None:
+    other = replace(INSTRUCTION, text="RUN true")
+    with Journal(tmp_path / "journal.db") as journal:
+        for cached in (False, True):
+            step_id = journal.begin_step(journal.begin_run(PLAN, STARTED_S), BUILD, undo=False, started_s=STARTED_S)
+            seen = (MeasuredInstruction(cached=cached), MeasuredInstruction(cached=True))
+            journal.record_instructions(step_id, (INSTRUCTION, other), seen, "sha256:beef")
+            journal.end_step(step_id, DONE)
+        assert journal.history("hello", "ABCD").learned[BUILD.learn_key].ran == {INSTRUCTION.text}
+
+
+def test_of_a_build_whose_instructions_were_not_written_down_nothing_is_said_of_them(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db") as journal:
+        step_id = journal.begin_step(journal.begin_run(PLAN, STARTED_S), BUILD, undo=False, started_s=STARTED_S)
+        journal.end_step(step_id, DONE)
+        assert journal.history("hello", "ABCD").learned[BUILD.learn_key].ran is None
