@@ -315,6 +315,6 @@ def _reserve(asked: Asked, decisive: FilesystemFit) -> tuple[Remedy, ...]:
             kind="reserve",
             what=f"a reserve of {size} in place of {format_bytes(decisive.room.reserve_bytes)}",
             todo=(f"  tonnage {asked.planned.purpose} --keep-free {size.replace(' ', '')}",),
-            saves_bytes=decisive.missing_bytes,
+            saves_bytes=decisive.room.reserve_bytes - left_bytes,
         ),
     )

@@ -402,6 +402,10 @@ def test_what_never_fits_is_told_apart_from_what_would_after_a_reclaim(
     assert f"is {format_bytes(size_bytes)}: with nothing else on it this would not fit either" in said
     assert "tonnage reclaim" not in said
     assert "a reserve of" in said
+    proposed = said.partition(" --keep-free ")[2].partition(" ")[0]
+    assert world.run("plan", "--keep-free", proposed, "web") == 0
+    assert world.run("forecast", "--keep-free", proposed, "web") == 0
+    assert "may not fit" not in capsys.readouterr().out, "it fits by the rule that it was proposed by"
 
 
 def test_a_plan_is_refused_for_what_another_filesystem_lacks(world: World, capsys: pytest.CaptureFixture[str]) -> None:
