@@ -11,7 +11,7 @@ Usage: ./deploy.sh NAME [ARGUMENT]...
   --build [SERVICE]...    Build only
   --test [SERVICE]...     Ask every service whether it is healthy
   --rollback [SERVICE]... Go back to the previous good version
-  --status                Show disk, line and services
+  --status                Show disk, reserve and services
   --cleanup-disk          Show what would be removed to have CLEANUP_UNTIL available (14GB); with --yes, remove it
   --vm NAME...            The same on the machine VM_HOST, as VM_USER, with the stack's files at VM_PATH; alone it
                           deploys every service there

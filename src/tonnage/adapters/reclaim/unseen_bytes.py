@@ -96,7 +96,11 @@ def hidden_under_mounts(directory: str) -> tuple[Hidden, ...]:
     around = mount_under(mounts, os.path.realpath(directory))
     if around is None:
         return ()
-    on_it = [each for each in mounts if each.path != around.path and _directly_on(each, around, mounts)]
+    on_it = [
+        each
+        for each in mounts
+        if each.path != around.path and _directly_on(each, around, mounts) and not _shows_the_same(each, around)
+    ]
     copy = _copy_of(around.path) if on_it else -1
     if copy < 0:
         return ()
@@ -124,6 +128,12 @@ def _directly_on(mount: MountPoint, around: MountPoint, mounts: tuple[MountPoint
         and is_within(each.path, around.path)
         for each in mounts
     )
+
+
+def _shows_the_same(mount: MountPoint, around: MountPoint) -> bool:
+    """Whether a directory is mounted on itself, as engines do with their data root: then it hides nothing."""
+    below = os.path.relpath(mount.path, around.path)
+    return mount.device == around.device and mount.root == os.path.join(around.root, below)  # noqa: PTH118 - paths of the table
 
 
 def _copy_of(path: str) -> int:

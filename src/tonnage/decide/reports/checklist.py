@@ -141,7 +141,7 @@ def _documented(evidence: Evidence) -> Item:
 def _rolled_back(evidence: Evidence) -> Item:
     name = "rollback tested"
     runs = [run for run in evidence.runs if run.purpose is Purpose.ROLLBACK and run.steps]
-    todo = "Go back, and deploy again:\n  tonnage rollback\n  tonnage deploy"
+    todo = "Go back, and deploy the same again:\n  tonnage rollback\n  tonnage deploy --again"
     if not runs:
         return Item(name=name, state=ItemState.FAILED, found="never on this machine", todo=todo)
     if runs[0].outcome is Outcome.DONE:

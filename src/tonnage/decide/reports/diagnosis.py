@@ -71,8 +71,8 @@ def run_as_told(run: Run) -> Explanation:
     return Explanation(
         kind=SymptomKind.BUILD,
         what=f"run {run.run_id} of {run.stack} failed{f': step {step.name}' if step is not None else ''}",
-        why=(said, *end),
-        todo="See all of it:\n  tonnage report",
+        why=(*said.splitlines(), *end),
+        todo=f"See all of it:\n  tonnage report --run {run.run_id}",
         symptoms=(),
         service=step.service if step is not None else "",
     )

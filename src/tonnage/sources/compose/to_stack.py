@@ -14,7 +14,7 @@ from tonnage.sources.compose.nodes import mapping_at, place_of
 from tonnage.sources.compose.pull_policy import pull_policy
 from tonnage.sources.compose.quantities import engine_bytes, nanoseconds_of
 from tonnage.sources.compose.short_syntax import is_remote
-from tonnage.sources.compose.x_tonnage import SETTINGS, service_settings, stack_settings
+from tonnage.sources.compose.x_tonnage import SETTINGS, refuse_misspelt, service_settings, stack_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,6 +64,9 @@ def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
         UsageError: ``x-tonnage`` holds an unknown key or a wrong value.
     """
     top = origin.tree.value if isinstance(origin.tree.value, dict) else {}
+    services = (each.value for each in mapping_at(origin.tree, "services").values() if isinstance(each.value, dict))
+    for keys in (top, *services):
+        refuse_misspelt(keys)
     settings, places = stack_settings(top.get(SETTINGS))
     waited_for = {
         name

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from tonnage.errors import UsageError
@@ -29,6 +30,8 @@ from tonnage.sources.compose.short_syntax import short
 from tonnage.units import parse_bytes, parse_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tonnage.sources.compose.nodes import ComposeNode
 
 SETTINGS = "x-tonnage"
@@ -204,6 +207,21 @@ def _described(entry: Any, index: int, path: str) -> WeightsFile:  # noqa: ANN40
         source=str(entry.get("source") or ""),
         place=Place(path),
     )
+
+
+def refuse_misspelt(keys: Mapping[str, ComposeNode]) -> None:
+    """Refuse a key of the user's own that was most probably meant to be ours: Compose passes over both.
+
+    Raises:
+        UsageError: There is such a key, and none that is spelt right.
+    """
+    if SETTINGS in keys:
+        return
+    for key, entry in keys.items():
+        if key.startswith(("x-", "x_")) and get_close_matches(key.replace("_", "-").lower(), [SETTINGS], cutoff=0.85):
+            raise UsageError(
+                f"the key {key!r} is not known", todo=f"Did you mean {SETTINGS!r}?", place=str(entry.place)
+            )
 
 
 def stack_settings(written: ComposeNode | None) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Place], ...]]:

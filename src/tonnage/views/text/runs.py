@@ -226,9 +226,8 @@ def accuracy_text(found: Sequence[Comparison], *, width: int = 80) -> str:
     if known and not errors:
         lines.append("no error of a known figure is 1 MB or more")
     elif errors:
-        lines.append(
-            f"half of the errors of known figures that are 1 MB or more are below {errors[len(errors) // 2]:.1%}"
-        )
+        of = f"of {len(known)} known figures {len(errors)} {'is' if len(errors) == 1 else 'are'} off by 1 MB or more"
+        lines.append(f"{of}; half of these by less than {errors[len(errors) // 2]:.1%}" if len(errors) > 1 else of)
     lines.append(f"{covered} of {len(found)} measured figures are not above the high forecast")
     return joined(lines)
 

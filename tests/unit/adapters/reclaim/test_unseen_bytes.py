@@ -26,6 +26,9 @@ def test_bytes_that_a_mount_hides_are_found_without_touching_it(tmp_path: Path) 
         point.mkdir(parents=True)
         (point / "forgotten").write_bytes(b"x" * 2_000_003)
         os.link(point / "forgotten", point / "twice")
+        seen = disk / "docker"
+        seen.mkdir()
+        (seen / "layer").write_bytes(b"y" * 3_000_017)
         empty = disk / "empty"
         empty.mkdir()
         for place in (point, empty):
@@ -37,6 +40,12 @@ def test_bytes_that_a_mount_hides_are_found_without_touching_it(tmp_path: Path) 
             assert 2_000_003 <= hidden.size_bytes < 2_100_000
             assert read_mounts() == before
             assert not hidden_under_mounts(str(point))
+            # An engine mounts its data root on itself: what lies there is seen.
+            subprocess.run(["mount", "--bind", seen, seen], check=True)
+            try:
+                assert [each.path for each in hidden_under_mounts(str(disk))] == [str(point)]
+            finally:
+                subprocess.run(["umount", seen], check=True)
         finally:
             subprocess.run(["umount", point, empty], check=True)
     finally:
