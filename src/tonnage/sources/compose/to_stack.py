@@ -64,8 +64,8 @@ def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
         UsageError: ``x-tonnage`` holds an unknown key or a wrong value.
     """
     top = origin.tree.value if isinstance(origin.tree.value, dict) else {}
-    services = (each.value for each in mapping_at(origin.tree, "services").values() if isinstance(each.value, dict))
-    for keys in (top, *services):
+    written = (each.value for each in mapping_at(origin.tree, "services").values() if isinstance(each.value, dict))
+    for keys in (top, *written):
         refuse_misspelt(keys)
     settings, places = stack_settings(top.get(SETTINGS))
     waited_for = {

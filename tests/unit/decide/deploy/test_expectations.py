@@ -62,7 +62,7 @@ def expected(text: str, disk: Estimate) -> ExpectedInstruction:
 
 BUILD = Step(
     name="web.build",
-    action=Build(spec=BuildSpec(context="."), reference="x", labels={}),
+    action=Build(spec=BuildSpec(context="."), reference="x", labels=()),
     cause="c",
     changes="d",
     service="web",

@@ -791,7 +791,7 @@ def test_a_build_is_known_by_the_instructions_that_were_carried_out(tmp_path: Pa
             seen = (MeasuredInstruction(cached=cached), MeasuredInstruction(cached=True))
             journal.record_instructions(step_id, (INSTRUCTION, other), seen, "sha256:beef")
             journal.end_step(step_id, DONE)
-        assert journal.history("hello", "ABCD").learned[BUILD.learn_key].ran == {INSTRUCTION.text}
+        assert journal.history("hello", "ABCD").learned[BUILD.learn_key].ran == frozenset({INSTRUCTION.text})
 
 
 def test_of_a_build_whose_instructions_were_not_written_down_nothing_is_said_of_them(tmp_path: Path) -> None:
