@@ -8,8 +8,6 @@ State checked: containers, their labels, their environment, what is said.
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,34 +71,6 @@ def test_what_compose_started_is_taken_over_as_it_is_until_a_setting_changes(pro
         for service in ("app", "web"):
             assert f"LEVEL={level}" in project.engine.details(service)["Config"]["Env"]
     assert not project.engine.names_of_ours()
-
-
-@pytest.mark.each_engine
-def test_a_scaled_stack_of_another_directory_is_taken_over_with_all_its_containers(
-    project: Project, tmp_path: Path
-) -> None:
-    project.services["app"] = {**SLEEPS, "deploy": {"replicas": 3}, "environment": {"LEVEL": "1"}}
-    project.web("web", "web 1", deploy={"replicas": 3})
-    if Tools(project.environment).compose_2 is None:
-        project.compose("up", "-d", "--build", "--scale", "app=3", "--scale", "web=3")
-    else:
-        project.compose("up", "-d", "--build")
-    before = ids(project)
-    assert len(before) == 6
-    moved = tmp_path / "moved"
-    shutil.copytree(project.directory, moved)
-    there = replace(project, directory=moved)
-    there.deploy("--adopt")
-    assert len(ids(there)) == 6
-    there.services["app"]["environment"] = {"LEVEL": "2"}
-    there.web("web", "web 2")
-    there.deploy()
-    assert len(ids(there)) == 6
-    assert not set(ids(there)) & set(before)
-    for service in ("app", "web"):
-        assert len(there.engine.containers(service)) == 3
-    there.deploy()
-    assert not there.deploy().stdout
 
 
 def test_images_of_services_in_profiles_stay_wherever_the_stack_was_read(project: Project, tmp_path: Path) -> None:
