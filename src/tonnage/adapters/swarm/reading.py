@@ -11,6 +11,7 @@ from tonnage.adapters.docker import sdk
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.swarm import schemas as replies
 from tonnage.errors import EngineLacksError, EngineUnreachableError, StepFailedError
+from tonnage.lazily import learned
 from tonnage.model.swarm import SwarmNode, SwarmService, SwarmTask
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class SwarmFacts:
         params = {"filters": json.dumps(filters)} if filters else None
         told = read_swarm(self._connection, path, params)
         with speaking_to(self._connection.endpoint, f"read {path.strip('/')} of the Swarm"):
-            return msgspec.convert(told, kind)
+            return msgspec.convert(told, learned(kind))
 
 
 def read_swarm(connection: DockerConnection, path: str, params: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON

@@ -14,6 +14,7 @@ from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.swarm import schemas as replies
 from tonnage.adapters.swarm.reading import read_swarm
 from tonnage.errors import UsageError
+from tonnage.lazily import learned
 from tonnage.model.swarm import StackVersion
 from tonnage.units import told_count
 
@@ -36,7 +37,7 @@ def configs(connection: DockerConnection, label: str) -> tuple[replies.ConfigRep
     """
     told = read_swarm(connection, "/configs", {"filters": json.dumps({"label": [label]})})
     with speaking_to(connection.endpoint, "read the configs of the Swarm"):
-        return tuple(msgspec.convert(told, list[replies.ConfigReply]))
+        return tuple(msgspec.convert(told, learned(list[replies.ConfigReply])))
 
 
 def versions(connection: DockerConnection, stack: str) -> tuple[StackVersion, ...]:

@@ -18,6 +18,7 @@ from tonnage.adapters.swarm import schemas as replies
 from tonnage.adapters.swarm.reading import quorum_lost, read_swarm
 from tonnage.adapters.swarm.versions import config_of, labels_when_good
 from tonnage.errors import StalePlanError, StepFailedError
+from tonnage.lazily import learned
 from tonnage.model.swarm import StackVersion
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class SwarmActs:
         """
         there = read_swarm(self._connection, f"/configs/{version.config_id}")
         with speaking_to(self._connection.endpoint, "read a config of the Swarm"):
-            config = msgspec.convert(there, replies.ConfigReply)
+            config = msgspec.convert(there, learned(replies.ConfigReply))
         self.label_config(config, labels_when_good(stack, version.number))
 
     def create_config(self, name: str, labels: Mapping[str, str], data: bytes = b"-") -> str:
