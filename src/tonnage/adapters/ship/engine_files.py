@@ -22,7 +22,7 @@ from msgspec import Struct
 from tonnage.adapters.docker import sdk, wire
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.errors import StepFailedError
-from tonnage.lazily import regex
+from tonnage.lazily import learned, regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,7 +81,7 @@ class EngineFiles:
         }
         with speaking_to(connection.endpoint, f"make a container from {image}"):
             reply = connection.ask("POST", "/containers/create", headers=_JSON, body=json.dumps(asked).encode())
-            self._container = msgspec.json.decode(reply.content, type=_Made).container
+            self._container = msgspec.json.decode(reply.content, type=learned(_Made)).container
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -109,7 +109,7 @@ class EngineFiles:
                 return None
         try:
             told = base64.b64decode(reply.headers.get("X-Docker-Container-Path-Stat", ""), validate=True)
-            found = msgspec.json.decode(told, type=_PathStat)
+            found = msgspec.json.decode(told, type=learned(_PathStat))
         except ValueError:
             return None
         # The type bits of a plain file are none. Source: Go, ``io/fs``, ``FileMode``.
@@ -151,7 +151,7 @@ def remove_old(connection: DockerConnection) -> None:
     """Remove containers of this kind that runs left which were killed an hour ago or earlier."""
     params = {"all": "1", "filters": json.dumps({"label": [f"{LABEL}=1"], "status": ["created"]})}
     with speaking_to(connection.endpoint, "look for what was left behind"):
-        listed = msgspec.convert(connection.read("/containers/json", params=params), list[_Listed])
+        listed = msgspec.convert(connection.read("/containers/json", params=params), learned(list[_Listed]))
         if not listed:
             return
         now_s = wire.clock_s(wire.info(connection.read("/info")))

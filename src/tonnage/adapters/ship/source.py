@@ -26,6 +26,7 @@ from tonnage.adapters.ship.tar_split import TarSplit, joined
 from tonnage.adapters.ship.unpacked import disk_bytes
 from tonnage.decide.ship import manifests
 from tonnage.errors import EngineLacksError, StepFailedError
+from tonnage.lazily import learned
 from tonnage.model.inventory import CLASSIC, CONTAINERD
 from tonnage.model.ship import TAR, Document, ShippableImage, ShippableLayer, StoredBlob
 from tonnage.small_files import MANIFEST
@@ -175,7 +176,7 @@ class EngineSource:
                     f"there is no image {reference} on the engine at {self.endpoint}",
                     todo="Build or pull it there first.",
                 ) from error
-            return msgspec.convert(told, ImageDetail), str(told["Id"])
+            return msgspec.convert(told, learned(ImageDetail)), str(told["Id"])
 
     def _in_containerd(self, reference: str, image_id: str, detail: ImageDetail) -> ShippableImage:
         files = self._files[image_id]

@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from tonnage.errors import StepFailedError
+from tonnage.lazily import learned
 from tonnage.unpacking import pieces
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class TarSplit:
             os.close(handle)
 
     def _entries(self) -> Iterator[_ListEntry]:
-        decoder = msgspec.json.Decoder(_ListEntry)
+        decoder = msgspec.json.Decoder(learned(_ListEntry))
         try:
             for line in _lines(self._packed):
                 entry = decoder.decode(line)

@@ -18,6 +18,7 @@ from tonnage.adapters.ship.source import CONTENT
 from tonnage.decide.ship import manifests
 from tonnage.decide.ship.names import is_ours
 from tonnage.errors import EngineLacksError, StepFailedError
+from tonnage.lazily import learned
 from tonnage.model.inventory import CLASSIC, CONTAINERD
 from tonnage.model.ship import LayersThere
 from tonnage.small_files import MANIFEST
@@ -147,8 +148,8 @@ class EngineTarget:
                 raise StepFailedError(
                     failing, why="The engine says that it loaded it, and does not have it."
                 ) from error
-        found = msgspec.convert(told, _Detailed).image_id
-        layers = tuple((msgspec.convert(told, ImageDetail).root_fs or _NO_LAYERS).layers or ())
+        found = msgspec.convert(told, learned(_Detailed)).image_id
+        layers = tuple((msgspec.convert(told, learned(ImageDetail)).root_fs or _NO_LAYERS).layers or ())
         if found != expected_id or layers != ship.image.diff_ids[:count]:
             raise StepFailedError(failing, why=f"It is {found} there, and {expected_id} was sent.")
         contained = self._info().image_store == CONTAINERD
@@ -191,7 +192,7 @@ class EngineTarget:
             with speaking_to(self.endpoint, f"look at the image {image_id}"):
                 try:
                     told = self._connection.read(f"/images/{image_id}/json")
-                    self._details[image_id] = msgspec.convert(told, ImageDetail)
+                    self._details[image_id] = msgspec.convert(told, learned(ImageDetail))
                 except sdk.NotFound:
                     self._details[image_id] = None
         detail = self._details[image_id]
@@ -244,7 +245,7 @@ def _all_blobs(ship: ImageToShip, expected_id: str, count: int) -> list[str]:
 
 def _line(line: bytes) -> _LoadLine:
     try:
-        return msgspec.json.decode(line, type=_LoadLine) if line else _LoadLine()
+        return msgspec.json.decode(line, type=learned(_LoadLine)) if line else _LoadLine()
     except (ValueError, json.JSONDecodeError):
         return _LoadLine()
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct, field
 
 from tonnage.errors import StepFailedError
-from tonnage.lazily import regex
+from tonnage.lazily import learned, regex
 from tonnage.model.ship import Document, StoredBlob
 from tonnage.small_files import MANIFEST
 
@@ -133,7 +133,7 @@ def stored_image(root: str, read: Callable[[str], bytes | None]) -> StoredImage:
         if content is None:
             continue
         written = _decoded(content, Written, named.digest)
-        told = msgspec.json.decode(content, type=Descriptor)
+        told = msgspec.json.decode(content, type=learned(Descriptor))
         media_type = told.media_type or named.media_type or (MANIFEST_TYPE if written.config else INDEX)
         documents[named.digest] = Document(StoredBlob(named.digest, len(content), media_type), content)
         if depth < _DEEPEST:
@@ -192,6 +192,6 @@ def first_layers(config: bytes, count: int) -> bytes:
 
 def _decoded(content: bytes, form: type[_Form], digest: str) -> _Form:
     try:
-        return msgspec.json.decode(content, type=form)
+        return msgspec.json.decode(content, type=learned(form))
     except (ValueError, RecursionError) as error:
         raise StepFailedError(f"the document {digest} of an image cannot be read", why=str(error)) from error

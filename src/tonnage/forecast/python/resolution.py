@@ -10,7 +10,6 @@ where the requirements leave it no choice; the last known one is used, and said 
 Limits: for pip, indexes are weighed as pip does (the best version of all). Where the newest version of a package has no
 wheel, pip builds it while this takes the newest version that has one. Where an index tells no hash of a wheel, the
 resolver fetches all of it, and it is said.
-
 Source: uv 0.13.9, ``uv pip compile --format pylock.toml``.
 """
 
