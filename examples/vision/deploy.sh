@@ -11,7 +11,7 @@ Usage: ./deploy.sh NAME [ARGUMENT]...
   --build [SERVICE]...    Build only
   --test [SERVICE]...     Ask every service whether it is healthy
   --rollback [SERVICE]... Go back to the previous good version
-  --status                Show disk, line and services
+  --status                Show disk, reserve and services
   --cleanup-disk          Show what would be removed to have CLEANUP_UNTIL available (14GB); with --yes, remove it
   --vm NAME...            The same on the machine VM_HOST, as VM_USER, with the stack's files at VM_PATH; alone it
                           deploys every service there
@@ -68,4 +68,4 @@ case $name in
         exit 2
         ;;
 esac
-# sum: 2f5e787bdedc9dbffed8b518743a2a4a45c95fedec73319a8e4a6b8b7130943c
+# sum: 6073b40cfa17d09fac49b60296cd2e75d07a7d6c6564db21f4f98fe5f6a79daf

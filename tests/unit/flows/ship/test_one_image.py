@@ -9,6 +9,7 @@ from tests.simulator.shipping import SimulatedShipEngines, image_of
 from tonnage.decide.ship import missing
 from tonnage.errors import CannotFitError, EngineUnreachableError, ReserveCrossedError, StepFailedError
 from tonnage.flows.ship.one_image import look, ship_image
+from tonnage.runtime.ship import wire
 
 CHANCE = random.Random(23)
 BASE, APP, NEXT = CHANCE.randbytes(3_000_001), CHANCE.randbytes(400_003), CHANCE.randbytes(700_001)
@@ -88,7 +89,8 @@ def test_what_does_not_fit_is_refused_before_anything_is_sent() -> None:
 
 
 @STORES
-def test_sending_stops_at_the_reserve_and_leaves_no_name(store: str) -> None:
+def test_sending_stops_at_the_reserve_and_leaves_no_name(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "_LOOK_EVERY_S", 0.0)
     made = engines(store, web=[BASE])
     made.there.available_bytes = 20_000_000
     made.falls_by_bytes = 7_000_000
