@@ -166,7 +166,7 @@ def _in_blocks(image: Estimate) -> Estimate:
 
 
 def _no_guess(download: Estimate, image: Estimate) -> Estimate:
-    """Return what is fetched; where that was assumed, at most what was written."""
+    """Return what is fetched; where that was assumed, at most what was written: that was measured, and this was not."""
     if download.grade is not Grade.UNKNOWN:
         return download
-    return Estimate(0, image.likely_bytes, image.high_bytes, Grade.LEARNED)
+    return Estimate(0, image.likely_bytes, image.high_bytes, Grade.UNKNOWN)

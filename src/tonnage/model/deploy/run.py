@@ -185,6 +185,12 @@ class Run(Struct, frozen=True, kw_only=True):
         """Whether it was a rehearsal, whose disk lies below a directory of the private engine's name."""
         return bool(_REHEARSED.search(self.filesystem))
 
+    @property
+    def kept_bytes(self) -> int | None:
+        """What its filesystem keeps, from before its first step to after its last one; None where none was measured."""
+        disks = [step.measured[0] for step in self.steps if step.measured]
+        return disks[0].before_bytes - disks[-1].after_bytes if disks else None
+
 
 class BuiltLayer(Struct, frozen=True):
     """One layer that an instruction made.

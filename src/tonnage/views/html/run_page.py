@@ -84,8 +84,9 @@ def _figures(run: Run, points: Sequence[tuple[float, int]]) -> list[tuple[str, s
         figures += [
             ("lowest free space", format_bytes(lowest_bytes)),
             ("above the reserve", format_bytes(lowest_bytes - run.reserve_bytes)),
-            ("stays on the disk", format_bytes(points[0][1] - points[-1][1])),
         ]
+    if run.kept_bytes is not None:
+        figures.append(("stays on the disk", format_bytes(run.kept_bytes)))
     return figures
 
 

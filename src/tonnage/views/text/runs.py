@@ -46,7 +46,7 @@ def _run_row(run: Run) -> tuple[str, ...]:
     figures = ("-", "-")
     if disks:
         lowest_bytes = min(disk.lowest_bytes for disk in disks)
-        figures = (change_text(disks[0].before_bytes - disks[-1].after_bytes), format_bytes(lowest_bytes))
+        figures = (change_text(run.kept_bytes or 0), format_bytes(lowest_bytes))
     running = run.outcome is Outcome.RUNNING
     return (
         str(run.run_id),
@@ -124,12 +124,11 @@ def _summary(run: Run) -> list[str]:
     disks = [step.measured[0] for step in run.steps if step.measured]
     if not disks:
         return []
-    kept_bytes = disks[0].before_bytes - disks[-1].after_bytes
     lowest_bytes = min(disk.lowest_bytes for disk in disks)
     margin_bytes = lowest_bytes - run.reserve_bytes
     side = "above" if margin_bytes >= 0 else "BELOW"
     return [
-        f"  measured on {run.filesystem}: {change_text(kept_bytes)}, reserve {format_bytes(run.reserve_bytes)}",
+        f"  measured on {run.filesystem}: {change_text(run.kept_bytes or 0)}, reserve {format_bytes(run.reserve_bytes)}",
         f"  lowest {format_bytes(lowest_bytes)} available, {format_bytes(abs(margin_bytes))} {side} the reserve",
     ]
 

@@ -12,10 +12,12 @@ from msgspec.structs import replace
 from tests.unit.views.html.page_samples import EVIL, MB, forecast_answer, instruction, run_report, step
 from tests.unit.views.html.parsed import Parsed
 
+from tonnage.units import format_bytes
 from tonnage.views.html.elements import MOST_BYTES
 from tonnage.views.html.forecast_page import forecast_page
 from tonnage.views.html.image_blocks import is_waste, kind_of, latest_builds, measured_blocks
 from tonnage.views.html.run_page import run_page
+from tonnage.views.text.runs import change_text, run_lines_text
 
 if TYPE_CHECKING:
     from tonnage.model.reports.run_report import RunReport
@@ -143,6 +145,14 @@ def test_the_report_tells_what_the_disk_did_and_each_step() -> None:
         "19.2 GB came free in the runs shown here",
     ):
         assert expected in text, expected
+
+
+def test_a_run_keeps_on_the_page_what_it_keeps_in_the_terminal() -> None:
+    report = run_report(1)
+    (run,) = report.runs
+    assert run.kept_bytes
+    assert change_text(run.kept_bytes) in run_lines_text([run])
+    assert f"<dt>stays on the disk</dt><dd>{format_bytes(run.kept_bytes)}</dd>" in run_page(report)
 
 
 def test_a_run_without_samples_says_so() -> None:
