@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,11 @@ class Nodes:
 
     def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
         return self.connections[0].ask("GET", path).json()
+
+    def post(self, path: str, body: object) -> None:
+        self.connections[0].ask(
+            "POST", path, headers={"Content-Type": "application/json"}, body=json.dumps(body).encode()
+        )
 
     def tasks(self, project: Project) -> dict[str, list[tuple[str, str]]]:
         """Return the node and image of every running task, by service."""

@@ -237,3 +237,18 @@ def test_what_cannot_run_on_a_swarm_is_refused_and_nothing_is_placed(nodes: Node
     assert not any(nodes.labels().values())
     worker = fleet.tonnage("deploy", "-H", nodes.engines[1].endpoint)
     assert worker.exit_code == 7, worker.stderr
+
+    # A stack of that name that somebody else gave to Swarm stays as it is.
+    spec = {
+        "Name": f"{fleet.name}_other",
+        "Labels": {"com.docker.stack.namespace": fleet.name},
+        "TaskTemplate": {"ContainerSpec": {"Image": f"{fleet.name}/ant:1"}},
+        "Mode": {"Replicated": {"Replicas": 0}},
+    }
+    nodes.post("/services/create", spec)
+    fleet.services["ant"] = good
+    fleet.write()
+    ended = on(nodes, fleet, "deploy")
+    assert ended.exit_code == 2, ended.stderr
+    assert "that tonnage did not deploy" in ended.stderr
+    assert [each["Spec"]["Name"] for each in nodes.get("/services")] == [f"{fleet.name}_other"]

@@ -10,6 +10,7 @@ from tonnage.decide.cluster.labels import written_placement
 from tonnage.decide.cluster.placing import place
 from tonnage.decide.swarm.images import chosen_image, named
 from tonnage.decide.swarm.leftovers import needed_anywhere, with_reclaimable
+from tonnage.decide.swarm.ownership import refuse_stack_of_others
 from tonnage.decide.swarm.stack_file import check_names, differs, for_later, stack_file
 from tonnage.decide.swarm.wishes import bound_paths, cluster_image, cluster_service
 from tonnage.errors import EngineUnreachableError, TonnageError, UsageError
@@ -70,7 +71,7 @@ def cluster_plan(
         The plan, which has a refusal where the stack finds no place.
 
     Raises:
-        UsageError: A service cannot run on a Swarm as it is written, or its image is nowhere.
+        UsageError: A service cannot run on a Swarm as it is written, its image is nowhere, or the stack is another's.
         EngineUnreachableError: The Swarm has lost its quorum, or the manager does not answer.
     """
     stack = wanted.stack
@@ -84,6 +85,7 @@ def cluster_plan(
     versions = access.facts.versions(stack.name)
     last = next((each for each in versions if each.good), None)
     running = {each.name.removeprefix(f"{stack.name}_"): each for each in seen.services if each.stack == stack.name}
+    refuse_stack_of_others(stack.name, running, versions)
     choices, images = _images(
         ports, access.here, seen, wanted, {name: each.image for name, each in running.items()}, tell
     )

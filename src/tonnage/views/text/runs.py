@@ -127,8 +127,9 @@ def _summary(run: Run) -> list[str]:
     lowest_bytes = min(disk.lowest_bytes for disk in disks)
     margin_bytes = lowest_bytes - run.reserve_bytes
     side = "above" if margin_bytes >= 0 else "BELOW"
+    kept = change_text(run.kept_bytes or 0)
     return [
-        f"  measured on {run.filesystem}: {change_text(run.kept_bytes or 0)}, reserve {format_bytes(run.reserve_bytes)}",
+        f"  measured on {run.filesystem}: {kept}, reserve {format_bytes(run.reserve_bytes)}",
         f"  lowest {format_bytes(lowest_bytes)} available, {format_bytes(abs(margin_bytes))} {side} the reserve",
     ]
 
