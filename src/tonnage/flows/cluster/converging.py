@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 1.0
 _SETTLED_LOOKS = 3
 _PREPARING_S = 90.0
+_UNPLACED_S = 60.0
+"""A task that finds no node for so long finds none: a node went, or another took its place."""
+_UNPLACED = "no suitable node"
 _LOG_LINES = 20
 
 
@@ -52,6 +55,7 @@ def converge(
     wanted = {name: _wanted(stack, name, told, nodes) for name, told in document["services"].items()}
     give_up = {name: clock.monotonic() + _patience_s(stack, name, wanted[name]) for name in wanted}
     settled, said = dict.fromkeys(wanted, 0), dict.fromkeys(wanted, "")
+    unplaced: dict[str, float] = {}
     failed: dict[str, TonnageError] = {}
     while True:
         if cancel.is_set():
@@ -69,7 +73,12 @@ def converge(
                 tell(f"{name}: {course.why}")
             # Swarm begins an update a moment after it was told: only what stays so counts.
             settled[name] = settled[name] + 1 if course.course is Convergence.THERE else 0
-            late = clock.monotonic() >= give_up[name]
+            now_s = clock.monotonic()
+            if course.task is not None and _UNPLACED in course.task.error:
+                unplaced.setdefault(name, now_s)
+            else:
+                unplaced.pop(name, None)
+            late = now_s >= give_up[name] or now_s - unplaced.get(name, now_s) >= _UNPLACED_S
             if course.course is Convergence.FAILED or (late and not settled[name]):
                 failed[name] = _failure(swarm, name, course, late=late)
         if all(name in failed or settled[name] >= _SETTLED_LOOKS for name in wanted):

@@ -67,6 +67,7 @@ def deploy_on_cluster(
 
     Raises:
         LockHeldError: Another run deploys this stack.
+        EngineLacksError: The engine is no manager of a Swarm.
         UsageError: The stack cannot run on a Swarm as it is written.
         CannotFitError: It finds no place; nothing was touched.
         NotHealthyError: A service is not healthy, or was taken back by Swarm itself; the version before runs again.
@@ -76,6 +77,8 @@ def deploy_on_cluster(
     began = ports.clock.monotonic()
     acts = access.acts()
     acts.check_program()
+    # A worker cannot hold a claim either; this says so in words.
+    access.facts.check()
     with access.claim(wanted.stack.name) as lost, CancelOnSignal(on_stop) as signals:
         cancel = EitherSet(signals.cancel, lost)
         seen = look_at(ports, access, wanted)

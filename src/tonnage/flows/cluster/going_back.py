@@ -44,6 +44,7 @@ def roll_back_cluster(
         Its number.
 
     Raises:
+        EngineLacksError: The engine is no manager of a Swarm.
         UsageError: There is no such version.
         LockHeldError: Another run deploys this stack.
         NotHealthyError: It is not healthy either.
@@ -52,6 +53,7 @@ def roll_back_cluster(
     """
     stack, acts = wanted.stack, access.acts()
     acts.check_program()
+    access.facts.check()
     with access.claim(stack.name) as lost, CancelOnSignal(on_stop) as signals:
         cancel = EitherSet(signals.cancel, lost)
         versions = access.facts.versions(stack.name)
