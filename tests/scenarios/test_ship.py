@@ -166,7 +166,6 @@ def _commit(engine: RealEngine, image: str, base: str, size: int) -> None:
     made.remove()
 
 
-@pytest.mark.each_engine
 def test_a_deploy_builds_here_sends_and_starts_there(project: Project, other: RealEngine, vm: str) -> None:
     project.web("web", "first page")
     to = ("--build-here", "--to", vm, "--keep-free", "100MB")
