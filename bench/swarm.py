@@ -58,7 +58,8 @@ class Lowest(threading.Thread):
 
 def build(fleet: Project, name: str, size_bytes: int, text: str) -> None:
     """Build one service whose weights are of that size, in a layer that no other one has."""
-    fleet.web(name, f"{name} {text}", run=f": {name} {text}; dd if=/dev/urandom of=/weights bs=1M count={size_bytes >> 20}")
+    weights = f"dd if=/dev/urandom of=/weights bs=1M count={size_bytes >> 20}"
+    fleet.web(name, f"{name} {text}", run=f": {name} {text}; {weights}")
     fleet.services[name]["image"] = f"{fleet.name}/{name}:1"
     fleet.write()
     fleet.docker("build", "-q", "-t", f"{fleet.name}/{name}:1", str(fleet.directory / name))
