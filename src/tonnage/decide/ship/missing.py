@@ -146,6 +146,11 @@ def _counted_bytes(each: ShippedLayer) -> int:
     return 4 * blob.size_bytes if blob is not None else 0
 
 
+def declared_unpacked(size_bytes: int) -> Estimate:
+    """Return what a layer takes unpacked, of whose size an engine has told: with the same room as when it is sent."""
+    return replace(_taken(size_bytes, 0, 1), grade=Grade.DECLARED)
+
+
 def _taken(unpacked: int, packed: int, layers: int) -> Estimate:
     low = unpacked + packed
     likely = low + layers * _NOTES_BYTES

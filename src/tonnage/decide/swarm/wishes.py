@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tonnage.decide.ship.missing import declared_unpacked
 from tonnage.model.cluster.node import MEMORY, NANO_CPUS
 from tonnage.model.cluster.service import ClusterImage, ClusterLayer, ClusterMode, ClusterService
 from tonnage.model.forecast.estimate import UNKNOWN, exactly
@@ -67,11 +68,11 @@ def cluster_image(reference: str, image: Image, *, platforms: Sequence[str], in_
     layers = [
         ClusterLayer(
             chain_id=layer.chain_id,
-            unpacked=UNKNOWN if layer.size_bytes is None else exactly(layer.size_bytes),
+            unpacked=UNKNOWN if layer.size_bytes is None else declared_unpacked(layer.size_bytes),
             compressed=exactly(layer.blob_bytes)
             if layer.blob_bytes
             # A blob that is not known is hardly more than what it unpacks to.
-            else (UNKNOWN if layer.size_bytes is None else exactly(layer.size_bytes)),
+            else (UNKNOWN if layer.size_bytes is None else declared_unpacked(layer.size_bytes)),
         )
         for layer in image.layers
     ]
