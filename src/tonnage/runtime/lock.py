@@ -32,6 +32,7 @@ from tonnage.model.deploy.run import RECLAIM
 from tonnage.runtime.clock import SystemClock
 from tonnage.runtime.ledger import LONGEST_TEXT_BYTES, one_at_a_time, printable, read_run, runs_in, runs_of
 from tonnage.runtime.process_identity import has_died, this_process
+from tonnage.runtime.remote_writes import RemoteWrites
 from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
@@ -80,9 +81,6 @@ class RemoteLock(Protocol):
             TonnageError: The machine does not answer.
         """
 
-    def write_soon(self, text: str) -> None:
-        """Write it without waiting for that."""
-
 
 class StackLock:
     """Holds the lock of one stack on one engine for a ``with`` block.
@@ -116,6 +114,7 @@ class StackLock:
         self._path = (directory or shared_directory()) / self._name
         self._claimed_bytes = 0
         self._remote = remote
+        self._writes: RemoteWrites | None = None
         self._clock = clock or SystemClock()
         self._images = _that_fit(images)
         self._file: int | None = None
@@ -146,6 +145,7 @@ class StackLock:
             held_by = self._remote.acquire(self._name, self._beginning, text)
             if held_by is not None:
                 raise self._held(held_by)
+            self._writes = RemoteWrites(self._remote)
             return self
         file = self._lock_file()
         try:
@@ -158,6 +158,9 @@ class StackLock:
 
     def __exit__(self, *_: object) -> None:
         """Give the lock back."""
+        if self._writes is not None:
+            self._writes.close()
+            self._writes = None
         if self._remote is not None:
             self._remote.release()
         if self._file is not None:
@@ -174,8 +177,8 @@ class StackLock:
         """Write how many bytes this run may still write; not where others claim more than ``known_bytes`` by now."""
         if count_bytes == self._claimed_bytes:
             return True
-        if self._remote is not None:
-            return self._claim_there(self._remote, count_bytes, known_bytes)
+        if self._writes is not None:
+            return self._claim_there(self._writes, count_bytes, known_bytes)
         if self._file is None:
             return True
         with one_at_a_time(self._path.parent):
@@ -185,14 +188,14 @@ class StackLock:
             _write_text(self._file, self._own_text())
         return True
 
-    def _claim_there(self, remote: RemoteLock, count_bytes: int, known_bytes: int | None) -> bool:
+    def _claim_there(self, writes: RemoteWrites, count_bytes: int, known_bytes: int | None) -> bool:
         """Claim first and look then, so that of two that claim at once at least one sees the other."""
         before_bytes, self._claimed_bytes = self._claimed_bytes, count_bytes
         if known_bytes is None:
-            remote.write_soon(self._own_text())
-        elif _sum_of(runs_of(remote.write(self._own_text()))) > known_bytes:
+            writes.write_soon(self._own_text())
+        elif _sum_of(runs_of(writes.write(self._own_text()))) > known_bytes:
             self._claimed_bytes = before_bytes
-            remote.write_soon(self._own_text())
+            writes.write_soon(self._own_text())
             return False
         return True
 

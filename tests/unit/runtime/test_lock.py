@@ -10,6 +10,7 @@ import textwrap
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ from tonnage.errors import LockHeldError, UsageError
 from tonnage.runtime.lock import StackLock, shared_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tonnage.adapters.interface import Cancel
 
@@ -66,8 +67,33 @@ class OtherMachine:
         self.held[self.mine] = text
         return self.texts(self.mine, "")
 
-    def write_soon(self, text: str) -> None:
-        self.write(text)
+
+class SlowMachine(OtherMachine):
+    """Takes a while for the second text, so that the third could overtake it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = 0
+        self.written: list[int] = []
+        self.third = Event()
+
+    def write(self, text: str) -> list[str]:
+        self.begun += 1
+        mine = self.begun
+        if mine == 2:
+            self.third.wait(0.3)
+        others = super().write(text)
+        self.written.append(mine)
+        if mine == 3:
+            self.third.set()
+        return others
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until_s
+        time.sleep(0.005)
 
 
 @contextmanager
@@ -280,10 +306,24 @@ def test_runs_tell_each_other_on_the_other_machine_what_they_claim(tmp_path: Pat
         [other] = second.others()
         assert (other.stack, other.claimed_bytes, other.images) == ("hello", 1_009, ("redis:7",))
         assert not second.claim(2_003, known_bytes=1_008)
-        assert [each.claimed_bytes for each in first.others()] == [0]
+        wait_for(lambda: [each.claimed_bytes for each in first.others()] == [0])
         assert second.claim(2_003, known_bytes=1_009)
         assert second.claim(31)
-        assert [each.claimed_bytes for each in first.others()] == [31]
+        wait_for(lambda: [each.claimed_bytes for each in first.others()] == [31])
+
+
+def test_a_claim_is_not_overtaken_by_the_one_that_was_taken_back_before(tmp_path: Path) -> None:
+    machine, slow = OtherMachine(), SlowMachine()
+    slow.held = machine.held
+    with (
+        StackLock(ENGINE, "hello", directory=tmp_path, remote=machine) as first,
+        StackLock(ENGINE, "shop", directory=tmp_path, remote=slow) as second,
+    ):
+        assert first.claim(1_009, known_bytes=0)
+        assert not second.claim(2_003, known_bytes=0)
+        assert second.claim(2_003, known_bytes=1_009)
+        assert [each.claimed_bytes for each in first.others()] == [2_003]
+    assert slow.written == [1, 2, 3]
 
 
 def test_all_users_share_one_directory_that_everybody_can_write_to(monkeypatch: pytest.MonkeyPatch) -> None:

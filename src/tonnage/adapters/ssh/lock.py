@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shlex
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 from tonnage.adapters.ssh import client as ssh
 from tonnage.errors import EngineLacksError, EngineUnreachableError, TonnageError, UsageError
@@ -83,7 +82,6 @@ class SshLock:
         self._file = ""
         self._coming: list[str] = []
         self._others: tuple[str, ...] = ()
-        self._writer: ThreadPoolExecutor | None = None
 
     def acquire(self, name: str, beginning: str, text: str) -> str | None:
         """Take the lock ``name`` there and write ``text`` for those who come second.
@@ -116,10 +114,6 @@ class SshLock:
 
     def release(self) -> None:
         """Give it back; harmless when it is not held."""
-        # What is written after it was given back would be another's.
-        if self._writer is not None:
-            self._writer.shutdown(cancel_futures=True)
-            self._writer = None
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -146,11 +140,6 @@ class SshLock:
         """
         script = f"{self._file}{_filled(_WRITE, text=shlex.quote(text))}look\n"
         return _texts(ssh.run_there(self._endpoint, script).stdout)
-
-    def write_soon(self, text: str) -> None:
-        """Write it without waiting; an engine that does not answer any more ends the run elsewhere."""
-        self._writer = self._writer or ThreadPoolExecutor(1, "remote claim")
-        self._writer.submit(self.write, text)
 
     def _hold(self, script: str) -> None:
         try:

@@ -12,7 +12,6 @@ import random
 import secrets
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -74,7 +73,6 @@ class VolumeLock:
         self._looked_s = 0.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._writer: ThreadPoolExecutor | None = None
 
     def acquire(self, name: str, beginning: str, text: str) -> str | None:
         """Take the lock ``name``, and tell ``text`` to those who come second.
@@ -105,9 +103,6 @@ class VolumeLock:
 
     def release(self) -> None:
         """Give it back; harmless when it is not held."""
-        if self._writer is not None:
-            self._writer.shutdown(cancel_futures=True)
-            self._writer = None
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -141,11 +136,6 @@ class VolumeLock:
             self._say(text)
             self._looked_s = 0.0
             return self.texts(self._lock, self._beginning)
-
-    def write_soon(self, text: str) -> None:
-        """Tell it without waiting; an engine that does not answer any more ends the run elsewhere."""
-        self._writer = self._writer or ThreadPoolExecutor(1, "engine claim")
-        self._writer.submit(self.write, text)
 
     def _go_on(self) -> None:
         while not self._stop.wait(min(_SIGN_EVERY_S, self._lease_s / 4)):
