@@ -8,6 +8,7 @@ what images usually keep there.
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -79,7 +80,7 @@ def holds_little(path: str) -> bool:
 
 def moved(place: str, source: str, destination: str) -> str:
     """Return where a place is after its path, or one above it, was copied."""
-    rest = _parts(place)[len(_parts(source)) :] if "*" not in source else []
+    rest = _parts(place)[len(_parts(source)) :] if "*" not in source else ()
     return "/" + "/".join([*_parts(destination), *rest])
 
 
@@ -89,8 +90,9 @@ def _agree(pattern: str, place: str, wanted: Sequence[str]) -> bool:
     return absolute and all(map(fnmatchcase, _parts(place), wanted))
 
 
-def _parts(path: str) -> list[str]:
-    return [part for part in path.split("/") if part not in {"", "."}]
+@lru_cache(8192)
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(part for part in path.split("/") if part not in {"", "."})
 
 
 def copied_paths(
