@@ -276,7 +276,8 @@ class RealLookups:
     def _access(self, request: ResolveRequest) -> IndexAccess:
         from tonnage.forecast.python.index_access import index_access  # noqa: PLC0415
 
-        return index_access(request, self._environment)
+        asked = request.index_url, tuple(request.extra_index_urls), tuple(request.find_links)
+        return self._once.ask(("access", *asked), lambda: index_access(request, self._environment))
 
     def packages(
         self, installs: Sequence[AptInstall], updates: Sequence[AptUpdate], base: BaseImage, platform: str

@@ -87,9 +87,6 @@ def read_wheels(
     servers = Servers(web, access)
 
     def read(wheel: Wheel) -> WheelContents:
-        known = _remembered(wheel, kept, offline=web.offline)
-        if known is not None:
-            return known
         if cancel is not None and cancel.is_set():
             return guessed(wheel, "It was not read any more")
         found = _read(wheel, servers)
@@ -97,10 +94,13 @@ def read_wheels(
             kept.keep(_KIND, _key(wheel), msgspec.msgpack.encode(found))
         return found
 
+    known = {wheel: _remembered(wheel, kept, offline=web.offline) for wheel in dict.fromkeys(wheels)}
+    found = {wheel: contents for wheel, contents in known.items() if contents is not None}
     # The large ones have two requests to make, so they come first.
-    order = sorted(dict.fromkeys(wheels), key=lambda wheel: -(wheel.size_bytes or 0))
-    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="wheels") as pool:
-        found = dict(zip(order, pool.map(read, order), strict=True))
+    order = sorted((wheel for wheel in known if wheel not in found), key=lambda wheel: -(wheel.size_bytes or 0))
+    if order:
+        with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="wheels") as pool:
+            found.update(zip(order, pool.map(read, order), strict=True))
     return WheelsRead(
         contents=tuple(found[wheel] for wheel in wheels),
         requests=servers.requests,
