@@ -119,6 +119,7 @@ class StackVersion(Struct, frozen=True, kw_only=True):
         config_id: The config that holds it.
         number: Counts from 1.
         good: Whether its services were healthy.
+        origin: The repository that it was deployed from and where in it, the same in every checkout; empty for none.
         document: The stack file.
         created: When, by the managers' clock.
     """
@@ -127,6 +128,7 @@ class StackVersion(Struct, frozen=True, kw_only=True):
     number: int
     good: bool
     document: ComposeMapping
+    origin: str = ""
     created: str = ""
 
     @property

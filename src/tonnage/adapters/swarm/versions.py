@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _STACK = "tonnage.stack"
 _VERSION = "tonnage.version"
 _GOOD = "tonnage.good"
+_ORIGIN = "tonnage.origin"
 _MOST_BYTES = 500_000
 
 
@@ -60,13 +61,16 @@ def versions(connection: DockerConnection, stack: str) -> tuple[StackVersion, ..
                 number=number,
                 good=labels.get(_GOOD) == "true",
                 document=document,
+                origin=labels.get(_ORIGIN, ""),
                 created=config.created,
             )
             found.append(version)
     return tuple(sorted(found, key=lambda each: -each.number))
 
 
-def config_of(stack: str, number: int, document: Mapping[str, Any], *, good: bool) -> tuple[str, dict[str, str], bytes]:
+def config_of(
+    stack: str, number: int, document: Mapping[str, Any], *, good: bool, origin: str
+) -> tuple[str, dict[str, str], bytes]:
     """Return name, labels and data of the config that holds a version.
 
     Raises:
@@ -80,9 +84,13 @@ def config_of(stack: str, number: int, document: Mapping[str, Any], *, good: boo
             todo="Split it into several stacks.",
         )
     name = f"tonnage-v{number}-{hashlib.sha256(stack.encode()).hexdigest()[:24]}"
-    return name, {_STACK: stack, _VERSION: str(number), _GOOD: "true" if good else "false"}, data
+    return name, _labels(stack, number, origin, good=good), data
 
 
-def labels_when_good(stack: str, number: int) -> dict[str, str]:
+def labels_when_good(stack: str, version: StackVersion) -> dict[str, str]:
     """Return the labels of a version whose services were healthy."""
-    return {_STACK: stack, _VERSION: str(number), _GOOD: "true"}
+    return _labels(stack, version.number, version.origin, good=True)
+
+
+def _labels(stack: str, number: int, origin: str, *, good: bool) -> dict[str, str]:
+    return {_STACK: stack, _VERSION: str(number), _GOOD: "true" if good else "false", _ORIGIN: origin}

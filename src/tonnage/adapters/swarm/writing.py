@@ -128,8 +128,16 @@ class SwarmActs:
         told = ask_to(self._connection, "POST", "/services/create", doing="make a service", body=spec)
         return str(told["ID"])
 
-    def keep_version(self, stack: str, number: int, document: Mapping[str, Any], *, good: bool) -> StackVersion:
+    def keep_version(
+        self, stack: str, number: int, document: Mapping[str, Any], *, good: bool, origin: str
+    ) -> StackVersion:
         """Have the Swarm hold a version of a stack.
+
+        Args:
+            origin: The repository that it comes from; empty for none.
+
+        Returns:
+            The version as it is held now.
 
         Raises:
             UsageError: The stack is too long for that.
@@ -137,8 +145,8 @@ class SwarmActs:
             StepFailedError: The manager refused.
             EngineUnreachableError: The Swarm has lost its quorum, or the manager does not answer.
         """
-        config_id = self.create_config(*config_of(stack, number, document, good=good))
-        return StackVersion(config_id=config_id, number=number, good=good, document=dict(document))
+        config_id = self.create_config(*config_of(stack, number, document, good=good, origin=origin))
+        return StackVersion(config_id=config_id, number=number, good=good, document=dict(document), origin=origin)
 
     def mark_good(self, stack: str, version: StackVersion) -> None:
         """Remember that the services of a version were healthy.
@@ -151,7 +159,7 @@ class SwarmActs:
         there = read_swarm(self._connection, f"/configs/{version.config_id}")
         with speaking_to(self._connection.endpoint, "read a config of the Swarm"):
             config = msgspec.convert(there, learned(replies.ConfigReply))
-        self.label_config(config, labels_when_good(stack, version.number))
+        self.label_config(config, labels_when_good(stack, version))
 
     def create_config(self, name: str, labels: Mapping[str, str], data: bytes = b"-") -> str:
         """Make a config; return its id.

@@ -95,7 +95,9 @@ def deploy_on_cluster(
         deliver(ports, seen, plan, parallel=wanted.policy.parallel, tell=tell, cancel=cancel)
         _still_as_planned(ports, access, wanted, plan, cancel)
         number = max((each.number for each in versions), default=0) + 1
-        version = acts.keep_version(plan.stack, number, for_later(plan.document), good=False)
+        version = acts.keep_version(
+            plan.stack, number, for_later(plan.document), good=False, origin=wanted.stack.origin
+        )
         _label(acts, plan.written.before if plan.written else (), tell)
         _roll_out(ports, access, acts, wanted, plan, seen, version, tell=tell, cancel=cancel)
         _label(acts, plan.written.after if plan.written else (), tell)
@@ -227,7 +229,7 @@ def _take_back(
             _label(acts, [each for each in written.after if _service_of(each) not in services], tell)
     acts.forget_version(version)
     if healthy and (before is None or document != before.document) and services != set(plan.services):
-        acts.keep_version(plan.stack, version.number + 1, for_later(document), good=True)
+        acts.keep_version(plan.stack, version.number + 1, for_later(document), good=True, origin=version.origin)
     return said
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.decide.cluster.naming import PLACED, label_key
+from tonnage.decide.swarm.ownership import refuse_stack_of_others
 from tonnage.decide.swarm.stack_file import placed_again
 from tonnage.errors import NotHealthyError, StepFailedError, UsageError
 from tonnage.flows.cluster.converging import converge
@@ -45,7 +46,7 @@ def roll_back_cluster(
 
     Raises:
         EngineLacksError: The engine is no manager of a Swarm.
-        UsageError: There is no such version.
+        UsageError: There is no such version, or the stack is another's.
         LockHeldError: Another run deploys this stack.
         NotHealthyError: It is not healthy either.
         StepFailedError: An image is gone, or Swarm refused.
@@ -59,6 +60,8 @@ def roll_back_cluster(
         versions = access.facts.versions(stack.name)
         version = _chosen(stack.name, versions, to)
         seen = look_at(ports, access, wanted)
+        running = {each.name.removeprefix(f"{stack.name}_") for each in seen.services if each.stack == stack.name}
+        refuse_stack_of_others(stack, running, versions, adopt=wanted.policy.adopt)
         document = placed_again(version.document)
         plan = ClusterPlan(
             stack=stack.name,

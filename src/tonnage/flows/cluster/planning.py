@@ -85,7 +85,7 @@ def cluster_plan(
     versions = access.facts.versions(stack.name)
     last = next((each for each in versions if each.good), None)
     running = {each.name.removeprefix(f"{stack.name}_"): each for each in seen.services if each.stack == stack.name}
-    refuse_stack_of_others(stack.name, running, versions)
+    refuse_stack_of_others(stack, running, versions, adopt=wanted.policy.adopt)
     choices, images = _images(
         ports, access.here, seen, wanted, {name: each.image for name, each in running.items()}, tell
     )

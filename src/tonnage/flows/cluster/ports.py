@@ -51,7 +51,9 @@ class ChangesSwarm(Protocol):
     def label(self, node_id: str, changes: Mapping[str, str | None]) -> None:
         """Set labels of a node, and take away those that are None."""
 
-    def keep_version(self, stack: str, number: int, document: Mapping[str, Any], *, good: bool) -> StackVersion:
+    def keep_version(
+        self, stack: str, number: int, document: Mapping[str, Any], *, good: bool, origin: str
+    ) -> StackVersion:
         """Have the Swarm hold a version of a stack."""
 
     def mark_good(self, stack: str, version: StackVersion) -> None:
