@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tonnage.lint.rules import DOCKERFILE_RULES
+from tonnage.lint.rules import CHOICES, DOCKERFILE_RULES
 from tonnage.model.forecast.finding import Safety
 
 if TYPE_CHECKING:
@@ -51,11 +51,14 @@ CASES = {
     "large-base": "RUN true\n",
     "copied-before-install": "COPY . /ctx\nRUN pip install --no-cache-dir -r /ctx/req.txt\n",
     "high-user-id": "RUN useradd -u 1000700000 app\n",
+    "bytecode": "RUN pip install --no-cache-dir flask\n",
+    "wheel-leftovers": "RUN mkdir -p /usr/local/lib/a/tests && pip install --no-cache-dir flask \\\n"
+    "    && ls /usr/local/lib/a > /seen\nRUN ls -d /usr/local/lib/a/tests || echo gone > /left\n",
 }
 
 
 def test_every_rule_that_mends_something_has_a_case() -> None:
-    assert set(CASES) == {rule.name for rule in DOCKERFILE_RULES if rule.fixes is not None}
+    assert set(CASES) == {rule.name for rule in (*DOCKERFILE_RULES, *CHOICES) if rule.fixes is not None}
 
 
 @pytest.mark.parametrize(
@@ -75,11 +78,12 @@ def test_a_mended_dockerfile_is_built_and_does_the_same(project: Project, *, crl
     cases = {rule: text for rule, text in CASES.items() if rule != "large-base"}
     stages += [f"FROM build AS {rule}\nRUN : > /asked\n{text}" for rule, text in cases.items()]
     stages.append("FROM busybox:latest\n" + "".join(f"COPY --from={each} /asked /{each}.asked\n" for each in cases))
+    stages.append("COPY --from=wheel-leftovers /left* /")
     before = "\n".join(stages)
     (context / "Dockerfile").write_text(before.replace("\n", "\r\n") if crlf else before, newline="")
     asked = built(project, context, "before")
 
-    rules = [f"--fix={rule.name}" for rule in DOCKERFILE_RULES if rule.fixes is Safety.DECISION]
+    rules = [f"--fix={rule.name}" for rule in (*DOCKERFILE_RULES, *CHOICES) if rule.fixes is Safety.DECISION]
     ended = project.tonnage("lint", "--no-prices", "--fix=safe", *rules, "web/Dockerfile")
     assert ended.exit_code == 0, ended.stderr
     mended = (context / "Dockerfile").read_bytes().decode()
@@ -88,8 +92,9 @@ def test_a_mended_dockerfile_is_built_and_does_the_same(project: Project, *, crl
 
     assert "--mount=from=build,source=/wheels,target=/w " in mended.replace(",rw", "")
     assert "# gone again" in mended
+    assert project.docker("run", "--rm", f"{project.name}/after", "cat", "/left").strip() == "gone"
     # What fixes add is taken off again.
-    added = r" --(?:no-cache-dir|no-cache|no-install-recommends|no-log-init)(?= |$)"
+    added = r" --(?:no-cache-dir|no-cache|no-install-recommends|no-log-init|no-compile)(?= |$)"
     kept = re.sub(
         added, "", re.sub(r"^(?:apt-get clean|dnf clean all)\n", "", again, flags=re.MULTILINE), flags=re.MULTILINE
     )

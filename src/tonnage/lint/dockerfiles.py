@@ -10,14 +10,20 @@ from tonnage.lint.reading import read_for_rules
 from tonnage.lint.rules import DOCKERFILE_RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tonnage.lint.reading import DockerfileReading
+    from tonnage.lint.rule import DockerfileRule
     from tonnage.model.forecast.finding import Finding
 
 
 def dockerfile_findings(
-    text: str, file: str, *, build_args: Mapping[str, str] | None = None, target: str = ""
+    text: str,
+    file: str,
+    *,
+    build_args: Mapping[str, str] | None = None,
+    target: str = "",
+    rules: Sequence[DockerfileRule] = DOCKERFILE_RULES,
 ) -> tuple[Finding, ...]:
     """Return what is found in a Dockerfile.
 
@@ -27,16 +33,16 @@ def dockerfile_findings(
     Raises:
         UsageError: It is none, or says what no builder accepts.
     """
-    return findings_of(read_for_rules(text, file, build_args=build_args, target=target))
+    return findings_of(read_for_rules(text, file, build_args=build_args, target=target), rules)
 
 
-def findings_of(read: DockerfileReading) -> tuple[Finding, ...]:
+def findings_of(read: DockerfileReading, rules: Sequence[DockerfileRule] = DOCKERFILE_RULES) -> tuple[Finding, ...]:
     """Return what is found in a Dockerfile that was read."""
     ignored = Ignored(read.lines)
     begins = [each.line for each in read.dockerfile.instructions]
     ends = {each.line: each.end_line for each in read.dockerfile.instructions}
     found: dict[tuple[object, ...], Finding] = {}
-    for rule in DOCKERFILE_RULES:
+    for rule in rules:
         for finding in rule.check(read):
             line = finding.place.line or 1
             first = begins[max(0, bisect_right(begins, line) - 1)]

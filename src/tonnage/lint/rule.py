@@ -40,6 +40,8 @@ class LintedService(Struct, frozen=True, kw_only=True):
         has_ignore_file: Its context has a ``.dockerignore``, or there is one for its Dockerfile.
         unneeded: Directories of its context that no image needs, with their bytes.
         pins: Exact versions in its requirement files, by name, each with its place.
+        requirements: Those files, by path: how each is named, and what it holds.
+        only_infers: Its Python files use PyTorch to run models, and nothing in them trains one.
     """
 
     name: str
@@ -50,6 +52,8 @@ class LintedService(Struct, frozen=True, kw_only=True):
     has_ignore_file: bool = True
     unneeded: tuple[tuple[str, int], ...] = ()
     pins: Mapping[str, tuple[str, Place]] = {}
+    requirements: Mapping[str, tuple[str, str]] = {}
+    only_infers: bool = False
 
 
 class StackFinding(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from tonnage.lint.dockerfile_rules import (
     apt_recommends,
     apt_upgrade,
     build_tools,
+    bytecode,
     cache_mount,
     changed_later,
     copied_archive,
@@ -22,10 +23,12 @@ from tonnage.lint.dockerfile_rules import (
     large_base,
     other_caches,
     pip_cache,
+    pip_peak,
     removed_later,
     torch_replaced,
     uv_cache,
     weights_inside,
+    wheel_leftovers,
     whole_stage,
 )
 from tonnage.lint.requirement_rules import index_on_requirement, torch_cuda, unpinned_torch
@@ -35,6 +38,8 @@ from tonnage.lint.stack_rules import (
     different_versions,
     no_health_check,
     no_ignore_file,
+    split_install,
+    torch_for_inference,
 )
 from tonnage.lint.workflow_rules import no_disk_check, pasted_cleanup, prune_between_builds
 
@@ -67,6 +72,8 @@ DOCKERFILE_RULES: tuple[DockerfileRule, ...] = (
     torch_replaced.RULE,
     weights_inside.RULE,
 )
+CHOICES: tuple[DockerfileRule, ...] = (bytecode.RULE, wheel_leftovers.RULE, pip_peak.RULE)
+"""What is no waste, and a choice: only looked for where there are prices, or by name."""
 REQUIREMENT_RULES: tuple[TextRule, ...] = (torch_cuda.RULE, index_on_requirement.RULE, unpinned_torch.RULE)
 WORKFLOW_RULES: tuple[TextRule, ...] = (pasted_cleanup.RULE, prune_between_builds.RULE, no_disk_check.RULE)
 STACK_RULES: tuple[StackRule, ...] = (
@@ -75,8 +82,10 @@ STACK_RULES: tuple[StackRule, ...] = (
     different_order.RULE,
     no_ignore_file.RULE,
     no_health_check.RULE,
+    split_install.RULE,
+    torch_for_inference.RULE,
 )
-RULES: tuple[RuleText, ...] = (*DOCKERFILE_RULES, *REQUIREMENT_RULES, *STACK_RULES, *WORKFLOW_RULES)
+RULES: tuple[RuleText, ...] = (*DOCKERFILE_RULES, *CHOICES, *REQUIREMENT_RULES, *STACK_RULES, *WORKFLOW_RULES)
 
 
 def rules_named(name: str, rules: Sequence[RuleText] = RULES) -> frozenset[str]:

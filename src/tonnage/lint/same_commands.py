@@ -10,11 +10,17 @@ from tonnage.lint.reading import read_for_rules
 if TYPE_CHECKING:
     from tonnage.lint.reading import DockerfileReading
 
-OPTIONS = frozenset({"--no-cache-dir", "--no-cache", "--no-install-recommends", "--no-log-init", "-R", "--recursive"})
+OPTIONS = frozenset(
+    {
+        "--no-cache-dir", "--no-cache", "--no-install-recommends", "--no-log-init", "-R", "--recursive", "--no-compile",
+        "--compile-bytecode",
+    }
+)  # fmt: skip
 """What fixes add to a command, or take off it."""
 _ADDED = regex(
     r"rm -rf /\S+|apt-get clean|(?:dnf|yum|microdnf) clean all|zypper clean --all|(?:conda|mamba|micromamba) clean -afy"
     r"|yarn cache clean|npm cache clean --force"
+    r"|find /\S+ -depth -type d \( -name tests -o -name test \) -exec rm -rf {} \+"
 )
 _GONE = regex(r"rm(?: -\S+)* /\S+")
 

@@ -82,3 +82,51 @@ def test_a_health_check_may_stand_in_either_file() -> None:
     assert rules_in(service("web", SLIM, has_health_check=False)) == ["no-health-check"]
     assert not rules_in(service("web", f"{SLIM}HEALTHCHECK CMD true\n", has_health_check=False))
     assert not rules_in(service("web", f"{SLIM}HEALTHCHECK NONE\n", has_health_check=False))
+
+
+REQUIREMENTS = "torch==2.3.1\nflask\n"
+SPLIT = f"{SLIM}WORKDIR /srv\nCOPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt\nCOPY . .\n"
+
+
+def with_requirements(text: str, requirements: str, **more: object) -> LintedService:
+    held = {"/shop/web/requirements.txt": ("web/requirements.txt", requirements)}
+    return service("web", text, requirements=held, **more)
+
+
+def test_heavy_packages_are_split_off_before_their_file_is_copied() -> None:
+    requirements = "# all\n--extra-index-url https://example.org/simple\ntorch == 2.3.1  # big\nflask\n"
+    [each] = [one for one in found(with_requirements(SPLIT, requirements)) if one.finding.rule == "split-install"]
+    assert "torch and 1 other package are installed by one instruction" in each.finding.text
+    assert each.finding.changes_at == (3, 4)
+    new = (
+        "WORKDIR /srv\nRUN pip install --no-cache-dir --extra-index-url https://example.org/simple torch==2.3.1\nCOPY r"
+    )
+    assert with_edits(SPLIT, each.edits) == SPLIT.replace("WORKDIR /srv\nCOPY r", new)
+
+
+@pytest.mark.parametrize(
+    ("text", "requirements"),
+    [
+        (SPLIT, "torch>=2\nflask\n"),
+        (SPLIT, "torch==2.3.1\n"),
+        (SPLIT, "flask\nrequests\n"),
+        (SPLIT, "torch==2.3.1 --hash=sha256:00\nflask\n"),
+        (SPLIT, "-r base.txt\ntorch==2.3.1\nflask\n"),
+        (SPLIT.replace("COPY r", "RUN pip install torch==2.3.1\nCOPY r"), REQUIREMENTS),
+        (SPLIT.replace("-r requirements.txt", "."), REQUIREMENTS),
+        (SPLIT.replace("-r requirements.txt", '"$(cat requirements.txt)"'), REQUIREMENTS),
+    ],
+)
+def test_what_cannot_be_split_or_is_split_is_no_finding(text: str, requirements: str) -> None:
+    assert "split-install" not in rules_in(with_requirements(text, requirements))
+
+
+def test_pytorch_that_only_runs_a_model_is_priced_as_a_runtime() -> None:
+    requirements = "flask\r\ntorch==2.3.1\r\ntorchvision==0.18.1\r\n"
+    web = with_requirements(SLIM, requirements, only_infers=True)
+    [each] = found(web)
+    assert each.finding.rule == "torch-for-inference"
+    assert (each.path, str(each.finding.place)) == ("/shop/web/requirements.txt", "web/requirements.txt:2")
+    assert with_edits(requirements, each.edits) == "flask\r\nonnxruntime\r\n\r\n"
+    assert not found(with_requirements(SLIM, requirements))
+    assert not found(with_requirements(SLIM, "flask\ntorchmetrics\n", only_infers=True))

@@ -16,16 +16,15 @@ from msgspec.structs import replace
 
 from tonnage.errors import TonnageError, UsageError
 from tonnage.flows.lint.files import files_of, written_text
+from tonnage.flows.lint.looked_at import LookedAt
+from tonnage.flows.lint.pricing import by_bytes, priced, without_prices
 from tonnage.flows.lint.stack_findings import stack_findings
 from tonnage.flows.lint.writing import roots_of, write_change
 from tonnage.flows.stack import read_if_there
 from tonnage.lint.dockerfiles import dockerfile_findings
-from tonnage.lint.fixing import mended, with_edits
 from tonnage.lint.requirement_rules import torch_cuda
-from tonnage.lint.rules import REQUIREMENT_RULES, RULES, WORKFLOW_RULES, rules_named
-from tonnage.lint.same_commands import does_the_same
+from tonnage.lint.rules import CHOICES, DOCKERFILE_RULES, REQUIREMENT_RULES, RULES, WORKFLOW_RULES, rules_named
 from tonnage.lint.text_files import text_findings
-from tonnage.model.forecast.estimate import Grade, spread
 from tonnage.model.forecast.finding import Safety
 from tonnage.model.reports.lint import LintChange, LintedKind, LintReport
 from tonnage.small_files import UnfitFileError
@@ -37,9 +36,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
-    from tonnage.lint.fixing import Mended
-    from tonnage.lint.rule import StackFinding
-    from tonnage.model.forecast.estimate import Estimate
+    from tonnage.lint.rule import DockerfileRule, StackFinding
     from tonnage.model.forecast.finding import Finding
     from tonnage.model.reports.lint import LintedFile
     from tonnage.model.stack import Service, Stack
@@ -71,21 +68,6 @@ class LintRequest(Struct, frozen=True, kw_only=True):
     of_stack: bool = False
 
 
-class _LookedAt(Struct, frozen=True, kw_only=True):
-    """A file that was read: what it holds, what is found in it, and how that is found in another text."""
-
-    file: LintedFile
-    text: str
-    findings: tuple[Finding, ...]
-    find: Callable[[str], tuple[Finding, ...]]
-    services: tuple[Service, ...] = ()
-
-    def mended(self, wanted: Callable[[Finding], bool]) -> Mended:
-        """Return its text with what is wanted mended."""
-        is_dockerfile = self.file.kind is LintedKind.DOCKERFILE
-        return mended(self.text, self.find, wanted, same=does_the_same if is_dockerfile else lambda _, __: True)
-
-
 def lint(
     ports: DeployPorts, flags: StackFlags, request: LintRequest, *, show: Callable[[LintReport], None] = lambda _: None
 ) -> LintReport:
@@ -105,13 +87,14 @@ def lint(
     stack = wanted.stack if wanted is not None else None
     request = _with_paths_apart(request, here, {each.name for each in stack.services} if stack is not None else set())
     chosen = frozenset(name for each in request.fix if each != _SAFE for name in rules_named(each))
-    looked: list[_LookedAt] = []
+    choices = tuple(each for each in CHOICES if request.prices or each.name in chosen)
+    looked: list[LookedAt] = []
     files: list[LintedFile] = []
     built = tuple(each.name for each in stack.built) if stack is not None else ()
     if request.of_stack and not built:
         return LintReport(rules=RULES)
     for file in files_of(built if request.of_stack else request.named, stack, here):
-        found = _look(file, wanted, project_root(stack.directory if stack is not None else here))
+        found = _look(file, wanted, project_root(stack.directory if stack is not None else here), choices=choices)
         files.append(found.file)
         if not found.file.failure:
             looked.append(found)
@@ -122,10 +105,22 @@ def lint(
     together = _together(looked, stack, here) if stack is not None and not request.named else ()
     if request.since:
         together = tuple(each for each in together if each.finding.place.file in seen)
-    priced, removable, unpriced = _priced(ports, wanted, looked, together, request)
+    removable, unpriced = None, ""
+    if request.prices:
+        told, removable, unpriced = priced(
+            ports,
+            wanted,
+            looked,
+            together,
+            chosen=chosen,
+            offline=request.offline,
+            within_s=request.prices_within_s,
+        )
+    else:
+        told = without_prices(looked, together, chosen)
     report = LintReport(
         files=tuple(files),
-        findings=tuple(sorted(priced, key=_by_bytes)),
+        findings=tuple(sorted(told, key=by_bytes)),
         removable=removable,
         changes=changes,
         rules=RULES,
@@ -140,7 +135,7 @@ def lint(
     return report
 
 
-def _since(ports: DeployPorts, looked: Sequence[_LookedAt], commit: str, here: str) -> list[_LookedAt]:
+def _since(ports: DeployPorts, looked: Sequence[LookedAt], commit: str, here: str) -> list[LookedAt]:
     """Return the files that a commit had otherwise, each with what is found now and was not then."""
     earlier = ports.files.earlier(here, commit, [each.file.path for each in looked], ports.environment)
     found = []
@@ -162,7 +157,7 @@ def _since(ports: DeployPorts, looked: Sequence[_LookedAt], commit: str, here: s
     return found
 
 
-def _together(looked: Sequence[_LookedAt], stack: Stack, here: str) -> tuple[StackFinding, ...]:
+def _together(looked: Sequence[LookedAt], stack: Stack, here: str) -> tuple[StackFinding, ...]:
     texts = {each.file.path: (each.file, each.text) for each in looked}
     return stack_findings(stack.built, texts, here)
 
@@ -189,11 +184,16 @@ def _stack(ports: DeployPorts, flags: StackFlags) -> tuple[DesiredState | None, 
     return (found if found.stack.name else None), ()
 
 
-def _look(file: LintedFile, wanted: DesiredState | None, root: str) -> _LookedAt:
+def _look(
+    file: LintedFile, wanted: DesiredState | None, root: str, *, choices: Sequence[DockerfileRule] = ()
+) -> LookedAt:
     services = _services_of(file, wanted)
     build = services[0].build if services else None
     args: Mapping[str, str] = dict(build.args) if build is not None else {}
     target = build.target if build is not None else ""
+
+    # A choice is told for what it saves, which nobody knows without a service.
+    rules = (*DOCKERFILE_RULES, *choices)
 
     # What a device is asked for by is told by services alone.
     without_device = services and not any(each.devices for each in services)
@@ -201,13 +201,13 @@ def _look(file: LintedFile, wanted: DesiredState | None, root: str) -> _LookedAt
 
     def find(text: str) -> tuple[Finding, ...]:
         if file.kind is LintedKind.DOCKERFILE:
-            return dockerfile_findings(text, file.shown, build_args=args, target=target)
+            return dockerfile_findings(text, file.shown, build_args=args, target=target, rules=rules)
         if file.kind is LintedKind.WORKFLOW:
             return text_findings(text, file.shown, WORKFLOW_RULES)
         return text_findings(text, file.shown, requirement_rules) if file.kind is LintedKind.REQUIREMENTS else ()
 
-    def failed(why: str) -> _LookedAt:
-        return _LookedAt(file=replace(file, failure=why), text="", findings=(), find=find)
+    def failed(why: str) -> LookedAt:
+        return LookedAt(file=replace(file, failure=why), text="", findings=(), find=find)
 
     try:
         text = written_text(file)
@@ -220,7 +220,7 @@ def _look(file: LintedFile, wanted: DesiredState | None, root: str) -> _LookedAt
         if not is_shown(file.path, root):
             return failed(f"it is no {file.kind}. {NOT_SHOWN}")
         return failed(str(error).splitlines()[0].removeprefix(f"{file.shown}: "))
-    return _LookedAt(file=file, text=text, findings=findings, find=find, services=services)
+    return LookedAt(file=file, text=text, findings=findings, find=find, services=services)
 
 
 def _services_of(file: LintedFile, wanted: DesiredState | None) -> tuple[Service, ...]:
@@ -237,69 +237,7 @@ def _services_of(file: LintedFile, wanted: DesiredState | None) -> tuple[Service
     return tuple(found)
 
 
-def _by_bytes(finding: Finding) -> tuple[bool, int]:
-    """Order findings by what they save; what has no price stays in its order behind them."""
-    price = finding.price
-    known = price is not None and price.told_bytes is not None
-    return not known, -price.likely_bytes if price is not None and known else 0
-
-
-def _priced(
-    ports: DeployPorts,
-    wanted: DesiredState | None,
-    looked: Sequence[_LookedAt],
-    together: Sequence[StackFinding],
-    request: LintRequest,
-) -> tuple[list[Finding], Estimate | None, str]:
-    """Return all findings with their prices, what all fixes save together, and why nothing has a price."""
-    found = [
-        (each, replace(finding, services=tuple(service.name for service in each.services)))
-        for each in looked
-        for finding in each.findings
-    ]
-    plain = [finding for _, finding in found]
-    of_stack = [
-        replace(each.finding, services=each.services, price=_of_copies(each.unneeded_bytes)) for each in together
-    ]
-    if not request.prices:
-        return [*plain, *(replace(each, price=None) for each in of_stack)], None, ""
-    with_price = [each for each in found if each[1].fix is not None and each[0].services]
-    files = {each.file.path: each for each in looked}
-    changing = [index for index, each in enumerate(together) if each.edits and each.path in files]
-    if wanted is None or not (with_price or changing):
-        why = "" if with_price or not plain else "no service of a stack is built from these files"
-        return [*plain, *of_stack], None, why
-    from tonnage.flows.lint.prices import ChangedText, prices  # noqa: PLC0415 - --no-prices does without it
-
-    def changed(each: _LookedAt, text: str) -> ChangedText:
-        return ChangedText(file=each.file, text=text, services=each.services)
-
-    single = [
-        (changed(each, with_edits(each.text, finding.fix.edits)),)
-        for each, finding in with_price
-        if finding.fix is not None
-    ]
-    for index in changing:
-        each, at = together[index], files[together[index].path]
-        text = with_edits(at.text, each.edits)
-        single.append((ChangedText(file=at.file, text=text, services=wanted.stack.built),))
-    whole = [changed(each, each.mended(lambda _: True).text) for each in looked if each.services]
-    told, why = prices(ports, wanted, [*single, whole], offline=request.offline, within_s=request.prices_within_s)
-    by_finding = {id(finding): price for (_, finding), price in zip(with_price, told, strict=False)}
-    for index, price in zip(changing, told[len(with_price) :], strict=False):
-        # What costs bytes in place of saving some is no waste.
-        of_stack[index] = replace(of_stack[index], price=price if price and price.likely_bytes > 0 else None)
-    priced = [replace(each, price=by_finding.get(id(each))) for each in plain]
-    return [*priced, *of_stack], told[-1] if with_price else None, why
-
-
-def _of_copies(unneeded_bytes: int | None) -> Estimate | None:
-    if unneeded_bytes is None:
-        return None
-    return spread(unneeded_bytes, unneeded_bytes, unneeded_bytes, Grade.DECLARED)
-
-
-def _changes(looked: list[_LookedAt], request: LintRequest, chosen: frozenset[str]) -> tuple[LintChange, ...]:
+def _changes(looked: list[LookedAt], request: LintRequest, chosen: frozenset[str]) -> tuple[LintChange, ...]:
     if not request.fix:
         return ()
 

@@ -15,6 +15,8 @@ from tonnage.errors import TonnageError
 from tonnage.flows.lint.fresh_forecasts import fresh_forecasts
 from tonnage.forecast.costs.totals import forecast_stack
 from tonnage.lint.prices import saved
+from tonnage.model.forecast.estimate import spread, total, weakest
+from tonnage.model.forecast.finding import ChangePrice
 from tonnage.model.reports.lint import LintedKind
 
 if TYPE_CHECKING:
@@ -43,27 +45,43 @@ class ChangedText(Struct, frozen=True, kw_only=True):
     services: tuple[Service, ...]
 
 
+class Saving(Struct, frozen=True, kw_only=True):
+    """What a change saves.
+
+    Args:
+        kept: What filesystems keep less; None where it is not known.
+        peak: What the worst moment of a build needs less; None where it is not known.
+        change: What a change of the sources costs before and after; None where it is not about that.
+    """
+
+    kept: Estimate | None = None
+    peak: Estimate | None = None
+    change: ChangePrice | None = None
+
+
 def prices(
     ports: DeployPorts,
     wanted: DesiredState,
     changes: Sequence[Sequence[ChangedText]],
     *,
+    at: Sequence[tuple[int, int] | None],
     offline: bool,
     within_s: float | None = None,
-) -> tuple[tuple[Estimate | None, ...], str]:
+) -> tuple[tuple[Saving, ...], str]:
     """Return what each change saves.
 
     Args:
         changes: Each as the files that change together.
+        at: For each the lines from which a change of the sources builds anew, before and after; None for no question.
         offline: Ask no server.
         within_s: After so many seconds what has no price yet gets none; None for no limit.
 
     Returns:
-        A price for each change, None where it is not known; and why there is none at all, empty where there may be.
+        A price for each change, empty where it is not known; and why there is none at all, empty where there may be.
     """
     stack = wanted.stack
     services = tuple(each for each in in_order(stack, [each.name for each in stack.services]) if each.build is not None)
-    none: tuple[Estimate | None, ...] = tuple(None for _ in changes)
+    none = tuple(Saving() for _ in changes)
     with fresh_forecasts(ports, wanted, services, offline=offline, within_s=_WITHIN_S) as fresh:
         if fresh is None:
             return none, "nothing can be forecast from here"
@@ -73,18 +91,58 @@ def prices(
 
         deadline = None if within_s is None else time.monotonic() + within_s
 
-        def price(change: Sequence[ChangedText]) -> Estimate | None:
+        def price(change: Sequence[ChangedText], lines: tuple[int, int] | None) -> Saving:
             if deadline is not None and time.monotonic() > deadline:
-                return None
+                return Saving()
             touched = {service.name for each in change for service in each.services}
             some = tuple(each for each in services if each.name in touched)
             after = _after(fresh, some, change) if some else ()
             as_it_is = [before[each.name] for each in some]
             if not after or not all(map(_comparable, as_it_is, after)):
-                return None
-            return saved(*(forecast_stack(stack.name, fresh.kind, each) for each in (as_it_is, after)))
+                return Saving()
+            return Saving(
+                kept=saved(*(forecast_stack(stack.name, fresh.kind, each) for each in (as_it_is, after))),
+                peak=lower_peak(as_it_is, after),
+                change=None if lines is None else change_price(as_it_is, after, lines, change),
+            )
 
-        return tuple(price(change) for change in changes), ""
+        return tuple(price(change, lines) for change, lines in zip(changes, at, strict=True)), ""
+
+
+def lower_peak(before: Sequence[ServiceForecast], after: Sequence[ServiceForecast]) -> Estimate | None:
+    """Return by how much the worst moment is lower, in the service where that is most."""
+    known = [each for each in zip(before, after, strict=True) if each[0].peak.known and each[1].peak.known]
+    if not known:
+        return None
+    one, other = max(known, key=lambda each: each[0].peak.likely_bytes - each[1].peak.likely_bytes)
+    less_bytes = one.peak.likely_bytes - other.peak.likely_bytes
+    # What other instructions need does not make it less certain.
+    steps = [(each.transient, new.transient) for each, new in zip(one.steps, other.steps, strict=False)]
+    one_held, other_held = max(
+        steps, key=lambda each: each[0].likely_bytes - each[1].likely_bytes, default=(one.transient, other.transient)
+    )
+    return spread(less_bytes, less_bytes, less_bytes, weakest((one_held.grade, other_held.grade)))
+
+
+def change_price(
+    before: Sequence[ServiceForecast],
+    after: Sequence[ServiceForecast],
+    lines: tuple[int, int],
+    change: Sequence[ChangedText],
+) -> ChangePrice | None:
+    """Return what is written again when a file changes: everything from a line on, where that is most."""
+    named = {service.name for each in change if each.file.kind is LintedKind.DOCKERFILE for service in each.services}
+    found = [
+        ChangePrice(_from_line(one, lines[0]), _from_line(other, lines[1]))
+        for one, other in zip(before, after, strict=True)
+        if one.service in named
+    ]
+    known = [each for each in found if each.now.known and each.then.known]
+    return max(known, key=lambda each: each.now.likely_bytes - each.then.likely_bytes, default=None)
+
+
+def _from_line(forecast: ServiceForecast, line: int) -> Estimate:
+    return total(step.disk for step in forecast.steps if step.line >= line)
 
 
 def _after(

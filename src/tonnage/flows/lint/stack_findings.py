@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import TonnageError
 from tonnage.flows.lint.files import linted
+from tonnage.flows.lint.torch_uses import only_infers
 from tonnage.lazily import regex
 from tonnage.lint.ignoring import Ignored
 from tonnage.lint.reading import read_for_rules
+from tonnage.lint.requirement_rules.torch_lines import TORCH
 from tonnage.lint.rule import LintedService
 from tonnage.lint.rules import STACK_RULES
 from tonnage.lint.stack_rules.different_versions import HEAVY
@@ -67,6 +69,7 @@ def _linted(service: Service, texts: Mapping[str, tuple[LintedFile, str]], here:
     place = service.place or Place("compose.yaml")
     shown = linted(place.file, here, LintedKind.COMPOSE).shown if place.file.startswith("/") else place.file
     local = spec.context.startswith("/")
+    requirements = _requirements(spec, texts) if local else {}
     has_ignore_file = not local or _has_ignore_file(spec)
     return LintedService(
         name=service.name,
@@ -77,6 +80,8 @@ def _linted(service: Service, texts: Mapping[str, tuple[LintedFile, str]], here:
         has_ignore_file=has_ignore_file,
         unneeded=() if has_ignore_file else _unneeded(spec.context),
         pins=_pins(spec, texts) if local else {},
+        requirements=requirements,
+        only_infers=any(_names_torch(text) for _, text in requirements.values()) and only_infers(spec.context),
     )
 
 
@@ -105,6 +110,19 @@ def _unneeded(context: str) -> tuple[tuple[str, int], ...]:
                     continue
         found.append((name, size))
     return tuple(found)
+
+
+def _requirements(spec: BuildSpec, texts: Mapping[str, tuple[LintedFile, str]]) -> dict[str, tuple[str, str]]:
+    inside = f"{spec.context.rstrip('/')}/"
+    return {
+        path: (file.shown, text)
+        for path, (file, text) in texts.items()
+        if file.kind is LintedKind.REQUIREMENTS and path.startswith(inside)
+    }
+
+
+def _names_torch(text: str) -> bool:
+    return any(TORCH.match(line) for line in text.splitlines())
 
 
 def _pins(spec: BuildSpec, texts: Mapping[str, tuple[LintedFile, str]]) -> dict[str, tuple[str, Place]]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tonnage.flows.torch.resolved import constraint_files, files_named, marker_holds, only_for_cuda
 from tonnage.lint.torch.dockerfile_text import with_argument, with_words
-from tonnage.lint.torch.project_text import project_lines
+from tonnage.lint.torch.project_text import project_lines, tool_of
 from tonnage.lint.torch.requirement_text import WantedVersions, with_build
 
 if TYPE_CHECKING:
@@ -77,13 +77,21 @@ def proposals(
     if torch.request is None:
         yield Proposal(
             left="it comes from a lock, which only the tool that wrote it can renew",
-            lines=project_lines(build, torch.versions) if any(_is(each, "uv.lock") for each in seen.texts) else (),
+            lines=_of_project(seen, torch, build),
         )
         return
     if not torch.by_pip:
-        yield Proposal(left="it is installed by neither pip nor uv pip, whose files are changed")
+        yield Proposal(
+            left="it is installed by neither pip nor uv pip, whose files are changed",
+            lines=_of_project(seen, torch, build),
+        )
         return
     yield _of_installs(service, seen, torch, build, (dockerfile, text), hashes)
+
+
+def _of_project(seen: LookedUp, torch: ResolvedTorch, build: TorchBuild) -> tuple[str, ...]:
+    tool = tool_of({posixpath.basename(path): text for path, text in seen.texts.items()})
+    return () if tool is None else project_lines(tool, build, torch.versions)
 
 
 def _of_installs(

@@ -80,12 +80,14 @@ def _found(copied: ReadStep, install: ReadStep, files: tuple[str, ...], plain: b
     before = "" if lines.text[:behind].endswith("\n") else lines.newline
     moved = f"{before}{text.rstrip(lines.newline)}" if before else text
     edits = (Edit(at, at + len(text), first), Edit(behind, behind, moved))
+    then = install.instruction.end_line - (own.end_line - own.line + 1) + len(names) + 1
     return copied.finding(
         NAME,
         f"all sources are copied here, and line {install.step.place.line} installs after it",
         why="Every change of any file installs all packages again, and the build cache keeps both installs.",
         todo=f"Copy {', '.join(names)} first, install, and then copy the rest.",
         fix=Fix(edits=edits, what="copy the requirement files first", safety=Safety.DECISION) if plain else None,
+        changes_at=(own.line, then) if plain else None,
     )
 
 

@@ -29,6 +29,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
                     why="The program has 50 to 60 MB.",
                     todo="Lend it to the instructions that install:\n"
                     f"  RUN --mount=from={step.copy.origin.name},source=/uv,target=/bin/uv uv ...",
+                    tried=(step.removed(),),
                 )
 
 

@@ -40,6 +40,13 @@ class Fix(Struct, frozen=True, kw_only=True):
     safety: Safety = Safety.SAFE
 
 
+class ChangePrice(Struct, frozen=True):
+    """What one change of a file adds to the disk, until the build cache is reclaimed: as it is, and as proposed."""
+
+    now: Estimate
+    then: Estimate
+
+
 class Finding(Struct, frozen=True, kw_only=True):
     """One finding.
 
@@ -51,7 +58,12 @@ class Finding(Struct, frozen=True, kw_only=True):
         column: Where on the line it begins, counted from 1; 0 where that is not known.
         end_line: The last line that it is about; 0 for that of the place.
         fix: What mends it; None where only a person can.
+        tried: What is written in memory for its price alone, where there is no fix; nothing writes it to a file.
         price: What mending it saves on the disk; None where nobody knows.
+        peak: What the worst moment of the build needs less; None where the finding is not about that.
+        change: What a change of the sources costs; None where the finding is not about that.
+        changes_at: The line from which such a change builds anew, and the same once it is mended; none for neither.
+        unpriced: Why it has no price; empty where it has one, or nobody asked.
         services: The services of a stack whose image it is about.
     """
 
@@ -63,5 +75,10 @@ class Finding(Struct, frozen=True, kw_only=True):
     column: int = 0
     end_line: int = 0
     fix: Fix | None = None
+    tried: tuple[Edit, ...] = ()
     price: Estimate | None = None
+    peak: Estimate | None = None
+    change: ChangePrice | None = None
+    changes_at: tuple[int, int] | None = None
+    unpriced: str = ""
     services: tuple[str, ...] = ()

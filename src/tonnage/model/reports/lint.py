@@ -23,6 +23,8 @@ class RuleText(Struct, frozen=True, kw_only=True):
         before: What it finds, as it is written.
         after: The same without the waste.
         fixes: Whether its fixes are safe or need a decision; None where only a person can mend it.
+        least_bytes: It is a choice and no waste: only told where it saves so much, and in no sum; 0 for waste.
+        about_peak: What it costs is needed for a moment of the build, and not kept.
     """
 
     name: str
@@ -32,6 +34,8 @@ class RuleText(Struct, frozen=True, kw_only=True):
     after: str
     aliases: tuple[str, ...] = ()
     fixes: Safety | None = None
+    least_bytes: int = 0
+    about_peak: bool = False
 
     @property
     def names(self) -> frozenset[str]:

@@ -48,5 +48,10 @@ def _finding_form(finding: Finding, aliases: tuple[str, ...]) -> dict[str, objec
         "todo": redacted(finding.todo),
         "fix": None if fix is None else {"what": fix.what, "safety": str(fix.safety)},
         "price_bytes": None if finding.price is None else figures(finding.price),
+        "peak_bytes": None if finding.peak is None else figures(finding.peak),
+        "change_bytes": None
+        if finding.change is None
+        else {"now": figures(finding.change.now), "then": figures(finding.change.then)},
+        "unpriced": finding.unpriced,
         "services": list(finding.services),
     }

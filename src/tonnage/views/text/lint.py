@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import textwrap
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
@@ -24,7 +25,7 @@ _NARROWEST = 30
 
 def lint_text(report: LintReport, *, width: int = 80) -> str:
     """Write what was found; ``width`` is that of the terminal, in characters."""
-    sizes = [price_text(each.price) for each in report.findings]
+    sizes = [saving_text(each) for each in report.findings]
     widest = max(map(len, sizes), default=0)
     lines: list[str] = []
     for finding, size in zip(report.findings, sizes, strict=True):
@@ -43,6 +44,32 @@ def price_text(price: Estimate | None) -> str:
     return format_bytes(price.likely_bytes)
 
 
+def saving_text(finding: Finding) -> str:
+    """Return what a finding saves in a few characters: what is kept, else what is needed for a moment."""
+    if finding.price is None and finding.peak is not None:
+        return price_text(finding.peak)
+    if finding.price is None and finding.change is not None:
+        return format_bytes(finding.change.now.likely_bytes - finding.change.then.likely_bytes)
+    return price_text(finding.price)
+
+
+def _said_of_saving(finding: Finding) -> str:
+    """Say how the figure is known, and what it is of where that is not what the disk keeps."""
+    if finding.price is not None and finding.price.told_bytes is not None:
+        return f" ({finding.price.grade})"
+    if finding.peak is not None:
+        return f" (less at the worst moment, {finding.peak.grade})"
+    return " (less for each change)" if finding.change is not None else ""
+
+
+def _change_said(finding: Finding) -> str:
+    change = finding.change
+    if change is None:
+        return ""
+    now, then = (f"{format_bytes(each.likely_bytes)} ({each.grade})" for each in (change.now, change.then))
+    return f" One change writes {now}, and {then} with this."
+
+
 def change_text(change: LintChange) -> str:
     """Write what a fix changes in a file, as a diff."""
     before, after = (each.splitlines() for each in (change.before, change.after))
@@ -53,14 +80,14 @@ def change_text(change: LintChange) -> str:
 def _lines(finding: Finding, size: str, width: int) -> list[str]:
     indent = " " * (len(size) + 2)
     room = max(width - len(indent), _NARROWEST)
-    grade = f" ({finding.price.grade})" if finding.price is not None and finding.price.told_bytes is not None else ""
-    found = [f"{size}  {visible_in_line(str(finding.place))}  {finding.rule}{grade}"]
+    found = [f"{size}  {visible_in_line(str(finding.place))}  {finding.rule}{_said_of_saving(finding)}"]
     fix = finding.fix
     done = ""
     if fix is not None:
         option = "--fix" if fix.safety is Safety.SAFE else f"--fix={finding.rule}"
         done = f" Mended by {option}: {fix.what}."
-    said = f"{finding.text}. {finding.why}{done}" if finding.why else f"{finding.text}.{done}"
+    why = f" {finding.why}" if finding.why else ""
+    said = f"{finding.text}.{why}{_change_said(finding)}{done}"
     found += [
         indent + line
         for line in textwrap.wrap(visible_in_line(said), room, break_long_words=False, break_on_hyphens=False)
@@ -90,8 +117,12 @@ def _ending(report: LintReport, width: int) -> list[str]:
         )
     if report.unpriced:
         text += f"; without prices: {report.unpriced}"
+    reasons = Counter(each.unpriced for each in report.findings if each.unpriced)
+    told = [f"{count} without a price: {reason}" for reason, count in reasons.items()]
     safe = sum(each.fix is not None and each.fix.safety is Safety.SAFE for each in report.findings)
     lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    for each in told:
+        lines += textwrap.wrap(each, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     if safe and not report.changes:
         lines.append(f"{safe} can be mended safely:")
         lines.append("  tonnage lint --fix")

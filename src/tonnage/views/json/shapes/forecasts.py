@@ -123,6 +123,13 @@ class FixForm(TypedDict):
     safety: Safety
 
 
+class ChangePriceForm(TypedDict):
+    """What one change of the sources adds to the disk, as it is and as proposed."""
+
+    now: FiguresForm
+    then: FiguresForm
+
+
 class LintFindingForm(TypedDict):
     """A finding of ``lint``."""
 
@@ -137,6 +144,9 @@ class LintFindingForm(TypedDict):
     todo: str
     fix: FixForm | None
     price_bytes: FiguresForm | None
+    peak_bytes: FiguresForm | None
+    change_bytes: ChangePriceForm | None
+    unpriced: str
     services: list[str]
 
 

@@ -1,0 +1,57 @@
+"""Tests that wheels bring along stay in the image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonnage.lint.rule import DockerfileRule
+from tonnage.model.forecast.effects import Remove
+from tonnage.model.forecast.finding import Fix, Safety
+from tonnage.model.forecast.installs import PythonInstall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tonnage.lint.reading import DockerfileReading
+    from tonnage.model.forecast.finding import Finding
+
+NAME = "wheel-leftovers"
+_WORTH_BYTES = 20_000_000
+_TESTS = frozenset({"test", "tests"})
+
+
+def _check(read: DockerfileReading) -> Iterator[Finding]:
+    for step in read.runs:
+        installs = [(command, each) for command, each in step.found if isinstance(each, PythonInstall)]
+        if not installs or all(each.downloads_only for _, each in installs):
+            continue
+        if any(isinstance(each, Remove) and _TESTS & set(each.names) for _, each in step.found):
+            continue
+        where = next((each.target or each.virtual_environment for _, each in installs), "") or "/usr/local/lib"
+        if not where.startswith("/") or any(each in where for each in " $'\"*?\\"):
+            continue
+        command = f"find {where} -depth -type d ( -name tests -o -name test ) -exec rm -rf {{}} +"
+        edits = step.appended(command.replace("(", "\\(").replace(")", "\\)"))
+        yield step.finding(
+            NAME,
+            "tests of the packages stay in the image",
+            installs[-1][0],
+            why="Wheels bring them along, and a service does not run them; a few packages import something of theirs.",
+            fix=Fix(edits=edits, what="remove them in the same instruction", safety=Safety.DECISION) if edits else None,
+        )
+
+
+RULE = DockerfileRule(
+    name=NAME,
+    title="tests of packages stay in the image",
+    why="Wheels have directories `test` and `tests`: 38 MB in PyTorch 2.3.1, 177 MB in 2.13. They have to be removed by"
+    " the instruction that installs. `torch/include` and `torch/bin` are as large, and needed by `torch.compile` and"
+    " extensions, so they stay. Some package may import a file of its tests: start the service once before it is"
+    " believed. That is a choice: it is only told where it saves 20 MB, and counts in no sum.",
+    before="RUN pip install --no-cache-dir torch==2.3.1",
+    after="RUN pip install --no-cache-dir torch==2.3.1"
+    " && find /usr/local/lib -depth -type d \\( -name tests -o -name test \\) -exec rm -rf {} +",
+    fixes=Safety.DECISION,
+    least_bytes=_WORTH_BYTES,
+    check=_check,
+)
