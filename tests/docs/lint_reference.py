@@ -48,6 +48,7 @@ and `# hadolint ignore=DL3042` as hadolint reads it. For a whole file there is `
 | DL3015 | settings of apt that turn recommends off count; `apt install` is found as `apt-get install` is |
 | DL3019, DL3032, DL3036, DL3040, DL3060 | one rule, `package-cache`; cache and tmpfs mounts count; npm and conda, which hadolint has no rule for, are found; `rm -rf /var/cache/apk/*` behind `apk add` leaves nothing, and is no finding |
 | DL3046 | the size of the file is told |
+| any, in `ONBUILD` | not found: the image that has it has none of it yet |
 | DL3059 | never found: it saves nothing by itself |
 | DL3067 | not found on an empty image, where it makes one layer of many |
 

@@ -52,8 +52,8 @@ CASES = {
     "copied-before-install": "COPY . /ctx\nRUN pip install --no-cache-dir -r /ctx/req.txt\n",
     "high-user-id": "RUN useradd -u 1000700000 app\n",
     "bytecode": "RUN pip install --no-cache-dir flask\n",
-    "wheel-leftovers": "RUN mkdir -p /usr/local/lib/a/tests && pip install --no-cache-dir flask \\\n"
-    "    && ls /usr/local/lib/a > /seen\nRUN ls -d /usr/local/lib/a/tests || echo gone > /left\n",
+    "wheel-leftovers": "ENV VIRTUAL_ENV=/venv\nRUN mkdir -p /venv/a/tests && uv pip install --no-cache flask \\\n"
+    "    && ls /venv/a > /seen\nRUN ls -d /venv/a/tests || echo gone > /left\n",
 }
 
 
@@ -78,7 +78,7 @@ def test_a_mended_dockerfile_is_built_and_does_the_same(project: Project, *, crl
     cases = {rule: text for rule, text in CASES.items() if rule != "large-base"}
     stages += [f"FROM build AS {rule}\nRUN : > /asked\n{text}" for rule, text in cases.items()]
     stages.append("FROM busybox:latest\n" + "".join(f"COPY --from={each} /asked /{each}.asked\n" for each in cases))
-    stages.append("COPY --from=wheel-leftovers /left* /")
+    stages.append("COPY --from=wheel-leftovers /asked /left* /")
     before = "\n".join(stages)
     (context / "Dockerfile").write_text(before.replace("\n", "\r\n") if crlf else before, newline="")
     asked = built(project, context, "before")

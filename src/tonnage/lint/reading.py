@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.shell_script import ShellCommand
 
 _NOT_SAID = "not-said"
+# At the end of a script it takes in what is written behind it.
+_COMMENT = regex(r"(?<=[\s;&|])#")
 _KEYWORD = regex(r"\s*(?:ONBUILD\s+)?[A-Za-z]+")
 
 
@@ -134,7 +136,7 @@ class ReadStep(Struct, kw_only=True, eq=False):
             return ()
         text = self.script.text.rstrip()
         at = self.script.behind(len(text))
-        if at is None or text.endswith(("&", "|", "\\")):
+        if at is None or text.endswith(("&", "|", "\\")) or _COMMENT.search(text, self._last_end()):
             return ()
         joint = "" if text.endswith(";") else "&& "
         last, _ = self.lines.position(at - 1)
@@ -144,6 +146,11 @@ class ReadStep(Struct, kw_only=True, eq=False):
         indent = self.lines.indent(last) if begins_with_joint else "    "
         escape = self.stage.read.dockerfile.escape
         return (Edit(at, at, f" {escape}{self.lines.newline}{indent}{joint}{command}"),)
+
+    def _last_end(self) -> int:
+        """Return where in the script its last command ends; its length where that is not known."""
+        ends = [each.span[1] for each in self.commands if each.span is not None]
+        return max(ends, default=len(self.script.text) if self.script is not None else 0)
 
     def without(self, command: ReadCommand) -> tuple[Edit, ...]:
         """Return the edits that take a command and what joins it to its neighbours away; none without a place.

@@ -70,6 +70,9 @@ def test_tests_are_removed_where_packages_lie() -> None:
         f"{BASE}RUN python -m venv /opt/venv && /opt/venv/bin/pip install a\n", "wheel-leftovers"
     )
     assert "find /usr/local/lib -depth" in mend(f"{BASE}RUN pip install a\n", "wheel-leftovers")
+    # Where another image has its packages nobody knows, and find ends a build that has no such directory.
+    other = "FROM debian:bookworm AS a\nFROM a\nRUN pip install a\n"
+    assert mend(other, "wheel-leftovers") == other
 
 
 @pytest.mark.parametrize("form", FORMS)

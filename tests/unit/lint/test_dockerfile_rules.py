@@ -297,3 +297,18 @@ def test_edits_that_overlap_are_refused() -> None:
     fix = found[0].fix
     assert fix is not None
     assert with_edits("FROM debian\nRUN pip install a\n", (*fix.edits, *fix.edits)).count("--no-cache-dir") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "mendable"),
+    [
+        ("RUN apt-get update && apt-get install -y curl # why", False),
+        ("RUN apt-get update && apt-get install -y 'a #b'", True),
+        ("RUN <<EOF\napt-get update # first\napt-get install -y curl\nEOF", True),
+        ("RUN <<EOF\napt-get update\n# the end\nEOF", False),
+    ],
+)
+def test_a_comment_at_the_end_of_a_script_leaves_no_place_for_a_command(text: str, *, mendable: bool) -> None:
+    [found] = [each for each in dockerfile_findings(f"FROM debian\n{text}\n", "Dockerfile") if each.rule == "apt-lists"]
+    assert (found.fix is not None) is mendable
+    assert ("rm -rf" in mend(f"FROM debian\n{text}\n", "apt-lists")) is mendable

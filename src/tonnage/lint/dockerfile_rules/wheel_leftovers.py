@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.lazily import regex
 from tonnage.lint.rule import DockerfileRule
 from tonnage.model.forecast.effects import Remove
 from tonnage.model.forecast.finding import Fix, Safety
 from tonnage.model.forecast.installs import PythonInstall
+from tonnage.model.forecast.recipe import FileSourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tonnage.lint.reading import DockerfileReading
+    from tonnage.lint.reading import DockerfileReading, ReadStage
     from tonnage.model.forecast.finding import Finding
 
 NAME = "wheel-leftovers"
 _WORTH_BYTES = 20_000_000
+_PYTHON = regex(r"(?:docker\.io/)?(?:library/)?python(?:[:@]|$)")
 _TESTS = frozenset({"test", "tests"})
 
 
@@ -27,18 +30,27 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
             continue
         if any(isinstance(each, Remove) and _TESTS & set(each.names) for _, each in step.found):
             continue
-        where = next((each.target or each.virtual_environment for _, each in installs), "") or "/usr/local/lib"
-        if not where.startswith("/") or any(each in where for each in " $'\"*?\\"):
-            continue
+        where = next((each.target or each.virtual_environment for _, each in installs), "") or _system(step.stage)
+        plain = where.startswith("/") and not any(each in where for each in " $'\"*?\\")
         command = f"find {where} -depth -type d ( -name tests -o -name test ) -exec rm -rf {{}} +"
-        edits = step.appended(command.replace("(", "\\(").replace(")", "\\)"))
+        edits = step.appended(command.replace("(", "\\(").replace(")", "\\)")) if plain else ()
         yield step.finding(
             NAME,
             "tests of the packages stay in the image",
             installs[-1][0],
             why="Wheels bring them along, and a service does not run them; a few packages import something of theirs.",
+            todo="Remove directories named test and tests at the end of the instruction that installs.",
             fix=Fix(edits=edits, what="remove them in the same instruction", safety=Safety.DECISION) if edits else None,
         )
+
+
+def _system(stage: ReadStage) -> str:
+    """Return where the interpreter of an official image has its packages; empty for others: find fails without it."""
+    bases = {each.stage.index: each.stage.base for each in stage.read.stages}
+    base = stage.stage.base
+    while base.stage is not None:
+        base = bases[base.stage]
+    return "/usr/local/lib" if base.kind is FileSourceKind.IMAGE and _PYTHON.match(base.name) else ""
 
 
 RULE = DockerfileRule(
