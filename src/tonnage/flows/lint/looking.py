@@ -219,7 +219,9 @@ def _look(
     except TonnageError as error:
         if not is_shown(file.path, root):
             return failed(f"it is no {file.kind}. {NOT_SHOWN}")
-        return failed(str(error).splitlines()[0].removeprefix(f"{file.shown}: "))
+        said = str(error).splitlines()[0].removeprefix(f"{file.shown}: ")
+        place = f"{file.shown}:"
+        return failed(f"line {said.removeprefix(place)}" if said.startswith(place) else said)
     return LookedAt(file=file, text=text, findings=findings, find=find, services=services)
 
 
