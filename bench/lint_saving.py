@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What ``tonnage torch cpu`` and ``tonnage lint --fix`` save on a classic stack of three services, forecast and measured.
+"""What ``tonnage torch cpu`` and ``tonnage lint --fix`` save on a classic stack of three services: forecast and true.
 
     bench/lint_saving.py --base $(script/base-image) --scale 20 --engine trixie --engine trixie-containerd
 
@@ -9,7 +9,7 @@ and it is forecast and built on another one. Figures are what the disk holds abo
 
 PyTorch's own index cannot be reached where Tonnage is tested: an index on the loopback has stand-ins of the sizes of
 the true wheels, divided by the scale. Sources: 2.85 GB in 22 wheels that unpack to 5.07 GB with CUDA, counted from the
-directories of the wheels; 0.19 GB, from a log of pip, and 0.65 GB unpacked without (``docs/torch.md``). There is no apt.
+directories of the wheels; 0.19 GB, from a log of pip, and 0.65 GB unpacked without (``docs/torch.md``). No apt.
 """
 
 from __future__ import annotations
