@@ -51,6 +51,20 @@ class UsageError(TonnageError):
     title = "wrong usage or configuration"
 
 
+class DamagedJournalError(UsageError):
+    """The journal cannot be read: a run sets it aside and goes on, everything else says so.
+
+    Args:
+        path: Its file.
+        why: What was wrong with it.
+        todo: What to do about it.
+    """
+
+    def __init__(self, path: str, *, why: str, todo: str) -> None:
+        super().__init__(f"the journal {path} is damaged", why=why, todo=todo)
+        self.path = path
+
+
 class CannotFitError(TonnageError):
     """Refused: it cannot fit. Nothing was touched."""
 

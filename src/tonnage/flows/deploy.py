@@ -25,6 +25,7 @@ from tonnage.decide.schedule.services import with_cache_cleaned, with_time_saved
 from tonnage.errors import (
     CannotFitError,
     CannotReclaimError,
+    DamagedJournalError,
     InterruptedRunError,
     ReserveCrossedError,
     StalePlanError,
@@ -36,7 +37,7 @@ from tonnage.flows.plan_forecasts import expected_of, with_whole_refusal
 from tonnage.flows.pulls import with_offers
 from tonnage.flows.roots import images_of_stack, roots_for_plan
 from tonnage.flows.stack import read_inputs
-from tonnage.flows.state import journal_path, opened_journal
+from tonnage.flows.state import journal_to_write, opened_journal
 from tonnage.model.compose_labels import origin_labels
 from tonnage.model.deploy.event import Notice
 from tonnage.model.deploy.plan import Purpose, Reclaim
@@ -47,7 +48,6 @@ from tonnage.runtime.checkout import same_places
 from tonnage.runtime.deploy.execute import execute
 from tonnage.runtime.deploy.observe import as_known, observe
 from tonnage.runtime.guard.brake import Brakes
-from tonnage.runtime.journal.writer import Journal
 from tonnage.runtime.signals import CancelOnSignal
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Engine, Inventory
     from tonnage.model.stack import Stack
     from tonnage.runtime.guard.pause import MakeRoom
+    from tonnage.runtime.journal.writer import Journal
     from tonnage.runtime.ledger import Ledger
 
 
@@ -141,9 +142,13 @@ def make_plan(
     job = _with_weights(
         ports, engine, Job(purpose=purpose, wanted=wanted, to=to, explains_sharing=explains_sharing), tell
     )
-    with opened_journal(ports.environment) as journal:
-        ledger = ports.engines.ledger(engine, wanted.stack.name)
-        plan = _plan(ports, facts, engine, job, journal, ledger, tell)
+    ledger = ports.engines.ledger(engine, wanted.stack.name)
+    try:
+        with opened_journal(ports.environment) as journal:
+            plan = _plan(ports, facts, engine, job, journal, ledger, tell)
+    except DamagedJournalError as error:
+        plan = _plan(ports, facts, engine, job, None, ledger, tell)
+        plan = replace(plan, notes=(*plan.notes, f"{error.what}: the next run sets it aside"))
     if plan.refusal is not None:
         return plan
     return replace(plan, notes=(*plan.notes, *ports.programs.ready(plan)))
@@ -184,7 +189,7 @@ def carry_out(
     sweep()
     with (
         ports.engines.lock(engine, job.wanted.stack.name, images_of_stack(ports, job.wanted.stack)) as lock,
-        Journal(journal_path(ports.environment)) as journal,
+        journal_to_write(ports.environment, job.wanted.stack.name, engine.engine_id, tell) as journal,
         CancelOnSignal(on_stop) as signals,
     ):
         plan = _claimed(

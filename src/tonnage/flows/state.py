@@ -6,10 +6,10 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonnage.errors import TonnageError
+from tonnage.errors import DamagedJournalError, TonnageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tonnage.flows.ports import Process
     from tonnage.model.deploy.policy import Setting
@@ -87,6 +87,34 @@ def opened_journal(environment: Mapping[str, str]) -> Iterator[Journal | None]:
 
     journal = Journal.open_existing(journal_path(environment))
     with journal or contextlib.nullcontext():
+        yield journal
+
+
+@contextlib.contextmanager
+def journal_to_write(
+    environment: Mapping[str, str], stack: str, engine_id: str, tell: Callable[[str], None]
+) -> Iterator[Journal]:
+    """Open the journal for a run; one that is damaged is set aside, and a new one begun.
+
+    Args:
+        tell: Is told so.
+
+    Raises:
+        TonnageError: It cannot be created or written.
+    """
+    from tonnage.runtime.journal.set_aside import set_aside  # noqa: PLC0415 - not needed by help
+    from tonnage.runtime.journal.writer import Journal  # noqa: PLC0415
+
+    path = journal_path(environment)
+    with contextlib.ExitStack() as opened:
+        try:
+            journal = opened.enter_context(Journal(path))
+            # What the run depends on is looked at while nothing has happened yet.
+            journal.history(stack, engine_id)
+        except DamagedJournalError:
+            opened.close()
+            tell(set_aside(path))
+            journal = opened.enter_context(Journal(path))
         yield journal
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,7 @@ from tonnage.model.deploy.event import Notice, RunFinished, RunStarted
 from tonnage.model.deploy.plan import Build, Purpose
 from tonnage.model.deploy.run import Outcome
 from tonnage.model.reports.symptom import SymptomKind
+from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
     from tests.unit.cli.simulated_ports import World
@@ -107,3 +109,30 @@ def test_the_journal_is_opened_once_for_a_plan_also_when_something_may_have_to_b
     _OPENED.clear()
     assert needs_reclaim(planned(world, keep_free)) is (keep_free != "1GB")
     assert len([each for each in _OPENED if "journal" in each]) == 1
+
+
+def damage(world: World) -> Path:
+    """Overwrite all pages of the journal but the first, as a disk that lies does."""
+    path = Path(world.ports.environment["TONNAGE_STATE_DIR"], "journal.sqlite")
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
+    return path
+
+
+def test_a_damaged_journal_is_set_aside_and_the_deploy_goes_on(world: World) -> None:
+    deploy(world)
+    path = damage(world)
+    broken = path.read_bytes()
+
+    told = planned(world).notes
+    assert [note for note in told if "is damaged: the next run sets it aside" in note]
+    assert path.read_bytes() == broken
+
+    assert deploy(world).outcome is Outcome.DONE
+    assert path.with_name("journal.sqlite.damaged").read_bytes() == broken
+    with Journal(path) as journal:
+        assert len(journal.runs(10)) == 1
+    damage(world)
+    deploy(world)
+    assert path.with_name("journal.sqlite.damaged-2").exists()
+    assert path.with_name("journal.sqlite.damaged").read_bytes() == broken

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.errors import TonnageError
 from tonnage.runtime.journal.courses import read_courses
 from tonnage.runtime.journal.engine_records import read_engine_records, read_left
 from tonnage.runtime.journal.reader import read_history, read_outcomes, read_run, read_runs
 from tonnage.runtime.journal.schema import has_instructions, refused
+from tonnage.runtime.journal.set_aside import damaged
 
 if TYPE_CHECKING:
     import threading
@@ -115,8 +115,4 @@ class JournalReadings:
             except sqlite3.Error as error:
                 raise refused(self._path, error) from error
             except msgspec.DecodeError as error:
-                raise TonnageError(
-                    f"the journal {self._path} has a version that cannot be understood",
-                    why=f"{error}.",
-                    todo="Move the journal away; the next run begins a new one.",
-                ) from error
+                raise damaged(self._path, f"It has a version that cannot be understood: {error}.") from error

@@ -8,7 +8,6 @@ write needs is on the disk beforehand: free pages inside the file, and the rollb
 from __future__ import annotations
 
 import os
-import shlex
 import sqlite3
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -16,6 +15,7 @@ from urllib.parse import quote
 from tonnage.errors import CannotFitError, EngineLacksError, TonnageError, UsageError
 from tonnage.own_files import check_private_directory, check_private_file, private_directory, private_file
 from tonnage.runtime.journal.courses import ADDED_IN_7
+from tonnage.runtime.journal.set_aside import damaged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,7 +164,8 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     Raises:
         UsageError: File or directory cannot be created or written by this user, or are another user's.
         EngineLacksError: The file was written by a newer Tonnage.
-        TonnageError: It is no journal, or damaged, or it could not be created because the disk is full.
+        DamagedJournalError: It is damaged.
+        TonnageError: It is no journal, or it could not be created because the disk is full.
     """
     try:
         private_directory(path.parent, instead=_INSTEAD)
@@ -361,13 +362,7 @@ def _unusable(path: Path, error: OSError) -> TonnageError:
 def refused(path: Path, error: sqlite3.Error) -> TonnageError:
     """Return what SQLite refused, as people should read it."""
     if _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        return TonnageError(
-            f"the journal {path} is damaged",
-            why=f"SQLite says: {error}.",
-            todo="Move it away; the next run begins a new journal. What was learned and the versions to roll back to\n"
-            f"are lost with it, the services are not touched:\n  mv {shlex.quote(str(path))} "
-            f"{shlex.quote(f'{path}.damaged')}",
-        )
+        return damaged(path, f"SQLite says: {error}.")
     if is_full(path, error):
         return CannotFitError(
             f"the journal {path} cannot be written",
