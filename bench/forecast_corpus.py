@@ -5,6 +5,7 @@
     bench/forecast_corpus.py --base ... --engine trixie-containerd --service uv-sync --service npm-ci
     bench/forecast_corpus.py --base ... --large      # the large ones, torch among them: needs 22 GB below TMPDIR
     bench/forecast_corpus.py --base ... --markdown   # the table of docs/forecast.md
+    bench/forecast_corpus.py --base ... --services DIRECTORY   # files like those of bench/services, from elsewhere
 
 Needs Linux and root. The services are those of ``bench/services``. Each engine is a private one on a disk of its own
 (``tests/engine_root.py``): that of Docker 20.10 and of 26 without ``--engine``. Each service is forecast without
@@ -13,8 +14,9 @@ Image bytes are what ``docker image ls`` shows, disk and peak what ``statvfs`` t
 what a proxy of this program passes from servers other than the package index itself, encryption included; what comes
 unencrypted does not pass there, as apt's packages do, so it is compared where the forecast is exact.
 
-It ends with 1 where an exact figure is further off than allowed, where anything measured is above its high figure, or
-where an instruction is forecast with 0 bytes that wrote some.
+It ends with 1 where an exact figure is further off than allowed, where anything measured is above its high figure,
+where an instruction is forecast with 0 bytes that wrote some, or, where images do not lie in containerd, where the
+layer of an instruction of the last stage is above its high figure or not what is exact.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SERVICES = REPOSITORY / "bench" / "services"
+BASES = ("node",)
 ENGINES = ("bookworm", "trixie", "trixie-containerd", "sid", "sid-containerd")
 TONNAGE = str(Path(sys.executable).with_name("tonnage"))
 DISK_BYTES, LARGE_DISK_BYTES = 6_000_000_000, 22_000_000_000
@@ -72,7 +75,10 @@ _GRADES = ("exact", "declared", "learned", "unknown")
 
 @dataclass(frozen=True)
 class Case:
-    """A stack: what makes the context of each service, in the order of building, and the platforms of all."""
+    """A stack: what makes the context of each service, in the order of building, and the platforms of all.
+
+    ``bases`` are services of ``bench/services`` that are built before and stay, because it stands on them.
+    """
 
     name: str
     services: dict[str, Callable[[Path], str]]
@@ -80,6 +86,7 @@ class Case:
     arguments: tuple[str, ...] = ()
     since: int = 0
     large: bool = False
+    bases: tuple[str, ...] = ()
 
 
 class Watch(threading.Thread):
@@ -102,16 +109,18 @@ class Watch(threading.Thread):
             self.least_bytes = min(self.least_bytes, self.free_bytes())
 
 
-def services() -> Iterator[Case]:
-    """Yield every service of the corpus."""
-    for path in sorted(SERVICES.glob("*.toml")):
+def services(directory: Path = SERVICES) -> Iterator[Case]:
+    """Yield every service of a corpus."""
+    for path in sorted(directory.glob("*.toml")):
         for told in tomllib.loads(path.read_text())["service"]:
+            texts = told.get("texts", {"it": told.get("text", "")})
             yield Case(
                 told["name"],
-                {"it": _maker(told)},
+                {name: _maker(told | {"text": text}) for name, text in texts.items()},
                 arguments=tuple(f"{name}={value}" for name, value in told.get("arguments", {}).items()),
                 since=told.get("since", 0),
                 large=told.get("large", False),
+                bases=tuple(each for each in BASES if any(f"FROM {each}" in text for text in texts.values())),
             )
 
 
@@ -143,7 +152,8 @@ def write(case: Case, directory: Path, platforms: tuple[str, ...]) -> None:
         context = directory / name
         context.mkdir()
         (context / "Dockerfile").write_text(make(context))
-        (context / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")
+        with (context / ".dockerignore").open("a") as ignored:
+            ignored.write("Dockerfile\n.dockerignore\n")
         build: dict[str, object] = {"context": f"./{name}", "args": list(case.arguments)}
         build |= {"platforms": list(platforms)} if platforms else {}
         written[name] = {"build": build, "image": f"bench/{name}"}
@@ -261,8 +271,8 @@ def rows(
         yield figure, forecasted, measured, " ".join(wrong)
 
 
-def silent(told: dict[str, Any], layers: Sequence[tuple[str, int]]) -> Iterator[str]:
-    """Yield instructions of the last stage that are forecast with nothing, and wrote something."""
+def layers_of(told: dict[str, Any], layers: Sequence[tuple[str, int]]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield each instruction of the last stage that makes a layer, and the bytes of that."""
     if not told["steps"]:
         return
     stage = told["steps"][-1]["stage"]
@@ -271,14 +281,45 @@ def silent(told: dict[str, Any], layers: Sequence[tuple[str, int]]) -> Iterator[
             each for each in told["steps"] if each["stage"] == stage and each["text"].split(" ")[0].upper() == word
         ]
         sizes = [size for name, size in layers if name == word]
-        for step, size in zip(reversed(steps), reversed(sizes), strict=False):
-            if size > SILENT_BYTES and not step["image_bytes"]["high"]:
-                yield f"line {step['line']} is forecast with nothing and wrote {size} bytes"
+        yield from zip(reversed(steps), reversed(sizes), strict=False)
 
 
-def show(engine: str, case: Case, told: dict[str, Any], seen: Seen, *, markdown: bool, limits: dict[str, Any]) -> bool:
+def false_layers(told: dict[str, Any], layers: Sequence[tuple[str, int]], *, compressed: bool) -> Iterator[str]:
+    """Yield what is false of instructions of the last stage: nothing that wrote something, too low, not exact.
+
+    Args:
+        told: The forecast of a service.
+        layers: The instruction and the bytes of each layer of its image.
+        compressed: The forecast counts what layers take compressed as well, which no layer tells.
+    """
+    for step, size in layers_of(told, layers):
+        figures = step["image_bytes"]
+        off = abs(figures["likely"] - size)
+        if size > SILENT_BYTES and not figures["high"]:
+            yield f"line {step['line']} is forecast with nothing and wrote {size} bytes"
+        elif compressed:
+            continue
+        elif size > figures["high"] + NOISE_BYTES:
+            yield f"line {step['line']} wrote {size} bytes, above its high figure, {figures['high']}"
+        elif figures["grade"] == "exact" and off > max(EXACT["image"] * size, NOISE_BYTES):
+            yield f"line {step['line']} wrote {size} bytes, forecast exactly with {figures['likely']}"
+
+
+def show(
+    engine: str, case: Case, told: dict[str, Any], seen: Seen, given: argparse.Namespace, limits: dict[str, Any]
+) -> bool:
     """Print forecast vs. measured; return whether every limit held."""
-    wrongs = [each for service in told["services"][-1:] for each in silent(service, seen.layers)]
+    if given.layers:
+        for step, size in sorted(layers_of(told["services"][-1], seen.layers), key=lambda each: int(each[0]["line"])):
+            figures = step["image_bytes"]
+            print(
+                f"{engine:18} {case.name:20} line {step['line']:<3} {figures['likely']:>12.0f} {size:>12} "
+                f"  {figures['low']:>12.0f} to {figures['high']:>12.0f} {figures['grade']:9}{step['text'][:60]!r}"
+            )
+    compressed = "containerd" in told["engine_kind"]
+    wrongs = [
+        each for service in told["services"][-1:] for each in false_layers(service, seen.layers, compressed=compressed)
+    ]
     wrongs += ["CANNOT BE BUILT, it says"] if told["cannot"] else []
     cells = {}
     for figure, forecasted, measured, wrong in rows(figures_of(told["stack"]), seen.figures, limits):
@@ -288,27 +329,26 @@ def show(engine: str, case: Case, told: dict[str, Any], seen: Seen, *, markdown:
         if abs(likely - measured) < NOISE_BYTES:
             error = f"{(likely - measured) / 1e6:+.1f} MB"
         cells[figure] = f"{likely / 1e6:.1f} / {measured / 1e6:.1f} MB, {error}, {forecasted['grade']} {wrong}".strip()
-        if not markdown:
+        if not given.markdown:
             print(
                 f"{engine:18} {case.name:20} {figure:8} {likely:>12.0f} {measured:>12} {error:>9}"
                 f"  {forecasted['low']:>12.0f} to {forecasted['high']:>12.0f} {forecasted['grade']:9}{wrong}",
                 flush=True,
             )
     for each in wrongs:
-        print(f"{engine:18} {case.name:20} {each}", file=sys.stderr if markdown else sys.stdout, flush=True)
-    if markdown:
+        print(f"{engine:18} {case.name:20} {each}", file=sys.stderr if given.markdown else sys.stdout, flush=True)
+    if given.markdown:
         print(f"| {case.name} | {' | '.join(cells[figure] for figure in FIGURES)} |", flush=True)
     return not wrongs
 
 
-def run(cases: Iterable[Case], given: argparse.Namespace, limits: dict[str, Any], bases: Sequence[str] = ()) -> bool:
+def run(cases: Iterable[Case], given: argparse.Namespace, limits: dict[str, Any]) -> bool:
     """Forecast and build cases on engines; return whether every limit held.
 
     Args:
         cases: What to build.
         given: The engines, the archives of base images and how to print.
         limits: How far figures may be off, by grade.
-        bases: Names of services that are built before and stay, because others stand on them.
     """
     held = True
     chosen = [*cases]
@@ -322,9 +362,8 @@ def run(cases: Iterable[Case], given: argparse.Namespace, limits: dict[str, Any]
             proxy.start()
             for base in given.base:
                 docker(engine.environment, "load", "--quiet", "--input", base.partition("=")[2])
-            for base in bases:
-                told, _, _ = base.partition(" ")
-                docker(engine.environment, "build", "--quiet", "--tag", told, str(SERVICES / base))
+            for base in sorted({base for case in chosen for base in case.bases}):
+                docker(engine.environment, "build", "--quiet", "--tag", base, str(SERVICES / base))
             major = int(engine.client.version()["Version"].partition(".")[0])
             for case in (each for each in chosen if each.since <= major):
                 began = time.monotonic()
@@ -346,7 +385,7 @@ def one(
         except (RuntimeError, subprocess.CalledProcessError) as error:
             print(f"{name:18} {case.name:20} FAILED: {error}", flush=True)
             return False
-        held = show(name, case, told, seen, markdown=given.markdown, limits=limits)
+        held = show(name, case, told, seen, given, limits)
     docker(engine.environment, "image", "rm", "--force", *(f"bench/{each}" for each in case.services))
     docker(engine.environment, "builder", "prune", "--all", "--force")
     return held
@@ -359,19 +398,24 @@ def parser(names: Iterable[str], engines: Sequence[str], description: str | None
     made.add_argument("--engine", action="append", choices=ENGINES, help=f"may be repeated; else {', '.join(engines)}")
     made.add_argument("--service", action="append", choices=[*names], help="may be repeated; all without")
     made.add_argument("--markdown", action="store_true", help="print tables for a document")
+    made.add_argument("--layers", action="store_true", help="print the layers of the last stage as well")
     made.add_argument("--probe", action="store_true", help="forecast with --probe")
     return made
 
 
 def main() -> int:
     """Measure."""
-    known = {case.name: case for case in services()}
+    first = argparse.ArgumentParser(add_help=False)
+    first.add_argument("--services", type=Path, default=SERVICES, help="the directory with the services")
+    where, rest = first.parse_known_args()
+    known = {case.name: case for case in services(where.services)}
     options = parser(known, ENGINES[:2], __doc__)
     options.add_argument("--large", action="store_true", help="the large services, and nothing else")
-    given = options.parse_args()
+    options.add_argument("--services", metavar="DIRECTORY", help="the services of files there, like bench/services")
+    given = options.parse_args(rest)
     given.engine = given.engine or ENGINES[:2]
     names = given.service or [name for name, case in known.items() if case.large == given.large]
-    return 0 if run([known[name] for name in names], given, {"exact": EXACT}, ("node",)) else 1
+    return 0 if run([known[name] for name in names], given, {"exact": EXACT}) else 1
 
 
 if __name__ == "__main__":
