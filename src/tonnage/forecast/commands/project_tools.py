@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from tonnage.forecast.commands.cheap_commands import page
 from tonnage.forecast.commands.context import table
+from tonnage.forecast.commands.python_indexes import indexes
 from tonnage.forecast.commands.python_installs import (
     PIP,
     UV_PIP,
     cache_of,
-    indexes,
     listed_paths,
     pip_cache,
     uv_compile,

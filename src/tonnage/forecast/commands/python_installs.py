@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.forecast.commands.context import table
-from tonnage.forecast.requirements.files import add_option
+from tonnage.forecast.commands.python_indexes import indexes
 from tonnage.forecast.requirements.lines import read_requirement
-from tonnage.lazily import regex
 from tonnage.model.forecast.installs import Cache, CacheKind, Installer, PythonInstall
-from tonnage.model.forecast.requirements import IndexOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,13 +87,9 @@ _UV_NAMES = {
 _SYSTEM = frozenset({"/usr/local", "/usr", "", "/opt/python"})
 _STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
 # Options whose environment variables have one value, or several, or are on or off.
-_ONE_VALUE = ("--index-url", "--default-index", "--only-binary", "--no-binary")
-_VALUES = ("--index", "--extra-index-url", "--find-links", "--trusted-host")
-_SWITCHES = ("--no-index", "--pre", "--require-hashes")
 # What pip takes for a no; it gives the value of PIP_NO_COMPILE to what --compile sets.
 # Source: "Boolean options" of the user guide of pip 26.3, and measured with 23.0.
 _FALSE = frozenset({"0", "n", "no", "f", "false", "off"})
-_SEPARATOR = regex(r"[\s,]+")
 
 
 def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonInstall:
@@ -373,28 +367,3 @@ def remembered_from_pip_config(words: Sequence[Word]) -> Mapping[str, str]:
         return {}
     name = plain[1].rpartition(".")[2].upper().replace("-", "_")
     return {f"PIP_{name}": plain[2]}
-
-
-def indexes(context: Context, options: Options, prefix: str) -> IndexOptions:
-    """Gather where to look, from the environment and then from the line."""
-    found = IndexOptions()
-    for name in (*_ONE_VALUE, *_VALUES, *_SWITCHES):
-        variable = f"{prefix}{name[1:].replace('-', '_').upper()}"
-        given = context.setting(variable)
-        texts = _SEPARATOR.split(given.strip()) if name in _VALUES else [given]
-        if name in _SWITCHES and context.on(variable):
-            found = add_option(found, name, "")
-        for text in texts if name not in _SWITCHES else ():
-            found = add_option(found, name, text) if text else found
-    for name, words in options.values.items():
-        if name == "--no-binary" and not words:
-            found = add_option(found, name, ":all:")
-        for value in words or ("",):
-            text = value if isinstance(value, str) else value.text
-            if name == "--find-links" and ":" not in text:
-                text = context.absolute(text)
-            if text or name in _SWITCHES:
-                found = add_option(found, name, text)
-    if options.has("--no-build"):
-        found = add_option(found, "--only-binary", ":all:")
-    return replace(found, pre=True) if options.last("--prerelease") == "allow" else found

@@ -11,14 +11,14 @@ import shlex
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from tonnage.errors import CannotFetchError, UsageError
 from tonnage.escapes import visible_in_line
+from tonnage.forecast.requirements.index_options import GatheredOptions
 from tonnage.forecast.requirements.lines import read_requirement, refused_character
 from tonnage.lazily import regex
 from tonnage.model.forecast.finding import Finding
-from tonnage.model.forecast.requirements import IndexOptions, Requirements
+from tonnage.model.forecast.requirements import Requirements
 from tonnage.model.stack import Place
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def read_requirements(
     return Requirements(
         requirements=tuple(reader.requirements),
         constraints=tuple(reader.constraints),
-        options=reader.options,
+        options=reader.options.options(),
         findings=tuple(reader.findings),
         files=tuple(reader.files),
     )
@@ -94,7 +94,7 @@ class _Reader:
         self.constraints: list[Requirement] = []
         self.findings: list[Finding] = []
         self.files: dict[str, None] = {}
-        self.options = IndexOptions()
+        self.options = GatheredOptions()
         self._read = read
         self._environment = environment
         self._directory = directory
@@ -178,7 +178,7 @@ class _Reader:
             elif name in {"-e", "--editable"}:
                 self._add(value, place, constraints=constraints, editable=True)
             elif name in _GLOBAL:
-                self.options = add_option(self.options, name, value)
+                self.options.add(name, value)
             elif name not in _OWN:
                 text = f"{name} is no option of such a file"
                 self.findings.append(Finding(rule="unknown-requirement-option", place=place, text=text))
@@ -193,37 +193,6 @@ class _Reader:
             written = f"{own}\n  {visible_in_line(requirement)}"
             todo = f"Give it a line of its own; it then counts for the whole file:\n{written}"
             self.findings.append(Finding(rule="index-on-requirement", place=place, text=text, todo=todo))
-
-
-def add_option(options: IndexOptions, name: str, value: str) -> IndexOptions:
-    """Return options with one more."""
-    match name:
-        case "-i" | "--index-url" | "--pypi-url" | "--default-index":
-            return replace(options, index_url=value, no_index=False)
-        case "--extra-index-url" | "--index":
-            return replace(options, extra_index_urls=(*options.extra_index_urls, value))
-        case "-f" | "--find-links":
-            return replace(options, find_links=(*options.find_links, value))
-        case "--trusted-host":
-            return replace(options, trusted_hosts=(*options.trusted_hosts, value))
-        case "--only-binary":
-            return replace(options, only_binary=_formats(options.only_binary, value))
-        case "--no-binary":
-            return replace(options, no_binary=_formats(options.no_binary, value))
-        case "--no-index" | "--pre" | "--require-hashes":
-            return replace(options, **{name[2:].replace("-", "_"): True})
-    return options
-
-
-def _formats(before: tuple[str, ...], value: str) -> tuple[str, ...]:
-    """Add names to those of ``--only-binary`` or ``--no-binary``; ``:none:`` empties what was there."""
-    found = list(before)
-    for name in value.split(","):
-        if name == ":none:":
-            found = []
-        elif name.strip() and name.strip() not in found:
-            found.append(name.strip())
-    return tuple(found)
 
 
 def _lines(text: str, file: str) -> list[_Line]:
