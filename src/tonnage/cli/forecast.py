@@ -48,7 +48,7 @@ _MOST_TOLD = 5
     " than the one that is here: classic, buildkit, containerd, container,"
     " container-containerd.",
 )
-@click.option("--disk", metavar="SIZE", help="For an empty disk of this size instead of the engine's.")
+@click.option("--disk", metavar="SIZE", help="For a disk with this much available, instead of the engine's.")
 @click.option(
     "--assume", "assume_unknown", metavar="SIZE", help="Size to assume for commands whose output cannot be predicted."
 )

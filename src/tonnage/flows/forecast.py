@@ -15,6 +15,7 @@ from tonnage.decide.reports.known_engines import engine_named, pushes_packed, ve
 from tonnage.errors import EngineLacksError, EngineUnreachableError, InterruptedRunError, UsageError
 from tonnage.flows.looks import look
 from tonnage.flows.machine.architecture import platform_of_engine
+from tonnage.flows.machine.named_disk import notes_of_disk
 from tonnage.flows.requests import LookupScope
 from tonnage.flows.sharing import shared
 from tonnage.flows.stack import for_build, read_wanted
@@ -201,6 +202,8 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
     here = seen.inventory if seen and its_own else None
     notes = (*trouble, *(() if here is None else (*unknowns(here), *few_inodes(here.filesystems))))
     notes = (*notes, *without_effect(ports, services, found, untrusted=wanted.untrusted))
+    if options.disk_bytes is not None:
+        notes = (*notes, *notes_of_disk(options.disk_bytes, found))
     if unknown:
         notes = (*notes, f"what {'tonnage build --push' if options.push else 'tonnage deploy'} needs: {unknown}")
     return ForecastAnswer(stack=whole, fits=fits, disk_known=bool(rooms), deploy=deploy, remedies=helping, notes=notes)
