@@ -14,6 +14,7 @@ import click
 from tonnage import __version__
 from tonnage.cli.group import COMMANDS, COMPLETING, OPTION_POINTERS, POINTERS, LazyGroup
 from tonnage.cli.program import VisibleStream, let_go_of_output, prepare_streams
+from tonnage.cli.same_target import for_same_target
 from tonnage.cli.session import Session
 from tonnage.errors import InterruptedRunError, TonnageError, UsageError
 from tonnage.wiring.ports import Ports
@@ -90,6 +91,7 @@ def _run(session: Session, typed: list[str]) -> int:
         session.json = session.json or "--json" in typed
         return _fail(session, _usage_error(wrong, typed))
     except TonnageError as error:
+        error.todo = for_same_target(error.todo, typed[1:], _options_of)
         return _fail(session, error)
     except (KeyboardInterrupt, click.Abort):
         return _fail(session, InterruptedRunError(_SIGINT, "interrupted; nothing was changed"))
@@ -100,6 +102,11 @@ def _run(session: Session, typed: list[str]) -> int:
             raise
         return _fail(session, _unexpected(session, error))
     return 0
+
+
+def _options_of(name: str) -> frozenset[str]:
+    command = cli.get_command(click.Context(cli), name)
+    return frozenset(option for each in (command.params if command is not None else ()) for option in each.opts)
 
 
 def _thaw_what_was_left(session: Session, typed: Sequence[str]) -> None:
