@@ -23,7 +23,7 @@ def engine_traces(inventory: Inventory) -> tuple[Trace, ...]:
     gone = {each.container_id for each in left}
     users = [each for each in inventory.containers if each.container_id not in gone]
     traces = [
-        Trace(kind=TraceKind.CONTAINER, name=each.name, about="a check that was cut short", key=each.container_id)
+        Trace(kind=TraceKind.CONTAINER, name=each.name, about="left by a health check that was cut short", key=each.container_id)
         for each in left
     ]
     for image in inventory.images:
@@ -90,9 +90,12 @@ def _is_left_over(container: Container) -> bool:
 def _about(name: str) -> str:
     tag = name.rpartition(":")[2]
     if is_shared(name):
-        return "packages that services share"
+        return "packages that services share; the next build installs them again"
     if is_record(name):
-        return "what a version is"
-    return {"candidate": "a build that was not finished", "unproven": "an image that was never checked"}.get(
-        tag, "which stack this is" if tag.startswith("adopted-") else "a version for rollback"
-    )
+        return "how a version was configured; only rollbacks read it"
+    if tag.startswith("adopted-"):
+        return "that this stack was taken over; the next deploy may ask again"
+    return {
+        "candidate": "left by a run that did not end; nothing uses it",
+        "unproven": "never passed its health check; nothing goes back to it",
+    }.get(tag, "an earlier version; no rollback to it afterwards")
