@@ -33,7 +33,9 @@ _PATH = regex(
     r"(?<![\w.:/<-])(?P<path>/(?:[\w.@+,%~=-]|(?<=sha256):)+(?:/(?:[\w.@+,%~=-]|(?<=sha256):)+)*)(?!\w*\s*->)"
 )
 # A program that tells its own path before what it complains of.
-_PROGRAM = regex(r"^\s*/(?:usr/|opt/[\w.-]+/)?(?:local/)?s?bin/[\w.+-]+:\s")
+_PROGRAM = regex(
+    r"^\s*(?:= note: )?/(?:(?:usr/|opt/[\w.-]+/)?(?:local/)?s?bin|[\w./-]{1,200}/(?:libexec|pkg/tool/\w+))/[\w.+-]+:\s"
+)
 # What builders quote of the command that failed: the paths in it are not what the complaint is about.
 _COMMAND = regex(r"""\bprocess "(?:[^"\\]|\\.)*"|\bThe command '.*' returned""")
 # Engines name the file of a layer as it is called in the image.
@@ -44,6 +46,9 @@ _HUB = regex(
 )
 _STEP_DONE = regex(r"^(?:\[[^\]]*\] )?#(?P<step>\d{1,6}) (?P<end>DONE|CACHED|ERROR|CANCELED)\b")
 _STEP_BEGINS = regex(r"^(?:\[[^\]]*\] )?#(?P<step>\d{1,6}) \[(?P<title>[^\]]{1,200})\]")
+# The lines of a step that failed, told once more at the end of a build.
+_TOLD_AGAIN = regex(r"^\s?> \[(?P<title>[^\]]{1,200})\] ")
+_END_OF_TELLING = "------"
 _CLASSIC_BEGINS = regex(r"^ ---> Running in [0-9a-f]{6,}")
 _CLASSIC_DONE = regex(r"^(?:Removing intermediate container | ---> [0-9a-f]{6,}$)")
 _SUCCESS = regex(
@@ -130,6 +135,7 @@ class _SymptomReader:
         self._tolerated: list[Symptom] = []
         self._above: deque[str] = deque(maxlen=_ABOVE)
         self._classic = False
+        self._told_again = ""
         self._last_success = 0
         self._failures = 0
         self._github_errors = False
@@ -179,7 +185,11 @@ class _SymptomReader:
 
     def _judge(self, text: str, line: LogLine) -> None:
         """See what a line says of the outcome of a step, or of all."""
-        if text.startswith(("#", "[")):
+        if text.startswith(_END_OF_TELLING):
+            self._told_again = ""
+        elif text.startswith((" > [", "> [")) and (again := _TOLD_AGAIN.match(text)):
+            self._told_again = again["title"]
+        elif text.startswith(("#", "[")):
             self._follow_step(text)
         elif text.startswith((" ---> ", "Removing intermediate ", "Step ")):
             self._follow_classic(text)
@@ -231,7 +241,7 @@ class _SymptomReader:
         elif found.kind in {SymptomKind.DISK_FULL, SymptomKind.LOW_DISK}:
             named = _size(text)
         at = line.into_step
-        title = self._titles.get(line.step, "")
+        title = self._titles.get(line.step, "") if line.step else self._told_again
         return Symptom(
             kind=found.kind,
             cause=found.cause,
@@ -240,7 +250,7 @@ class _SymptomReader:
             told_by=_told_by(text),
             path="" if found.kind is SymptomKind.KERNEL_LIMIT else path,
             when=line.when or (f"{at} s into its step" if at else ""),
-            in_build=line.in_build or bool(line.container) or _IN_IMAGE.search(text) is not None,
+            in_build=line.in_build or bool(line.container or self._told_again) or _IN_IMAGE.search(text) is not None,
             named_bytes=named,
             subject=found.subject,
             service=line.container or (title.split(" ")[0] if title and "/" not in title.split(" ")[0] else ""),

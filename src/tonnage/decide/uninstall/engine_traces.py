@@ -23,7 +23,12 @@ def engine_traces(inventory: Inventory) -> tuple[Trace, ...]:
     gone = {each.container_id for each in left}
     users = [each for each in inventory.containers if each.container_id not in gone]
     traces = [
-        Trace(kind=TraceKind.CONTAINER, name=each.name, about="left by a health check that was cut short", key=each.container_id)
+        Trace(
+            kind=TraceKind.CONTAINER,
+            name=each.name,
+            about="left by a health check that was cut short",
+            key=each.container_id,
+        )
         for each in left
     ]
     for image in inventory.images:
