@@ -47,7 +47,7 @@ def command(session: Session, *, flags: StackFlags, yes: bool, journal: bool) ->
         tell=lambda outcome: session.show(outcome_text(outcome)),
     )
     if not yes:
-        session.show(traces_text(report))
+        session.show(traces_text(report, width=session.width))
     if session.json:
         session.print_document("uninstall", uninstall_form(report))
     if report.failed:

@@ -74,7 +74,8 @@ def diagnose_last_run(ports: ForecastPorts, machine: LocalMachine, flags: StackF
     """
     wanted = _stack_if_there(ports, flags)
     name = wanted.stack.name if wanted is not None else flags.project_name
-    run = next((each for each in runs_if_readable(ports, _RUNS, name) if each.outcome is Outcome.FAILED), None)
+    runs = runs_if_readable(ports, _RUNS, name)
+    run = next((each for each in runs if each.outcome is Outcome.FAILED), None)
     if run is None:
         return Diagnosis(source="the last failed run", found_run=False)
     failed = [each for each in run.steps if each.outcome is Outcome.FAILED]
@@ -83,6 +84,10 @@ def diagnose_last_run(ports: ForecastPorts, machine: LocalMachine, flags: StackF
     now = replace(_machine_now(ports, machine, flags, ReadLog(), Here(), None), run=run)
     origin = LogOrigin(services=frozenset(each.service for each in failed[:1] if each.service))
     explained = explain(symptoms, now, origin) or (run_as_told(run),)
+    later = next((each for each in runs if each.stack == run.stack and each.run_id > run.run_id), None)
+    if later is not None and later.outcome is Outcome.DONE:
+        since = f"This is over: run {later.run_id} of {run.stack} ended well afterwards."
+        explained = (replace(explained[0], why=(since, *explained[0].why)), *explained[1:])
     return Diagnosis(source=f"run {run.run_id} of {run.stack}", explanations=explained)
 
 

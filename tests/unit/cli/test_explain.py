@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.simulator.recipe import Instruction, Recipe
+from tests.unit.cli.simulated_ports import GOOD
 
 if TYPE_CHECKING:
     from tests.unit.cli.simulated_ports import World
@@ -125,6 +126,16 @@ def test_a_last_run_whose_log_has_no_sign_is_told_as_the_journal_has_it(world: W
 
     assert world.run("explain") == 0
     assert "web.build" in capsys.readouterr().out
+
+
+def test_that_a_later_run_ended_well_is_said_of_one_that_failed(world: World, capsys: Captured) -> None:
+    world.recipe(Recipe(instructions=(Instruction(text="RUN false", fails=True, prints=("it breaks here",)),)))
+    assert world.run("build", "web") == 10
+    world.recipe(GOOD)
+    assert world.run("build", "web") == 0
+    capsys.readouterr()
+    assert world.run("explain") == 0
+    assert "This is over: run 2 of hello ended well afterwards." in capsys.readouterr().out
 
 
 def test_where_no_run_failed_a_log_has_to_be_named(world: World, capsys: Captured) -> None:

@@ -103,4 +103,4 @@ def _about(name: str) -> str:
     return {
         "candidate": "left by a run that did not end; nothing uses it",
         "unproven": "never passed its health check; nothing goes back to it",
-    }.get(tag, "an earlier version; no rollback to it afterwards")
+    }.get(tag, "a version; no rollback to it afterwards")

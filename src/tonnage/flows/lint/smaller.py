@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import TonnageError
 from tonnage.flows.lint.looking import LintRequest, lint
+from tonnage.lint.rules import RULES
 
 if TYPE_CHECKING:
     from tonnage.flows.ports import DeployPorts
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _MOST = 5
 _WITHIN_S = 2.0
-_WORTH_TELLING = 1_000_000
+_WORTH_TELLING, _WORTH_A_CHOICE = 1_000_000, 300_000_000
 
 
 def smaller(ports: DeployPorts, flags: StackFlags) -> tuple[Finding, ...]:
@@ -29,5 +30,6 @@ def smaller(ports: DeployPorts, flags: StackFlags) -> tuple[Finding, ...]:
         return ()
     priced = [each for each in report.findings if each.price is not None and each.price.told_bytes is not None]
     chosen = set(flags.services)
-    worth = [each for each in priced if each.price is not None and each.price.likely_bytes >= _WORTH_TELLING]
+    least = {rule.name: _WORTH_A_CHOICE if rule.least_bytes else _WORTH_TELLING for rule in RULES}
+    worth = [each for each in priced if each.price is not None and each.price.likely_bytes >= least[each.rule]]
     return tuple(each for each in worth if not chosen or chosen & set(each.services))[:_MOST]

@@ -111,7 +111,7 @@ def _ending(report: LintReport, width: int) -> list[str]:
         return [f"{files}: nothing found"]
     count = len(report.findings)
     text = f"{count} finding{'s' if count != 1 else ''} in {files}"
-    if report.removable is not None:
+    if report.removable is not None and report.removable.likely_bytes > 0:
         text += (
             f"; {price_text(report.removable)} less on the disk with all that can be mended ({report.removable.grade})"
         )

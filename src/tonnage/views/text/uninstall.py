@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
 from tonnage.units import format_bytes
-from tonnage.views.text.layout import columns, joined
+from tonnage.views.text.layout import columns, fits, folded, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tonnage.model.reports.traces import Trace, TraceKind, TraceOutcome, TraceReport
 
@@ -17,18 +17,32 @@ _LAST = "Then remove the program as it was installed, such as\n  pipx uninstall 
 _SERVICES = "Running services and their volumes stay as they are: Compose manages them."
 
 
-def traces_text(report: TraceReport) -> str:
-    """Write what goes and what stays."""
+def traces_text(report: TraceReport, *, width: int = 0) -> str:
+    """Write what goes and what stays; ``width`` is that of the terminal, in characters, 0 for no limit."""
     goes, stays = report.removable, [each for each in report.traces if each.stays]
     where = f"on the engine at {report.endpoint} and on this machine" if report.endpoint else "on this machine"
-    lines = [f"what Tonnage made {where}:", *columns([_row(each) for each in goes], right=(1,), indent="  ")]
+    lines = [*folded([f"what Tonnage made {where}:"], width), *_rows(goes, width)]
     if not goes:
-        lines = [f"Tonnage made nothing that is left {where}"]
+        lines = folded([f"Tonnage made nothing that is left {where}"], width)
     if report.freeable_bytes:
         lines += ["", f"the images give back about {format_bytes(report.freeable_bytes)}"]
     if stays:
         lines += ["", "stays:", *columns([(each.kind, each.name, each.stays) for each in stays], indent="  ")]
-    return joined([*lines, "", _SERVICES, *report.notes])
+    ending = [line for said in (_SERVICES, *report.notes) for line in folded([said], width)]
+    return joined([*lines, "", *ending])
+
+
+def _rows(traces: Sequence[Trace], width: int) -> list[str]:
+    """Return a line for each, or where these are too long two: what it is, and what is lost with it."""
+    whole = columns([_row(each) for each in traces], right=(1,), indent="  ")
+    if not width or fits(whole, width):
+        return whole
+    heads = columns([_row(each)[:3] for each in traces], right=(1,), indent="  ")
+    return [
+        line
+        for head, each in zip(heads, traces, strict=True)
+        for line in (head, *(folded([each.about], width, indent="      ") if each.about else ()))
+    ]
 
 
 def outcome_text(outcome: TraceOutcome) -> str:
