@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _IMAGES = frozenset({"data-root", "containerd"})
 """On these filesystems a run is stopped at the reserve, and what is removed gives bytes back."""
 _FORECAST = "See what would make it fit, and what can be freed:\n  tonnage forecast\n  tonnage reclaim"
-_WIDTH = 96
+_WIDTH = 76
 _RECLAIM = "See what can be freed:\n  tonnage reclaim"
 
 

@@ -172,7 +172,8 @@ def _told(image: SharedImage) -> str:
     there = "are there already" if image.present else new
     if alone:
         return f"{wheels} {there}"
-    return f"{wheels} that {' and '.join(image.services)} share {there}"
+    *most, last = image.services
+    return f"{wheels} that {', '.join(most)} and {last} share {there}"
 
 
 def _offer(

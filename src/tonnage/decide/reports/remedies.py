@@ -113,6 +113,8 @@ def without_cuda(
             f"  ARG {TORCH_INDEX_URL}={index_url}",
             f"  {_CPU_INSTALL.format(index=f'${TORCH_INDEX_URL}', version=version)}",
         ]
+    if lines:
+        todo += ["or have it written with exact builds, and checked:", f"  tonnage torch cpu {' '.join(lines)}"]
     services = ", ".join((*args, *lines))
     return ProposedChange(
         kind="torch-cpu",

@@ -166,11 +166,18 @@ def _besides(step: Step) -> list[str]:
     return lines + [f"      undo {each.name}: {what_changes(each)}" for each in step.on_failure]
 
 
+_FOLDED_ALREADY = 10
+"""The indent from which on lines come folded."""
+
+
 def _broken(line: str, width: int) -> list[str]:
     """Return a line broken between words; what follows is indented a little more than its beginning."""
     if not width or len(line) <= width:
         return [line]
     indent = " " * (len(line) - len(line.lstrip()))
+    if len(indent) >= _FOLDED_ALREADY:
+        # Only what is to be copied is longer.
+        return [line]
     return textwrap.wrap(
         visible_in_line(line.lstrip()),
         max(width, _NARROWEST),

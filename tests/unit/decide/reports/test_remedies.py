@@ -43,6 +43,8 @@ def test_cuda_that_nobody_asked_for_is_told_with_the_lines_to_write() -> None:
     assert found.todo[1:] == (
         f"  ARG TORCH_INDEX_URL={INDEX}",
         "  RUN pip install --no-cache-dir --index-url $TORCH_INDEX_URL torch==2.3.1",
+        "or have it written with exact builds, and checked:",
+        "  tonnage torch cpu web",
     )
 
 
