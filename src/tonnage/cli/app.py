@@ -14,7 +14,6 @@ import click
 from tonnage import __version__
 from tonnage.cli.group import COMMANDS, COMPLETING, OPTION_POINTERS, POINTERS, LazyGroup
 from tonnage.cli.program import VisibleStream, let_go_of_output, prepare_streams
-from tonnage.cli.same_target import for_same_target
 from tonnage.cli.session import Session
 from tonnage.errors import InterruptedRunError, TonnageError, UsageError
 from tonnage.wiring.ports import Ports
@@ -91,6 +90,8 @@ def _run(session: Session, typed: list[str]) -> int:
         session.json = session.json or "--json" in typed
         return _fail(session, _usage_error(wrong, typed))
     except TonnageError as error:
+        from tonnage.cli.same_target import for_same_target  # noqa: PLC0415 - only where something failed
+
         error.todo = for_same_target(error.todo, typed[1:], _options_of)
         return _fail(session, error)
     except (KeyboardInterrupt, click.Abort):
