@@ -6,7 +6,8 @@ when its run is killed, and the next run waits for that. What stands in the file
 come second.
 An engine on another machine can be reached from many, so there the same file is locked over there, through ``remote``:
 who works on that machine itself meets the same lock. On one that is reached by its interface alone, it is a thing on
-the engine, which those meet who reach it so.
+the engine, which those meet who reach it so; the file is locked here as well, for the engine may be this machine's, and
+who locks files there looks for such things, too.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from tonnage.runtime.remote_writes import RemoteWrites
 from tonnage.units import format_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Self
 
     from tonnage.model.deploy.run import OtherRun
@@ -91,6 +92,8 @@ class StackLock:
         command: What this process does, for the message to others; None for its own command line.
         directory: Where the lock files are; None for the directory that all users of this machine share.
         remote: Takes the lock on the engine's machine when it is another one; None takes it here.
+        here_too: Lock the file on this machine besides: ``remote`` is seen by none of those who lock files.
+        signs: Returns the text of who holds the lock of that name without locking a file; None where nobody does.
         images: Names of images that the run needs.
     """
 
@@ -103,6 +106,8 @@ class StackLock:
         command: str | None = None,
         directory: Path | None = None,
         remote: RemoteLock | None = None,
+        here_too: bool = False,
+        signs: Callable[[str], str | None] = lambda _name: None,
         clock: Clock | None = None,
         images: Sequence[str] = (),
     ) -> None:
@@ -114,6 +119,8 @@ class StackLock:
         self._path = (directory or shared_directory()) / self._name
         self._claimed_bytes = 0
         self._remote = remote
+        self._here_too = here_too
+        self._signs = signs
         self._writes: RemoteWrites | None = None
         self._clock = clock or SystemClock()
         self._images = _that_fit(images)
@@ -141,19 +148,21 @@ class StackLock:
         """
         self._started_s = self._clock.time()
         text = self._own_text()
-        if self._remote is not None:
-            held_by = self._remote.acquire(self._name, self._beginning, text)
+        with contextlib.ExitStack() as undo:
+            file = self._lock_file() if self._remote is None or self._here_too else None
+            if file is not None:
+                undo.callback(self._close, file)
+                _write_text(file, text)
+            held_by = None
+            if self._remote is not None:
+                undo.callback(self._remote.release)
+                held_by = self._remote.acquire(self._name, self._beginning, text)
+            held_by = held_by or self._signs(self._name)
             if held_by is not None:
                 raise self._held(held_by)
-            self._writes = RemoteWrites(self._remote)
-            return self
-        file = self._lock_file()
-        try:
-            _write_text(file, text)
-        except BaseException:
-            self._close(file)
-            raise
-        self._file = file
+            self._writes = None if self._remote is None else RemoteWrites(self._remote)
+            self._file = file
+            undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

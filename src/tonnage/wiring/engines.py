@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tonnage.errors import EngineLacksError, EngineUnreachableError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Engine
     from tonnage.model.reclaim.garbage_collection import CollectionRule
     from tonnage.runtime.ledger import Ledger
-    from tonnage.runtime.lock import RemoteLock, StackLock
+    from tonnage.runtime.lock import StackLock
     from tonnage.runtime.rehearsal_images import ImageSource
     from tonnage.wiring.machine import FoundPrograms
 
@@ -66,19 +67,17 @@ class DockerEngines:
 
     def lock(self, engine: Engine, stack: str, images: Sequence[str] = ()) -> StackLock:
         """Return the lock of one stack on one engine; where that is another machine, it is held there as well."""
-        from tonnage.runtime.lock import StackLock  # noqa: PLC0415
-
-        remote = self._remote_lock(engine.endpoint)
-        return StackLock(engine.engine_id, stack, endpoint=engine.endpoint, remote=remote, images=images)
-
-    def _remote_lock(self, endpoint: str) -> RemoteLock | None:
         from tonnage.adapters.docker.leases.volume_lock import VolumeLock  # noqa: PLC0415
         from tonnage.adapters.ssh.lock import SshLock  # noqa: PLC0415
+        from tonnage.runtime.lock import StackLock  # noqa: PLC0415
 
-        if endpoint.startswith("ssh://"):
-            return SshLock(endpoint)
-        reached = self._reached.get(endpoint)
-        return VolumeLock(reached.client.api, endpoint) if endpoint.startswith("tcp://") and reached else None
+        endpoint, reached = engine.endpoint, self._reached.get(engine.endpoint)
+        volumes = VolumeLock(reached.client.api, endpoint) if reached is not None else None
+        locked = partial(StackLock, engine.engine_id, stack, endpoint=endpoint, images=images)
+        if volumes is not None and endpoint.startswith("tcp://"):
+            return locked(remote=volumes, here_too=True)
+        signs = volumes.held_by if volumes is not None else (lambda _name: None)
+        return locked(remote=SshLock(endpoint) if endpoint.startswith("ssh://") else None, signs=signs)
 
     def kind(self, engine: Engine | None) -> EngineKind:
         """Return what builds and keeps images here."""

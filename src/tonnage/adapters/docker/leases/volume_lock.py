@@ -101,6 +101,15 @@ class VolumeLock:
             time.sleep(random.uniform(0.0, _LONGEST_PAUSE_S))  # noqa: S311 - no secret
         return held_by
 
+    def held_by(self, name: str) -> str | None:
+        """Return what the run tells that holds the lock ``name``; None where none does. Says nothing of this run.
+
+        Raises:
+            TonnageError: The engine does not answer.
+        """
+        signs = [each for each in self._signs() if each.lock == name]
+        return next((each.text for each in self._alive(signs)), None) if signs else None
+
     def release(self) -> None:
         """Give it back; harmless when it is not held."""
         self._stop.set()

@@ -15,6 +15,8 @@ from tonnage.errors import LockHeldError, StepFailedError
 from tonnage.runtime.lock import StackLock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from docker import APIClient
     from tests.real_engine import RealEngine
 
@@ -160,6 +162,36 @@ def test_an_engine_that_lets_nobody_make_volumes_says_so() -> None:
         lock(engine).acquire(WEB, BEGINNING, "x")
 
 
+def test_a_run_by_the_socket_and_one_over_the_network_keep_each_other_out(tmp_path: Path) -> None:
+    engine = Volumes()
+
+    def by_socket(stack: str = "web") -> StackLock:
+        return StackLock("an engine", stack, directory=tmp_path / "there", signs=lock(engine).held_by)
+
+    def by_tcp(machine: str) -> StackLock:
+        directory = tmp_path / machine
+        return StackLock("an engine", "web", directory=directory, remote=lock(engine), here_too=True)
+
+    for name in ("there", "elsewhere"):
+        (tmp_path / name).mkdir()
+    with by_tcp("elsewhere"):
+        with pytest.raises(LockHeldError), by_socket():
+            pass
+        with by_socket("db"):
+            pass
+        assert not list((tmp_path / "there").iterdir())
+    assert not engine.there
+    with by_socket():
+        with pytest.raises(LockHeldError), by_tcp("there"):
+            pass
+        assert not engine.there
+    with by_tcp("there"), pytest.raises(LockHeldError), by_socket():
+        pass
+    with by_socket():
+        pass
+    assert not [*(tmp_path / "there").iterdir(), *(tmp_path / "elsewhere").iterdir()]
+
+
 @pytest.mark.engine
 @pytest.mark.each_engine
 def test_on_a_real_engine_the_second_is_refused_and_nothing_is_left(engine: RealEngine) -> None:
@@ -176,4 +208,9 @@ def test_on_a_real_engine_the_second_is_refused_and_nothing_is_left(engine: Real
         assert not db.claim(1, 0)
         (other,) = db.others()
         assert (other.stack, other.claimed_bytes, other.images) == ("web", 7_000_000_001, ("one:1",))
+        by_socket = StackLock(engine_id, "web", signs=VolumeLock(engine.client.api, "unix://here").held_by)
+        with pytest.raises(LockHeldError, match="another run holds the lock of stack web"), by_socket:
+            pass
+    with by_socket:
+        pass
     assert {each["Name"] for each in api.volumes()["Volumes"] or ()} == before
