@@ -1,7 +1,8 @@
 """Intent: secrets and configs have the content that Compose gives them, and another content is another version.
 
-Steps: build with a secret and run with a secret and configs from .env; change the file of a secret; change .env.
-State checked: what the image and the container hold, which containers are replaced.
+Steps: build with a secret and run with a secret and configs from .env; change the file of a secret; change .env; roll
+back, and fail, after another content.
+State checked: what the image and the container hold, which containers are replaced, what is said.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
+STOP_FIRST = {
+    "image": "busybox:latest",
+    "secrets": ["tok"],
+    "stop_signal": "SIGKILL",
+    "x-tonnage": {"stability": "500ms", "switch": "stop-first"},
+}
 BUILDS = "--mount=type=secret,id=tok cp /run/secrets/tok /got"
 
 
@@ -67,3 +74,51 @@ def test_content_from_dot_env_reaches_builds_and_containers_and_a_change_of_it_r
     ended = project.tonnage("deploy")
     assert ended.exit_code == 2
     assert "the variable TOK is not set, which the secret tok of web takes its content from" in ended.stderr
+
+
+def written(project: Project, content: str, level: str, *, command: str = "sleep") -> None:
+    """Write a stack that is stopped first, with a secret of this content."""
+    (project.directory / ".env").write_text(f"TOK={content}\n")
+    project.top = {"secrets": {"tok": {"environment": "TOK"}}}
+    project.services["web"] = {**STOP_FIRST, "environment": {"LEVEL": level}, "command": [command, "100000"]}
+    project.write()
+
+
+def running(project: Project) -> tuple[str, str]:
+    """Return what the secret holds in the container, and its variable."""
+    environment = project.engine.details("web")["Config"]["Env"]
+    return held(project, "/run/secrets/tok"), next(each for each in environment if each.startswith("LEVEL="))
+
+
+@pytest.mark.long("five switches")
+@pytest.mark.only_on("secrets of variables need Compose 2", since=23)
+def test_a_rollback_does_not_claim_that_a_secret_holds_again_what_it_held(project: Project) -> None:
+    written(project, "one", "1")
+    project.deploy()
+    written(project, "two", "2")
+    project.deploy()
+    ended = project.tonnage("plan", "--rollback")
+    assert "with what its secrets and configs hold now (tok): what they held then is kept by nobody" in ended.stdout
+    assert project.tonnage("rollback").exit_code == 0
+    assert running(project) == ("two", "LEVEL=1")
+
+    written(project, "one", "1")
+    project.deploy()
+    assert running(project) == ("one", "LEVEL=1")
+    ended = project.tonnage("rollback", "web")
+    assert ended.exit_code == 2
+    assert "differs only by what its secrets and configs held, which nobody keeps" in ended.stderr
+
+
+@pytest.mark.long("four switches")
+@pytest.mark.only_on("secrets of variables need Compose 2", since=23)
+def test_a_deploy_that_was_undone_leaves_no_secret_that_the_next_one_does_not_see(project: Project) -> None:
+    written(project, "one", "1")
+    project.deploy()
+    written(project, "two", "2", command="false")
+    assert project.tonnage("deploy").exit_code == 5
+    assert running(project) == ("two", "LEVEL=1")
+    written(project, "one", "1")
+    project.deploy()
+    assert running(project) == ("one", "LEVEL=1")
+    assert not project.deploy().stdout

@@ -173,6 +173,7 @@ class Container(Struct, frozen=True, kw_only=True):
         manifest_digest: Of the manifest in its image that it was made from; empty where the engine does not tell.
         content_digest: Of its image, where that is gone and the journal knows what it was.
         config_digest: Of how it was configured, where a version says so; ``inputs_digest``: of what its image is from.
+        is_proven: Whether a version was proven by this container, or nobody knows; others are only made as it was.
         joined: What it has of other containers, as kind (network, pid, ipc, uts, cgroup, volumes) and their id or name.
         created_s: When it was made, seconds since the epoch.
         started_s: When it last started, seconds since the epoch; 0 when it never did.
@@ -204,6 +205,7 @@ class Container(Struct, frozen=True, kw_only=True):
     content_digest: str = ""
     config_digest: str = ""
     inputs_digest: str = ""
+    is_proven: bool = True
     joined: tuple[tuple[str, str], ...] = ()
     created_s: float = 0.0
     started_s: float = 0.0

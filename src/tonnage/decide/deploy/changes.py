@@ -181,10 +181,11 @@ def is_configured(service: Service, container: Container, inventory: Inventory) 
     """Return whether a container was made from the configuration that is written now; None where nobody can tell.
 
     What a version says of its containers goes first: Compose counts neither what is in secrets nor what it wrote
-    itself in another version. Of other containers Compose knows it, by what it writes on them.
+    itself in another version. What secrets held when a container was made that nobody proved, nobody knows. Of other
+    containers Compose knows it, by what it writes on them.
     """
     if container.config_digest:
-        return container.config_digest == config_digest(service)
+        return container.config_digest == config_digest(service) and (container.is_proven or not service.contents)
     wanted = inventory.config_hashes.get(service.name, "")
     told = config_hash_of(container)
     return told == wanted if wanted and told else None
@@ -208,11 +209,14 @@ def with_recorded(stack: Stack, inventory: Inventory, versions: Sequence[Version
             return container
         mine = [each for each in versions if each.service == container.service]
         found = next((each for each in reversed(mine) if container.container_id in each.containers), None)
+        proven = found is not None
         found = found or next((each for each in reversed(mine) if _is_made_as(container, each, inventory)), None)
         found = found or _restored(container, mine)
         if found is None:
             return container
-        return replace(container, config_digest=found.config_digest, inputs_digest=found.inputs_digest)
+        return replace(
+            container, config_digest=found.config_digest, inputs_digest=found.inputs_digest, is_proven=proven
+        )
 
     return replace(inventory, containers=tuple(map(known, inventory.containers)))
 
@@ -244,6 +248,32 @@ def config_digest(service: Service) -> str:
     if service.contents:
         canonical += json.dumps(service.contents)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def as_of_now(stack: Stack, service: Service, version: Version) -> tuple[Version, str]:
+    """Return a version as its containers would be made now, and which of its secrets and configs hold something else.
+
+    Nobody keeps what they held when it was proven, but what stands in the project itself.
+    """
+    config = version.project["services"][version.service]
+    named = {
+        (section, entry["source"]): (version.project.get(section) or {}).get(entry["source"]) or {}
+        for section in ("secrets", "configs")
+        for entry in config.get(section) or ()
+    }
+    present, contents = dict(service.contents), {}
+    for (section, name), entry in sorted(named.items()):
+        found = present.get(f"{section}.{name}", "") if entry == (stack.shared.get(section) or {}).get(name) else ""
+        if entry.get("content") is not None:
+            found = hashlib.sha256(str(entry["content"]).encode()).hexdigest()
+        if found:
+            contents[f"{section}.{name}"] = found
+    own = {key: value for key, value in config.items() if key != "build"}
+    digest = config_digest(replace(service, config=own, contents=tuple(contents.items())))
+    if not named or digest == version.config_digest:
+        return version, ""
+    outside = [name for (section, name), entry in sorted(named.items()) if entry.get("content") is None]
+    return replace(version, config_digest=digest), f"what its secrets and configs hold now ({', '.join(outside)})"
 
 
 def compose_project(stack: Stack, service: Service, *, image: str = "") -> ComposeMapping:

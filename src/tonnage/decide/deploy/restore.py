@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.changes import compose_project
+from tonnage.decide.deploy.changes import as_of_now, compose_project
 from tonnage.decide.deploy.health import prove_action
 from tonnage.model.compose_labels import config_hash_of
 from tonnage.model.deploy.plan import Restart, Switch
@@ -76,7 +76,8 @@ _WELL = frozenset({"healthy", "none"})
 
 def restore_steps(context: ServiceContext, version: Version, *, why: str = _RAN) -> tuple[Step, ...]:
     """Return the steps that make a version run again whose image is there."""
-    return _steps(context, switch_to(context, version), version.prove, why)
+    _, held = as_of_now(context.stack, context.service, version)
+    return _steps(context, switch_to(context, version), version.prove, f"{why}, with {held}" if held else why)
 
 
 def switch_to_image(context: ServiceContext, image_id: str) -> Switch:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.changes import in_order
+from tonnage.decide.deploy.changes import as_of_now, in_order
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.ownership import adopt_steps
 from tonnage.decide.deploy.planning import asked_for, contexts_of, finish_plan
@@ -147,7 +147,15 @@ def _own_steps(context: ServiceContext, history: History, to: str) -> list[Step]
         return Unchanged(service=name, reason=_why_none(context))
     if context.runs == target:
         return Unchanged(service=name, reason=f"it runs {target.name} already")
-    return _steps(context, target)
+    version, held = as_of_now(context.stack, context.service, target.usable) if target.usable else (None, "")
+    if held and context.change.running_image == target.image and _is_configured(context, version):
+        why = f"{target.name} differs only by what its secrets and configs held, which nobody keeps"
+        return Unchanged(service=name, reason=f"{why}: put that back, and deploy")
+    return _steps(context, target, version, held)
+
+
+def _is_configured(context: ServiceContext, version: Version | None) -> bool:
+    return version is not None and all(each.config_digest == version.config_digest for each in context.change.running)
 
 
 def _reached(context: ServiceContext) -> KnownVersion | None:
@@ -212,12 +220,14 @@ def _why_none(context: ServiceContext) -> str:
     return "no earlier good version is known"
 
 
-def _steps(context: ServiceContext, target: KnownVersion) -> list[Step]:
+def _steps(context: ServiceContext, target: KnownVersion, version: Version | None, held: str) -> list[Step]:
     service, current = context.service, context.runs
     running = context.change.running
-    version = target.usable or replace(new_version(context), image_id=target.image.image_id if target.image else "")
+    version = version or replace(new_version(context), image_id=target.image.image_id if target.image else "")
     switch = switch_to(context, version) if target.usable else switch_to_image(context, version.image_id)
     configured = "" if target.usable else ", with the present configuration: its own is not known"
+    if held:
+        configured = f", with {held}: what they held then is kept by nobody"
     mark = _mark(context)
     withdrawn = [
         known for known in context.good if known != target and (known.number > target.number or known == current)
