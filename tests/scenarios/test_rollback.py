@@ -60,6 +60,21 @@ def test_rollback_goes_back_once_and_the_next_deploy_goes_forward(project: Proje
     assert engine.kept("web") == [first.image, second.image]
 
 
+def test_a_version_that_ended_after_it_was_proven_is_not_gone_back_to(project: Project) -> None:
+    project.services["web"] = {"image": "busybox:latest", "command": ["sleep", "100000"], **QUICK}
+    project.write()
+    project.deploy()
+    project.services["web"]["command"] = ["sleep", "5"]
+    project.write()
+    project.deploy()
+    client, ended = project.engine.client, project.engine.container("web")
+    client.containers.get(ended.id).wait(timeout=60)
+
+    assert project.tonnage("rollback").exit_code == 0
+    assert project.engine.container("web").state == "running"
+    assert project.engine.details("web")["Config"]["Cmd"] == ["sleep", "100000"]
+
+
 def named(project: Project, name: str, text: str, cmd: str = SERVES) -> str:
     """Build an image as others do, let a name that the stack uses name it, and return its id."""
     context = project.directory / "theirs"

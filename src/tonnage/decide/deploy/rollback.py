@@ -16,7 +16,7 @@ from tonnage.decide.deploy.planning import asked_for, contexts_of, finish_plan
 from tonnage.decide.deploy.restore import switch_to, switch_to_image, way_back
 from tonnage.decide.deploy.rolling import roll_to, rolls_to
 from tonnage.decide.deploy.switching import in_its_place, keep_step, new_version
-from tonnage.decide.deploy.versions import next_number
+from tonnage.decide.deploy.versions import next_number, running_version
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.deploy.image_names import read_version_name, version_name
@@ -118,8 +118,16 @@ def _named(context: ServiceContext, to: str) -> KnownVersion:
     return known
 
 
+def _current(context: ServiceContext) -> KnownVersion | None:
+    """Return the good version that is gone back from: the one that runs; where its containers have ended, theirs."""
+    if context.change.running or context.was_being_replaced:
+        return context.runs
+    ended = context.inventory.service_containers(context.stack.name, context.service.name)
+    return running_version(context.versions, ended[0], context.inventory) if ended else None
+
+
 def _earlier(context: ServiceContext) -> tuple[KnownVersion, ...]:
-    current = context.runs
+    current = _current(context)
     if current is None:
         return context.good
     return context.good[: context.good.index(current)]
@@ -132,7 +140,9 @@ def _target(context: ServiceContext) -> KnownVersion | None:
         # Of the same image without what it was configured with there is nothing to go back to.
         if known.image is not None and (known.version is not None or known.image != running):
             return known
-    return None
+    # What has ended and has nothing before it is better than nothing.
+    ended = None if context.change.running else _current(context)
+    return ended if ended is not None and ended.image is not None else None
 
 
 def _own_steps(context: ServiceContext, history: History, to: str) -> list[Step] | Unchanged:
@@ -221,7 +231,7 @@ def _why_none(context: ServiceContext) -> str:
 
 
 def _steps(context: ServiceContext, target: KnownVersion, version: Version | None, held: str) -> list[Step]:
-    service, current = context.service, context.runs
+    service, current = context.service, _current(context)
     running = context.change.running
     version = version or replace(new_version(context), image_id=target.image.image_id if target.image else "")
     switch = switch_to(context, version) if target.usable else switch_to_image(context, version.image_id)

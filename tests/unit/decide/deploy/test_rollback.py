@@ -17,7 +17,7 @@ from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
 
 if TYPE_CHECKING:
-    from tonnage.model.deploy.plan import Plan
+    from tonnage.model.deploy.plan import Plan, Version
     from tonnage.model.inventory import Image
 
 WEB = service()
@@ -57,6 +57,24 @@ def test_a_rollback_that_fails_brings_back_what_ran() -> None:
     restore = plan(FIRST, SECOND).steps[1].on_failure[0].action
     assert isinstance(restore, Switch)
     assert (restore.image, restore.project) == (NEW.image_id, SECOND.project)
+
+
+def test_what_has_ended_is_gone_back_from_as_what_runs_is() -> None:
+    ended = container(WEB, NEW, state="exited")
+
+    def planned(*versions: Version) -> Plan:
+        seen = inventory(images=(OLD, NEW), containers=(ended,))
+        return plan_rollback(SHOP, seen, Policy(), History(versions=versions))
+
+    made = planned(FIRST, SECOND)
+    switch = next(step.action for step in made.steps if step.name == "web.switch")
+    assert isinstance(switch, Switch)
+    assert (switch.image, switch.project) == (OLD.image_id, FIRST.project)
+    assert next(step.withdraw for step in made.steps if step.name == "web.good") == (SECOND,)
+    # With nothing before it, it is better than nothing.
+    switch = next(step.action for step in planned(SECOND).steps if step.name == "web.switch")
+    assert isinstance(switch, Switch)
+    assert switch.image == NEW.image_id
 
 
 def test_without_an_earlier_version_nothing_happens_and_the_reason_is_given() -> None:
