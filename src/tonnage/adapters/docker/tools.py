@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _Asked = TypeVar("_Asked")
 _Told = TypeVar("_Told")
 
-_PROBE_TIMEOUT_S = 15.0
+_PROBE_TIMEOUT_S = 60.0
 _FIRST_LINE_BYTES = 128
 _CLI_WITHOUT_BUILDKIT = 23
 _CLI_VERSION = regex(r"Docker version (\d+)\.(\d+)")
