@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.able_engines import refuse_unable
 from tonnage.decide.deploy.needed import check_needed
-from tonnage.decide.deploy.planning import asked_for, check_ports
+from tonnage.decide.deploy.orphans import check_ports
+from tonnage.decide.deploy.planning import asked_for
 from tonnage.decide.reports.checklist import checklist
 from tonnage.decide.reports.torch import found_torch
 from tonnage.errors import TonnageError

@@ -18,7 +18,7 @@ from tonnage.decide.deploy.changes import change_of, config_digest, in_order, st
 from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.needed import check_needed
-from tonnage.decide.deploy.orphans import orphan_notes, orphan_steps
+from tonnage.decide.deploy.orphans import check_ports, orphan_notes, orphan_steps
 from tonnage.decide.deploy.ownership import adopt_steps
 from tonnage.decide.deploy.pulls import check_image_comes, notes_of_pulls
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
@@ -32,23 +32,22 @@ from tonnage.decide.deploy.withdrawn import refuse_withdrawn
 from tonnage.decide.share.steps import with_shared_images
 from tonnage.errors import UsageError
 from tonnage.model.deploy.image_names import own_names
-from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Prove, Purpose, SendFiles, Step, Unchanged
+from tonnage.model.deploy.plan import PLAN_FORMAT, Plan, Prove, Purpose, SendFiles, Step, Switch, Unchanged
 from tonnage.model.deploy.policy import Together
 from tonnage.model.deploy.rolling import Retire
 from tonnage.model.forecast.estimate import exactly
-from tonnage.model.orphans import orphans_of
 from tonnage.model.unknowns import few_inodes, unknowns
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tonnage.decide.deploy.changes import Change
     from tonnage.model.deploy.expected_build import ExpectedBuild
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import History
-    from tonnage.model.inventory import Container, Inventory
-    from tonnage.model.stack import Port, Service, Stack
+    from tonnage.model.inventory import Inventory
+    from tonnage.model.stack import Service, Stack
 
 
 def services_to_get(
@@ -128,7 +127,8 @@ def plan_deploy(
         )
     steps = [*in_turn(parts), *held]
     started = asked - {each.service for each in unchanged}
-    check_ports(stack, inventory, started, remove_orphans=policy.remove_orphans)
+    turns = [step.service for step in steps if isinstance(step.action, Switch)]
+    check_ports(stack, inventory, started, turns, remove_orphans=policy.remove_orphans)
     orphans = orphan_steps(stack, inventory, started) if policy.remove_orphans else ([], [])
     left = () if policy.remove_orphans else tuple(orphan_notes(stack, inventory))
     steps = [*orphans[0], *steps, *orphans[1]]
@@ -352,48 +352,3 @@ def _state(change: Change) -> str:
     if all(container.state == "exited" for container in change.running):
         return "it ran to its end with exit code 0 and nothing changed since"
     return f"nothing changed; {count} container{'s' if count != 1 else ''} running"
-
-
-_ANY_ADDRESS = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, never bound
-
-
-def check_ports(stack: Stack, inventory: Inventory, started: Collection[str], *, remove_orphans: bool = False) -> None:
-    """Refuse a deploy that would end at a taken port, before anything is built for it.
-
-    The stack's own services let go of their ports when their turn comes, so they are not looked at.
-
-    Raises:
-        UsageError: A port is taken; the message names who holds it.
-    """
-    own = {service.name for service in stack.services}
-    orphans = [each for found in orphans_of(stack, inventory).values() for each in found]
-    others = [each for each in inventory.containers if each.project != stack.name or each.service not in own]
-    others = [each for each in others if not (remove_orphans and each in orphans)]
-    for service in stack.services:
-        if service.name not in started or service.network_mode == "host":
-            continue
-        for port in service.ports:
-            holder = next((each for each in others if _holds(each, port)), None)
-            if holder is not None:
-                raise _taken(service, port, holder, orphan=holder in orphans)
-
-
-def _holds(container: Container, port: Port) -> bool:
-    return any(
-        str(number) == port.published
-        and protocol == port.protocol
-        and (address == port.host_ip or address in _ANY_ADDRESS or port.host_ip in _ANY_ADDRESS)
-        for address, number, protocol in container.published
-    )
-
-
-def _taken(service: Service, port: Port, holder: Container, *, orphan: bool) -> UsageError:
-    owner = f" of the stack {holder.project}" if holder.project else ""
-    owner = f" of this stack, whose service {holder.service} is in no file any more" if orphan else owner
-    stop = "Remove it:\n  tonnage deploy --remove-orphans" if orphan else f"Stop that one:\n  docker stop {holder.name}"
-    return UsageError(
-        f"{service.name} publishes port {port.published} of the host, which is taken",
-        why=f"It is held by the container {holder.name}{owner}.",
-        todo=f"{stop}\nor publish another port in the compose file.",
-        place=str(service.place or ""),
-    )

@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
 
+from tonnage.decide.deploy.orphans import check_ports
 from tonnage.decide.deploy.ownership import adopt_steps
-from tonnage.decide.deploy.planning import check_ports, plan_deploy
+from tonnage.decide.deploy.planning import plan_deploy
 from tonnage.decide.deploy.versions import record_labels
 from tonnage.errors import UsageError
 from tonnage.model.compose_labels import CONFIG_HASH, DIRECTORY

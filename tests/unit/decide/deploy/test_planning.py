@@ -11,7 +11,7 @@ from tonnage.errors import UsageError
 from tonnage.model.deploy.policy import Cleanup, Policy
 from tonnage.model.deploy.run import History
 from tonnage.model.inventory import Filesystem, Inputs
-from tonnage.model.stack import Place, Port
+from tonnage.model.stack import Dependency, Place, Port
 
 if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan
@@ -54,6 +54,26 @@ def test_a_container_of_no_stack_is_named_alone() -> None:
 def test_a_service_that_is_no_more_in_the_stack_still_holds_its_port() -> None:
     with pytest.raises(UsageError, match="taken"):
         _plan(_holder(project="shop", service="old"))
+
+
+def test_a_port_that_a_service_of_the_stack_lets_go_of_later_is_refused_before_anything_is_done() -> None:
+    def moved(held: str, **first: object) -> Plan:
+        web = replace(WEB, **first)  # type: ignore[arg-type]
+        other = observed.service("other", build=None, image=WEB.image, ports=(Port(target=80, published="8018"),))
+        holder = observed.container(other, IMAGE, config=held, published=(("", 8017, "tcp"),))
+        seen = observed.inventory(images=(IMAGE,), containers=(holder,))
+        return plan_deploy(observed.stack(web, other), seen, Policy(), History())
+
+    with pytest.raises(UsageError, match="web publishes port 8017 of the host, which is taken") as refused:
+        moved("before it was moved")
+    assert refused.value.why == "It is held by the container shop-other-1 of this stack, whose turn comes later."
+    assert "\n  docker stop shop-other-1\n" in refused.value.todo
+    with pytest.raises(UsageError) as refused:
+        moved(observed.container(observed.service("other", build=None, image=WEB.image), IMAGE).config_digest)
+    assert "of this stack, which this deploy does not replace" in refused.value.why
+    after = (Dependency(service="other"),)
+    names = [step.name for step in moved("before it was moved", depends_on=after).steps]
+    assert names.index("other.switch") < names.index("web.switch")
 
 
 @pytest.mark.parametrize(
