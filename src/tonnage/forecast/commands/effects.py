@@ -17,7 +17,15 @@ from tonnage.forecast.commands.apt_and_others import APT_KEEPS, KEEPS, apt, dpkg
 from tonnage.forecast.commands.cheap_commands import CHEAP, cheap_effects, page, printed, sized, write
 from tonnage.forecast.commands.context import Context
 from tonnage.forecast.commands.downloads import FETCHING, address_of, aria2c, curl, git, tar, unpack, wget
-from tonnage.forecast.commands.file_commands import change, find, make_directory, remove, sed, transfer
+from tonnage.forecast.commands.file_commands import (
+    anything_gone,
+    change,
+    find,
+    make_directory,
+    remove,
+    sed,
+    transfer,
+)
 from tonnage.forecast.commands.model_hubs import model_hub
 from tonnage.forecast.commands.node_commands import is_node, node
 from tonnage.forecast.commands.other_managers import manages, other_manager
@@ -57,6 +65,7 @@ _RECOMMENDS_OFF = regex(r"APT::Install-Recommends\s+\"?(?:0|false|no)\"?", re.IG
 _KEEPS = regex(r"Keep-Downloaded-Packages\s+\"?(?:1|true|yes)\"?", re.IGNORECASE)
 # Images of Debian and Ubuntu have what throws archives away after each install.
 _THROWS_AWAY = "/etc/apt/apt.conf.d/docker-clean"
+_REMOVING = frozenset({"rm", "rmdir", "unlink"})
 _SIZED = frozenset({"dd", "fallocate", "truncate"})
 _BY_NAME = {
     **dict.fromkeys(("chmod", "chown", "chgrp", "touch", "setcap", "strip"), change),
@@ -272,8 +281,9 @@ def _by_program(context: Context, program: str, words: Sequence[Word]) -> tuple[
     if program in _SIZED:
         return sized(context)
     if program in _BY_NAME:
-        return (_BY_NAME[program](context, program, words),)
-    found = _READERS[program](context, words) if program in _READERS else ()
+        found = _BY_NAME[program](context, program, words)
+    else:
+        found = _READERS[program](context, words) if program in _READERS else ()
     return found if isinstance(found, tuple) else (found,)
 
 
@@ -292,6 +302,8 @@ def _xargs(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         found = effects_of_command(replace(context, command=naming(named), standard_input=""))
         if all(isinstance(each, PythonInstall | AptInstall) for each in found):
             return found
+    if given is None and inner[0].text in _REMOVING and context.fed_by != "find":
+        return (anything_gone(context),)
     if given is None:
         seen = context.fed_by == "find" and inner[0].text in _FOUND_FIRST
         quiet = seen or inner[0].text in {"grep", "echo", "ls"}
@@ -318,6 +330,6 @@ _READERS: dict[str, Callable[[Context, Sequence[Word]], AnyEffect | tuple[AnyEff
     "find": find, "sed": sed, "xargs": _xargs, "curl": curl, "wget": wget, "aria2c": aria2c, "mkdir": make_directory,
     **dict.fromkeys(("hf", "huggingface-cli", "ollama"), model_hub),
     "pipenv": pipenv, "tar": tar, "git": git, "dpkg": dpkg,
-    **dict.fromkeys((".", "source"), sourced), **dict.fromkeys(("rm", "rmdir", "unlink"), remove),
+    **dict.fromkeys((".", "source"), sourced), **dict.fromkeys(_REMOVING, remove),
     **dict.fromkeys(("apt", "apt-get", "aptitude"), apt),
 }  # fmt: skip

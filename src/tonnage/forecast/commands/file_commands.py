@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.forecast.commands.cheap_commands import cheap_effects
 from tonnage.forecast.commands.context import table
 from tonnage.lazily import regex
@@ -37,14 +39,19 @@ _READING = frozenset({"echo", "ls", "grep", "cat", "test", "file", "ldd"})
 
 def remove(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     """Read ``rm``, ``rmdir`` or ``unlink``; ``words`` are those after the program."""
-    if unknown := next((word.text for word in words if not word.known), ""):
-        return (context.opaque(f"{unknown} is not known"),)
+    if not all(word.known for word in words):
+        return (anything_gone(context),)
     paths = tuple(context.absolute(word.text) for word in words if not word.text.startswith("-"))
     lists, archives = any(map(_LISTS.fullmatch, paths)), any(map(_ARCHIVES.fullmatch, paths))
     found: list[AnyEffect] = [Remove(**context.shared, paths=paths)] if paths else []
     if lists or archives:
         found.append(AptClean(**context.shared, lists=lists, archives=archives))
     return tuple(found) or (Nothing(**context.shared),)
+
+
+def anything_gone(context: Context) -> AnyEffect:
+    """Return what a command does that removes something that is not known: it writes nothing."""
+    return Remove(**context.shared, paths=("/",), found=True, sure=False)
 
 
 def find(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -55,21 +62,39 @@ def find(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     names = tuple(texts[at + 1] for at, text in enumerate(texts[:-1]) if text in {"-name", "-iname"})
     asked = {text for text in texts[end:] if re.match(r"-[a-z]|!", text)} - _FIND_SAYS
     kinds = {texts[at + 1] for at, text in enumerate(texts[:-1]) if text == "-type"}
+    known = all(word.known for word in words)
+    told = known and not asked and len(kinds) < 2  # noqa: PLR2004 - one kind
     # Without names, directories that are removed leave the files beside them.
-    sure = not asked and (bool(names) or kinds <= {"f"})
+    sure = told and (bool(names) or kinds <= {"f"})
+    kind = next(iter(kinds), "")
+    paths = paths if known else ("/",)
     acts = [texts[at + 1] for at, text in enumerate(texts[:-1]) if text in {"-exec", "-execdir", "-ok"}]
     if context.piped_to and context.piped_to[0] == "xargs":
         acts += [word for word in context.piped_to[1:] if not word.startswith("-")][:1]
     if "-delete" in texts or "rm" in acts or "rmdir" in acts:
-        return (Remove(**context.shared, paths=paths, found=True, names=names, sure=sure),)
+        whole = "rm" in acts and any(re.fullmatch(r"-\w*[rR]\w*|--recursive", text) for text in _of_rm(context, texts))
+        return (Remove(**context.shared, paths=paths, found=True, names=names, sure=sure, kind=kind, whole=whole),)
     if {"chmod", "chown", "chgrp", "touch", "strip"} & set(acts):
-        return (ChangeMode(**context.shared, paths=paths, recursive=True),)
+        deep = {"-R", "--recursive"} & {*texts, *context.piped_to}
+        found = ChangeMode(**context.shared, paths=paths, recursive=True, found=True, names=names, kind=kind)
+        changed = replace(found, sure=told and not deep)
+        return (changed, *_stripped(context, paths, names)) if "strip" in acts else (changed,)
     if acts and acts[0] not in _READING:
         return (context.opaque(f"find runs {acts[0]}"),)
     return cheap_effects(context)
 
 
-def change(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
+def _of_rm(context: Context, texts: Sequence[str]) -> Sequence[str]:
+    """Return the words of ``rm`` in a ``find``, or behind its pipe."""
+    return [*texts[texts.index("rm") :]] if "rm" in texts else context.piped_to
+
+
+def _stripped(context: Context, paths: Sequence[str], names: Sequence[str] = ()) -> tuple[AnyEffect, ...]:
+    """Return that files become smaller; by how much nobody can tell."""
+    return (Remove(**context.shared, paths=tuple(paths), found=True, names=tuple(names), sure=False),)
+
+
+def change(context: Context, program: str, words: Sequence[Word]) -> AnyEffect | tuple[AnyEffect, ...]:
     """Read ``chmod``, ``chown``, ``chgrp``, ``touch``, ``setcap`` or ``strip``."""
     plain = [word for word in words if not re.fullmatch(r"-[rwxXst]+", word.text)]
     options = _CHANGING.read(plain)
@@ -80,7 +105,8 @@ def change(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
         return context.opaque("its paths are not known")
     if not paths:
         return Nothing(**context.shared)
-    return ChangeMode(**context.shared, paths=paths, recursive=options.has("--recursive"))
+    changed = ChangeMode(**context.shared, paths=paths, recursive=options.has("--recursive"))
+    return (changed, *_stripped(context, paths)) if program == "strip" else changed
 
 
 def sed(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -116,13 +142,20 @@ def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect
     links = program == "ln" or (program == "cp" and options.has("-l", "-s", "--link", "--symbolic-link"))
     return Transfer(
         **context.shared,
-        sources=tuple(map(context.absolute, plain)),
+        sources=tuple(_source(context, program, text) for text in plain),
         destination=context.absolute(folder),
         moves=program == "mv",
         recursive=program not in {"cp", "install"} or options.has("-r", "-R", "-a", "--recursive", "--archive"),
         links=links,
         hard=links and not options.has("-s", "--symbolic", "--symbolic-link"),
     )
+
+
+def _source(context: Context, program: str, text: str) -> str:
+    """Return a path that is copied; of one that means what is in a directory, a pattern of that."""
+    path = context.absolute(text)
+    inside = (program == "cp" and text.endswith("/.")) or (program == "rsync" and text.endswith("/"))
+    return f"{path.rstrip('/')}/*" if inside else path
 
 
 def make_directory(context: Context, words: Sequence[Word]) -> AnyEffect:

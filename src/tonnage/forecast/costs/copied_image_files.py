@@ -7,12 +7,20 @@ what images usually keep there.
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.forecast.costs.found_files import files_of, found_in, landing, perhaps_less, replaced, without
+from tonnage.forecast.costs.image_paths import (
+    covers,
+    covers_part,
+    holds_little,
+    holds_programs,
+    is_of_system,
+    moved,
+    names,
+)
 from tonnage.model.forecast.compression import compressed
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, total, weakest
 from tonnage.model.forecast.python_lock import BLOCK_BYTES
@@ -21,11 +29,8 @@ from tonnage.model.forecast.sized_effects import WrittenBytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tonnage.model.forecast.sized_effects import SizedEffect
+    from tonnage.model.forecast.sized_effects import FoundFiles, SizedEffect
 
-_PROGRAMS = frozenset({"usr", "lib", "lib64", "bin", "sbin", "opt", "var"})
-_SYSTEM = _PROGRAMS | {"etc", "root", "home"}
-_LITTLE = frozenset({"etc", "run", "srv", "tmp", "mnt", "media"})
 _PIP_BYTES = 16_000_000
 _SMALL_FILE_BYTES = 1_000_000
 _FILE_BYTES = 10_000_000
@@ -35,64 +40,6 @@ _PROGRAM_BYTES = 100_000_000
 _MOST_PIECES = 2_000
 _MOST_FILES = 200_000
 _CHANGED = "its owner or mode is changed in a later layer"
-
-
-def covers(pattern: str, place: str) -> bool:
-    """Return whether everything at a place lies below a path or pattern."""
-    wanted = _parts(pattern)
-    if wanted and wanted[-1] in {"*", "**"}:
-        wanted = wanted[:-1]
-    return _agree(pattern, place, wanted) and len(_parts(place)) >= len(wanted)
-
-
-def covers_part(pattern: str, place: str) -> bool:
-    """Return whether a path lies inside a place, so that a part of what is there is meant."""
-    wanted = _parts(pattern)
-    return _agree(pattern, place, wanted) and len(wanted) > len(_parts(place)) and not covers(pattern, place)
-
-
-def names(pattern: str, place: str) -> bool:
-    """Return whether a path or pattern names just this place, not what is below it."""
-    wanted = _parts(pattern)
-    return _agree(pattern, place, wanted) and len(wanted) == len(_parts(place))
-
-
-def any_covers(patterns: Sequence[str], place: str) -> bool:
-    """Return whether one of some paths and patterns covers a place."""
-    return any(covers(pattern, place) for pattern in patterns)
-
-
-def is_of_system(path: str) -> bool:
-    """Return whether a base image usually has files below that path."""
-    return path.strip("/") == "" or _parts(path)[0] in _SYSTEM
-
-
-def holds_programs(path: str) -> bool:
-    """Return whether a base image keeps much below that path: programs and what they need."""
-    return path.strip("/") == "" or _parts(path)[0] in _PROGRAMS
-
-
-def holds_little(path: str) -> bool:
-    """Return whether a base image keeps next to nothing below that path: settings, logs, what is made at run time."""
-    first, *rest = [*_parts(path), ""]
-    return first in _LITTLE or (first == "var" and len(rest) > 1)
-
-
-def moved(place: str, source: str, destination: str) -> str:
-    """Return where a place is after its path, or one above it, was copied."""
-    rest = _parts(place)[len(_parts(source)) :] if "*" not in source else ()
-    return "/" + "/".join([*_parts(destination), *rest])
-
-
-def _agree(pattern: str, place: str, wanted: Sequence[str]) -> bool:
-    """Return whether two absolute paths are the same as far as the shorter one goes."""
-    absolute = pattern.startswith("/") and place.startswith("/")
-    return absolute and all(map(fnmatchcase, _parts(place), wanted))
-
-
-@lru_cache(8192)
-def _parts(path: str) -> tuple[str, ...]:
-    return tuple(part for part in path.split("/") if part not in {"", "."})
 
 
 def copied_paths(
@@ -140,17 +87,23 @@ def from_inside(
         found += _fresh(_rewritten(path, below, own, base_size), (*own, *found))
         if effect.certain:
             below[:] = _hidden(below, path, covers)
+    for looked in effect.rewrites_found:
+        found += _fresh(_changed(looked, below, own, base_size), (*own, *found))
+        if effect.certain:
+            below[:] = [rest for each in below if (rest := without(each, found_in(each, looked)[0])) is not None]
     changed = [*((path, base_size) for path in effect.alters), *((path, NOTHING) for path in effect.appends)]
     for path, size in changed:
         found += _fresh(_altered(path, below, own, size), (*own, *found))
         if effect.certain:
             below[:] = _hidden(below, path, names)
+    seen = (*mounted, *below, *own)
     for source, destination in effect.copies:
-        found += copied_paths((source,), destination, (*mounted, *below, *own), base_size, "the image")
+        found += copied_paths((source,), landing(source, destination, seen), seen, base_size, "the image")
     for source, destination in effect.file_copies:
-        found += file_copied(source, destination, (*mounted, *below, *own), base_size)
+        found += file_copied(source, landing(source, destination, seen), seen, base_size)
     for source, destination in effect.moves:
-        found += _moved(source, destination, below, own, base_size, certain=effect.certain)
+        into = landing(source, destination, seen)
+        found += _moved(source, into, below, own, base_size, certain=effect.certain)
     return found if effect.certain else [perhaps(piece) for piece in found]
 
 
@@ -186,6 +139,32 @@ def _rewritten(
     mine = any(covers(path, piece.place) or covers_part(path, piece.place) for piece in own)
     if (not whole and not part and not mine) or path.strip("/") == "":
         pieces += _of_base(path, path, base_size, "the image", certain=holds_programs(path))
+    return pieces
+
+
+def _changed(
+    looked: FoundFiles, below: Sequence[WrittenBytes], own: Sequence[WrittenBytes], base_size: Estimate
+) -> list[WrittenBytes]:
+    """Return what changing the files that ``find`` finds writes; a directory has no bytes."""
+    if looked.sure and looked.kind == "d":
+        return []
+    pieces: list[WrittenBytes] = []
+    for path in looked.paths:
+        inside = [each for each in below if covers(path, each.place) or covers_part(path, each.place)]
+        for piece in inside:
+            if files_of(piece):
+                sure, unsure = found_in(piece, replace(looked, paths=(path,)))
+                for each in _of_files(piece, [*sure, *unsure], path, path):
+                    away = sum(count for _, count, _ in unsure), sum(count for *_, count in unsure)
+                    pieces.append(perhaps_less(each, *away))
+            elif looked.sure and not looked.names and covers(path, piece.place):
+                pieces.append(_copied(piece, "", "", why=_CHANGED))
+            elif _may_hold(piece, path):
+                pieces.append(_part_of(piece, path, path))
+        pieces += [_part_of(each, path, path) for each in below if _is_anywhere(each)]
+        mine = any(covers(path, piece.place) or covers_part(path, piece.place) for piece in own)
+        if (not inside and not mine) or path.strip("/") == "":
+            pieces += _of_base(path, path, base_size, "the image", certain=False)
     return pieces
 
 
@@ -232,15 +211,13 @@ def _moved(
     """Return what moving writes: what the same layer wrote only gets another place."""
     mine = [piece for piece in own if covers(source, piece.place)]
     if certain:
-        for piece in mine:
-            own.remove(piece)
-            own.append(_copied(piece, source, destination, again=False))
+        there = [_copied(piece, source, destination, again=False) for piece in mine]
+        own[:] = [*replaced([piece for piece in own if piece not in mine], there), *there]
     if mine or any(covers_part(source, piece.place) for piece in own):
         return []
     whole, part = _found(source, below)
     if certain:
-        for piece in whole:
-            below.remove(piece)
+        below[:] = _hidden(below, source, covers)
     found = [_copied(piece, source, destination, why="it is moved out of a layer") for piece in whole]
     found += [_part_of(piece, source, destination) for piece in part]
     unplaced = any(map(_is_anywhere, own))
@@ -255,19 +232,9 @@ def _hidden(below: Sequence[WrittenBytes], path: str, means: Callable[[str, str]
             if not means(path, piece.place):
                 found.append(piece)
             continue
-        gone = [file for file in piece.files if means(path, file[0])]
-        kept = tuple(file for file in piece.files if file not in gone)
-        if not gone:
-            found.append(piece)
-        elif kept:
-            image = _less(piece.image, sum(count_bytes for _, count_bytes, _ in gone))
-            disk = _less(piece.disk, sum(count_bytes for *_, count_bytes in gone))
-            found.append(replace(piece, files=kept, image=image, disk=disk))
+        rest = without(piece, [file for file in piece.files if means(path, file[0])])
+        found += [] if rest is None else [rest]
     return found
-
-
-def _less(estimate: Estimate, count_bytes: int) -> Estimate:
-    return estimate.each(lambda each: max(0, each - count_bytes))
 
 
 def _fresh(pieces: Sequence[WrittenBytes], own: Sequence[WrittenBytes]) -> list[WrittenBytes]:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tonnage.forecast.costs.apt_caches import CACHES, with_caches
 from tonnage.forecast.costs.apt_effects import LISTS, apt_install, apt_lists
 from tonnage.forecast.costs.copied_image_files import copied_paths, file_copied, maybe, perhaps
+from tonnage.forecast.costs.image_paths import stands
 from tonnage.forecast.costs.model_weights import weights_of
 from tonnage.forecast.costs.removals import with_rewritten_records
 from tonnage.lazily import regex
@@ -123,14 +124,19 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             return _written(f"git clone {effect.address}", effect.directory, bound, "assumed", bound)
         case Remove():
             if effect.found and (effect.names or not effect.sure):
-                return SizedEffect(finds=(FoundFiles(effect.paths, effect.names, effect.sure),))
+                return SizedEffect(finds=(_looked_for(effect),))
             return SizedEffect(removes=_below(effect))
         case ChangeMode():
+            if effect.found:
+                return SizedEffect(rewrites_found=(_looked_for(effect),))
             return SizedEffect(rewrites=effect.paths) if effect.recursive else SizedEffect(alters=effect.paths)
         case Transfer():
-            pairs = tuple((source, _into(source, effect)) for source in effect.sources)
+            into = effect.destination if len(effect.sources) == 1 else f"{effect.destination.rstrip('/')}/"
+            pairs = tuple((source, into) for source in effect.sources)
             if effect.links:
                 # Another name of a file of an earlier layer has all of its bytes in this one.
+                if effect.hard and effect.recursive:
+                    return SizedEffect(rewrites=effect.sources)
                 return SizedEffect(alters=effect.sources if effect.hard else ())
             if effect.moves:
                 return SizedEffect(moves=pairs)
@@ -149,6 +155,11 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             why = f"assumed, because {effect.reason}" if effect.reason else "assumed"
             # What a program fetches is written nowhere.
             return _written(effect.command, "", unknown, why, replace(unknown, likely_bytes=0))
+
+
+def _looked_for(effect: Remove | ChangeMode) -> FoundFiles:
+    whole = isinstance(effect, Remove) and effect.whole
+    return FoundFiles(effect.paths, effect.names, effect.sure, effect.kind, whole)
 
 
 def _environment(effect: MakeEnvironment) -> SizedEffect:
@@ -185,6 +196,7 @@ def _unpack(effect: Unpack, found: InstructionEffects, fetched: dict[str, Estima
             unknown=unknown,
             source=f"contents of {name}: 1 to 8 times the archive: assumed" if packed else f"contents of {name}",
             least_high_bytes=unknown.high_bytes if packed else 0,
+            is_file=False,
         )
         return SizedEffect(derives=(made,))
     if size is None:
@@ -214,12 +226,6 @@ def _below(effect: Remove) -> tuple[str, ...]:
     return tuple(f"{path.rstrip('/')}/*" for path in effect.paths) if effect.found else effect.paths
 
 
-def _into(source: str, effect: Transfer) -> str:
-    if effect.destination.endswith("/") or len(effect.sources) > 1:
-        return f"{effect.destination.rstrip('/')}/{source.rstrip('/').rpartition('/')[2]}"
-    return effect.destination
-
-
 def _caches(effect: PythonRemove) -> tuple[str, ...]:
     if effect.cache_of is None:
         return ()
@@ -232,7 +238,7 @@ def _maybe(sized: SizedEffect) -> SizedEffect:
     writes = tuple(map(perhaps, sized.writes))
     # What it may remove is not relied on either way.
     finds = tuple(FoundFiles((path,), sure=False) for path in sized.removes)
-    finds += tuple(FoundFiles(each.paths, each.names, sure=False) for each in sized.finds)
+    finds += tuple(replace(each, sure=False) for each in sized.finds)
     return replace(
         sized,
         writes=writes,
@@ -268,13 +274,17 @@ def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Esti
     if source.known and source.paths:
         how = f"made from {', '.join(path.rpartition('/')[2] for path in source.paths)}"
         derives = (DerivedFile(effect.path, source.paths, percent, unknown, how, trees=source.trees),)
-    writes = () if derives and not size.high_bytes else (_piece(effect.path, size, how, content),)
+    piece = replace(_piece(effect.path, size, how, content), is_file=not (effect.appends or stands(effect.path)))
+    writes = () if derives and not size.high_bytes else (piece,)
     return SizedEffect(writes=writes, derives=derives, appends=appends)
 
 
 def derived_pieces(effect: SizedEffect, pieces: Sequence[WrittenBytes], base_size: Estimate) -> list[WrittenBytes]:
     """Return what a command makes from files."""
-    found = [_made(derived, pieces, base_size) for derived in effect.derives]
+    found = [
+        replace(_made(each, pieces, base_size), is_file=each.is_file and each.place not in effect.appends)
+        for each in effect.derives
+    ]
     return found if effect.certain else [perhaps(piece) for piece in found]
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.forecast.costs.copied_image_files import any_covers, covers, from_inside
+from tonnage.forecast.costs.copied_image_files import from_inside
 from tonnage.forecast.costs.effect_sizes import derived_pieces
+from tonnage.forecast.costs.found_files import replaced
+from tonnage.forecast.costs.image_paths import any_covers, covers
 from tonnage.forecast.costs.removals import left, takes_away
 from tonnage.model.forecast.estimate import NOTHING, above, highest, total
 from tonnage.model.forecast.sized_effects import Aside, WrittenBytes
@@ -59,10 +61,14 @@ def layer_cost(
     download, aside_bytes, written = NOTHING, NOTHING, NOTHING
     asides: list[Aside] = []
     for effect in effects:
+        fresh = list(effect.writes)
         if _finds_files(effect):
-            own += from_inside(effect, below, own, base_size, mounted)
-            own += derived_pieces(effect, (*mounted, *below, *own), base_size)
-            written = total(each.disk for each in own)
+            fresh = [*from_inside(effect, below, own, base_size, mounted), *fresh]
+            fresh = [*derived_pieces(effect, (*mounted, *below, *own, *fresh), base_size), *fresh]
+        if effect.certain:
+            own, below = replaced(own, fresh), replaced(below, fresh)
+        own += fresh[: len(fresh) - len(effect.writes)]
+        written = total(each.disk for each in own)
         for piece in effect.writes:
             own.append(piece)
             download += piece.download
@@ -98,7 +104,7 @@ def layer_cost(
 
 def _finds_files(effect: SizedEffect) -> bool:
     """Return whether a command finds what it writes, or takes, among files that are there."""
-    changes = effect.rewrites or effect.alters or effect.appends
+    changes = effect.rewrites or effect.rewrites_found or effect.alters or effect.appends
     return bool(changes or effect.copies or effect.file_copies or effect.moves or effect.derives)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.copied_image_files import any_covers, covers, covers_part
+from tonnage.forecast.costs.found_files import files_of, found_in, named, without
+from tonnage.forecast.costs.image_paths import any_covers, covers, covers_part, holds_little
 from tonnage.model.forecast.effects import AptInstall, AptRemove
 from tonnage.model.forecast.estimate import Estimate, Grade, weakest
 from tonnage.model.forecast.sized_effects import PiecePart, WrittenBytes
@@ -44,7 +45,7 @@ def left(pieces: Sequence[WrittenBytes], effect: SizedEffect) -> list[WrittenByt
             continue
         if piece.package and piece.package in effect.purges:
             continue
-        kept = _with_parts_gone(piece, effect)
+        kept = _with_files_gone(piece, effect) if files_of(piece) else _with_parts_gone(piece, effect)
         if kept is not None:
             found.append(_perhaps_gone(kept, likely=False) if piece.package in unneeded else kept)
     return found
@@ -84,12 +85,24 @@ def _needed_by(pieces: Sequence[WrittenBytes], purged: Sequence[str]) -> set[str
     return gone - set(purged)
 
 
+def _with_files_gone(piece: WrittenBytes, effect: SizedEffect) -> WrittenBytes | None:
+    """Return a piece without those of its files that are removed; None where nothing is left."""
+    gone, perhaps = named(piece, effect.removes), list[tuple[str, int, int]]()
+    for found in effect.finds:
+        sure, unsure = found_in(piece, found)
+        gone += sure
+        perhaps += unsure
+    return without(piece, gone, perhaps)
+
+
 def _with_parts_gone(piece: WrittenBytes, effect: SizedEffect) -> WrittenBytes | None:
     """Return a piece without the parts that are removed; None where nothing is left."""
     paths = {part.path for part in piece.parts if any_covers(effect.removes, part.path)}
     vague = any(
         covers_part(pattern, part.path) for pattern in effect.removes for part in piece.parts if part.path not in paths
     )
+    if not piece.parts and piece.image.high_bytes:
+        vague = any(covers_part(path, piece.place) and not holds_little(path) for path in effect.removes)
     kinds: set[str] = set()
     for found in effect.finds:
         told = _found_in(piece, found)
@@ -133,8 +146,11 @@ def _found_in(piece: WrittenBytes, found: FoundFiles) -> set[str] | None:
     if not found.sure:
         return None
     names = set(found.names)
-    if not piece.parts or not names - _NONE:
+    if not names - _NONE:
         return set()
+    if not piece.parts:
+        # Bytecode and tests are no part of what nobody took apart, as far as anybody saw.
+        return None if names - _NONE - _BYTECODE - _TESTS else set()
     if names - _NONE - _BYTECODE - _TESTS:
         return None
     return ({"bytecode"} if names & _BYTECODE else set()) | ({"tests"} if names & _TESTS else set())

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement
 
-from tonnage.forecast.costs.copied_image_files import any_covers, covers, moved
+from tonnage.forecast.costs.image_paths import any_covers, covers, moved
 from tonnage.forecast.costs.installer_caches import UvPages
 from tonnage.forecast.costs.removals import takes_bytecode
 from tonnage.forecast.python.parsing import requirement

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.copied_image_files import covers
+from tonnage.forecast.costs.image_paths import covers
 from tonnage.forecast.requirements.lines import normal_name
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, RunInstruction
 

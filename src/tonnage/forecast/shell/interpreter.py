@@ -54,8 +54,8 @@ class Walk:
         self._answers, self._files = answers, files
         self._conditional = self._repeated = self._forgiven = 0
         self._redirections: tuple[Redirection, ...] = ()
-        # A redirection behind a list or a pipeline is that of its last command alone.
-        self._attached: dict[int, list[Redirection]] = {}
+        # A redirection behind a list or a pipeline is that of its last command alone, and read in its directory.
+        self._attached: dict[int, list[Node]] = {}
         self._depth = self._statements = self._inside = 0
         self._base: int | None = None
         self._source = ""
@@ -87,7 +87,7 @@ class Walk:
             raise TooMuchError
         self._inside += 1
         before = self._redirections
-        self._redirections = (*before, *self._attached.pop(node.id, ()))
+        self._redirections = (*before, *self._read(self._attached.pop(node.id, ())))
         arm: Callable[[Node], bool | None] = getattr(self, f"_on_{node.type}", self._body)
         result = arm(node)
         self._redirections = before
@@ -258,17 +258,15 @@ class Walk:
         before = self._redirections
         after: list[Node] = []
         operator = "&&"
-        found: list[Redirection] = []
-        for child in node.children:
-            if child.type in REDIRECTS:
-                found += redirections(child, self._expander(), self._now.absolute)
-                operator, after = behind(child) or (operator, after)
+        found = [child for child in node.children if child.type in REDIRECTS]
+        for child in found:
+            operator, after = behind(child) or (operator, after)
         body = node.child_by_field_name("body")
         last = last_of(body)
         if last is not None and last is not body:
             self._attached[last.id] = found
         else:
-            self._redirections = (*before, *found)
+            self._redirections = (*before, *self._read(found))
         self._forgiven += operator == "||"
         result = self._statement(body) if body is not None else None
         self._forgiven -= operator == "||"
@@ -282,6 +280,9 @@ class Walk:
         elif after:
             return self._all(after)
         return result
+
+    def _read(self, nodes: Sequence[Node]) -> list[Redirection]:
+        return [each for node in nodes for each in redirections(node, self._expander(), self._now.absolute)]
 
     def _on_pipeline(self, node: Node, last: int | None = None) -> bool | None:
         """Read a pipeline; of one that begins with ``|`` the command before it has a number already."""
@@ -304,7 +305,7 @@ class Walk:
         expander = self._expander()
         words: list[Word] = []
         given: dict[str, str] = {}
-        found: list[Redirection] = []
+        found = list[Redirection]()
         for child in node.children:
             if child.type == "variable_assignment":
                 name, value = child.child_by_field_name("name"), child.child_by_field_name("value")
@@ -312,12 +313,11 @@ class Walk:
                 if name is not None and word.known:
                     given[text_of(name)] = word.text
             elif child.type in REDIRECTS:
-                found += redirections(child, self._expander(), self._now.absolute)
+                found += self._read([child])
             else:
                 words += expander.words(child)
         before, self._redirections = self._redirections, (*self._redirections, *found)
-        result = self._run(words, node, given)
-        self._redirections = before
+        result, self._redirections = self._run(words, node, given), before
         return result
 
     def _run(self, words: Sequence[Word], node: Node, given: dict[str, str]) -> bool | None:

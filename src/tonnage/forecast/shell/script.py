@@ -12,6 +12,8 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.forecast.shell.interpreter import Walk
 from tonnage.forecast.shell.script_files import ScriptFiles
 from tonnage.forecast.shell.state import ShellState, TooMuchError
@@ -28,6 +30,7 @@ _NONE: dict[str, str] = {}
 _SHORT_BYTES, _PIECE_BYTES = 2000, 65_536
 _SHOWN = 200
 _STOPPED: list[int] = []
+_WRITES_ON = {">": ">>", ">|": ">>", "&>": "&>>"}
 _MOST_STOPPED = 5
 """Each time that the parser is stopped it loses 25 MB; after so many times, long scripts are not read any more."""
 _MOST_PIPES = 2000
@@ -77,8 +80,24 @@ def read_script(
         walk.script(text)
     except (TooMuchError, RecursionError):
         # What it does is as unknown as that of no script at all.
-        return Script(commands=tuple(walk.commands), broken=(*walk.broken, text[:_SHOWN]))
-    return Script(commands=tuple(walk.commands), broken=tuple(walk.broken), stops_on_error=walk.stops_on_error)
+        return Script(commands=_one_after_the_other(walk.commands), broken=(*walk.broken, text[:_SHOWN]))
+    commands = _one_after_the_other(walk.commands)
+    return Script(commands=commands, broken=tuple(walk.broken), stops_on_error=walk.stops_on_error)
+
+
+def _one_after_the_other(commands: Sequence[ShellCommand]) -> tuple[ShellCommand, ...]:
+    """Return the commands, those of a group whose output goes to one file writing on where the one before ended."""
+    opened: set[int] = set()
+    found = []
+    for command in commands:
+        shared = [_WRITES_ON.get(each.operator) if id(each) in opened else None for each in command.redirections]
+        opened |= {id(each) for each in command.redirections}
+        if any(shared):
+            outputs = zip(command.redirections, shared, strict=True)
+            on = tuple(replace(each, operator=other) if other else each for each, other in outputs)
+            command = replace(command, redirections=on)  # noqa: PLW2901 - the same command
+        found.append(command)
+    return tuple(found)
 
 
 def is_shell(words: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from tonnage.forecast.costs.copied_image_files import covers
+from tonnage.forecast.costs.image_paths import covers
 from tonnage.lazily import regex
 from tonnage.lint.rule import DockerfileRule
 from tonnage.model.forecast.effects import ChangeMode

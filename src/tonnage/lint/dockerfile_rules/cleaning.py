@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.forecast.costs.copied_image_files import any_covers, covers
+from tonnage.forecast.costs.image_paths import any_covers, covers
 from tonnage.model.forecast.effects import Remove
 
 if TYPE_CHECKING:

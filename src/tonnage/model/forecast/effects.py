@@ -141,12 +141,16 @@ class Remove(Effect, frozen=True, kw_only=True):
         found: They are found by ``find``: below these paths, with one of these names.
         names: Patterns of names; empty for everything.
         sure: Of ``find``: nothing else is asked of them.
+        kind: Of ``find``: ``f`` for files alone, ``d`` for directories; empty for both.
+        whole: Of ``find``: a directory goes with all that is in it.
     """
 
     paths: tuple[str, ...] = ()
     found: bool = False
     names: tuple[str, ...] = ()
     sure: bool = True
+    kind: str = ""
+    whole: bool = True
 
 
 class ChangeMode(Effect, frozen=True, kw_only=True):
@@ -154,11 +158,19 @@ class ChangeMode(Effect, frozen=True, kw_only=True):
 
     Args:
         paths: Paths and patterns.
+        found: They are found by ``find``: below these paths, with one of these names.
+        names: Patterns of names; empty for everything.
+        sure: Of ``find``: nothing else is asked of them.
+        kind: Of ``find``: ``f`` for files alone, ``d`` for directories; empty for both.
         program: Of ``sed -i``: its words without the files.
     """
 
     paths: tuple[str, ...]
     recursive: bool = False
+    found: bool = False
+    names: tuple[str, ...] = ()
+    sure: bool = True
+    kind: str = ""
     program: tuple[str, ...] = ()
 
 

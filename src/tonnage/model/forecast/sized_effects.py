@@ -85,6 +85,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
         transient: What is needed on top while it is written and given back then.
         compressed: What it takes in a compressed layer.
         files: The files in it as path in the image, bytes, bytes on the disk; empty where they are not known.
+        is_file: It is one file, at its place.
         brought_by: What it came along with, nearest first, and at last where that is written; empty where not known.
         parts: Parts of it that may be removed by themselves, as far as they are known.
         package: The package of the system that it is; empty for what is none.
@@ -101,6 +102,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
     compressed: Estimate = NOTHING
     source: str = ""
     files: tuple[tuple[str, int, int], ...] = ()
+    is_file: bool = False
     brought_by: tuple[str, ...] = ()
     parts: tuple[PiecePart, ...] = ()
     package: str = ""
@@ -144,6 +146,7 @@ class DerivedFile(Struct, frozen=True):
         unknown: What is put in place of a file that nobody knows anything of.
         least_high_bytes: Its high figure is not below this one: how much comes out nobody knows.
         trees: A path may be a directory, and means all that lies in it.
+        is_file: It is one file; if not, its place is the directory of several.
     """
 
     place: str
@@ -153,20 +156,25 @@ class DerivedFile(Struct, frozen=True):
     source: str
     least_high_bytes: int = 0
     trees: bool = False
+    is_file: bool = True
 
 
 class FoundFiles(Struct, frozen=True):
-    """What ``find`` removes, or what a command removes that may not be run.
+    """What ``find`` removes or changes, or what a command removes that may not be run.
 
     Args:
         paths: Below which paths.
         names: Files and directories of these names.
         sure: There are no further conditions.
+        kind: ``f`` for files alone, ``d`` for directories; empty for both.
+        whole: A directory that is found goes with all that is in it.
     """
 
     paths: tuple[str, ...]
     names: tuple[str, ...] = ()
     sure: bool = True
+    kind: str = ""
+    whole: bool = True
 
 
 class SizedEffect(Struct, frozen=True, kw_only=True):
@@ -181,8 +189,10 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
         finds: What is looked for and removed.
         purges: Packages of the system that are removed; ``*`` for those that are not needed.
         rewrites: Paths and patterns that get another owner, mode or time, with all that is below them.
+        rewrites_found: What is looked for and gets another owner, mode or time.
         alters: Paths and patterns of which each file is written anew for itself.
-        copies: Pairs of a path in the image and the path that it is copied to, with all that is below it.
+        copies: Pairs of a path in the image and the path that it is copied to, with all that is below it; a
+            directory that it is copied into ends with ``/``.
         file_copies: Pairs of a file in the image and the path that it is copied to.
         moves: Pairs of a path in the image and the path that it is moved to.
         appends: Files that are written on at their ends, as far as they are known.
@@ -200,6 +210,7 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
     finds: tuple[FoundFiles, ...] = ()
     purges: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
+    rewrites_found: tuple[FoundFiles, ...] = ()
     alters: tuple[str, ...] = ()
     copies: tuple[tuple[str, str], ...] = ()
     file_copies: tuple[tuple[str, str], ...] = ()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from tonnage.forecast.costs.copied_image_files import copied_paths, covers, covers_part, moved
+from tonnage.forecast.costs.copied_image_files import copied_paths
+from tonnage.forecast.costs.image_paths import covers, covers_part, moved
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.model.forecast.estimate import NOTHING, Grade, assumed, exactly
 from tonnage.model.forecast.sized_effects import Aside, SizedEffect, WrittenBytes

@@ -1,0 +1,147 @@
+"""Which files a command means that removes or changes some of many: by their paths, or as ``find`` finds them."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tonnage.forecast.costs.image_paths import any_covers, below, covers, covers_part, inside, names, stands
+from tonnage.model.forecast.estimate import Estimate, Grade, weakest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tonnage.model.forecast.sized_effects import FoundFiles, WrittenBytes
+
+    File = tuple[str, int, int]
+
+
+def files_of(piece: WrittenBytes) -> tuple[File, ...]:
+    """Return the files of a piece as far as they are known; one that is a file by itself is one."""
+    if piece.is_file and not piece.files:
+        return ((piece.place, piece.image.likely_bytes, piece.disk.likely_bytes),)
+    return piece.files
+
+
+def named(piece: WrittenBytes, paths: Sequence[str]) -> list[File]:
+    """Return which files of a piece lie at or below some paths."""
+    near = [path for path in paths if covers(path, piece.place) or covers_part(path, piece.place)]
+    return [file for file in files_of(piece) if any_covers(near, file[0])] if near else []
+
+
+def found_in(piece: WrittenBytes, found: FoundFiles) -> tuple[list[File], list[File]]:
+    """Return which files of a piece are found, and which may be."""
+    reached = [path for path in found.paths if covers(path, piece.place) or covers_part(path, piece.place)]
+    if not reached:
+        return [], []
+    sure: list[File] = []
+    unsure: list[File] = []
+    for file in files_of(piece):
+        for path in reached:
+            if covers(path, file[0]):
+                # Where the search begins can be found itself.
+                said = _is_found((path.rstrip("/").rpartition("/")[2], *below(path, file[0])), found)
+                if said is not False:
+                    (sure if said else unsure).append(file)
+                break
+    return sure, unsure
+
+
+def _is_found(parts: Sequence[str], found: FoundFiles) -> bool | None:
+    """Return whether a file is found, by its path from where the search begins; None where that cannot be told."""
+    if not found.sure:
+        return None
+    if not found.names:
+        # What has no name to look for is all of it; a directory alone has no bytes.
+        return found.kind != "d" or found.whole
+    itself = found.kind != "d" and bool(parts) and _fits(parts[-1:], found.names)
+    return itself or (found.whole and found.kind != "f" and _fits(parts[:-1], found.names))
+
+
+def _fits(parts: Iterable[str], names: Sequence[str]) -> bool:
+    return any(fnmatchcase(part, name) for part in parts for name in names)
+
+
+def without(piece: WrittenBytes, gone: Sequence[File], perhaps: Sequence[File] = ()) -> WrittenBytes | None:
+    """Return a piece without some of its files, and perhaps without others; None where nothing is left."""
+    known = files_of(piece)
+    if not gone and not perhaps:
+        return piece
+    if piece.is_file:
+        return None if gone else perhaps_less(piece, piece.image.high_bytes, piece.disk.high_bytes)
+    away = set(gone)
+    if len(away) == len(known):
+        return None
+    image_bytes = sum(count_bytes for _, count_bytes, _ in away)
+    disk_bytes = sum(count_bytes for *_, count_bytes in away)
+    whole = piece.image.likely_bytes
+    left = replace(
+        piece,
+        image=less(piece.image, image_bytes),
+        disk=less(piece.disk, disk_bytes),
+        compressed=piece.compressed.share(max(0, whole - image_bytes), whole) if whole else piece.compressed,
+        files=tuple(file for file in known if file not in away),
+    )
+    more = [file for file in perhaps if file not in away]
+    if not more:
+        return left
+    return perhaps_less(left, sum(count for _, count, _ in more), sum(count for *_, count in more))
+
+
+def perhaps_less(piece: WrittenBytes, image_bytes: int, disk_bytes: int) -> WrittenBytes:
+    """Return a piece of which so many bytes may be gone."""
+
+    def some(size: Estimate, gone_bytes: int) -> Estimate:
+        if not size.high_bytes or not gone_bytes:
+            return size
+        grade = weakest((size.grade, Grade.DECLARED))
+        return Estimate(max(0, size.low_bytes - gone_bytes), size.likely_bytes, size.high_bytes, grade)
+
+    return replace(
+        piece,
+        image=some(piece.image, image_bytes),
+        disk=some(piece.disk, disk_bytes),
+        compressed=some(piece.compressed, piece.compressed.high_bytes),
+    )
+
+
+def less(estimate: Estimate, count_bytes: int) -> Estimate:
+    """Return an estimate of so many bytes less."""
+    return estimate.each(lambda each: max(0, each - count_bytes))
+
+
+def replaced(pieces: Sequence[WrittenBytes], fresh: Sequence[WrittenBytes]) -> list[WrittenBytes]:
+    """Return what of some pieces can still be seen where files of others are written at the same paths."""
+    paths = {path for piece in fresh for path, *_ in files_of(piece)}
+    if not paths:
+        return list(pieces)
+    found = []
+    for piece in pieces:
+        rest = without(piece, [file for file in files_of(piece) if file[1] and file[0] in paths])
+        found += [] if rest is None else [rest]
+    return found
+
+
+def landing(source: str, destination: str, pieces: Sequence[WrittenBytes]) -> str:
+    """Return where what is copied or moved lies then: in a directory that is there under its own name."""
+    directory = destination.endswith("/") or stands(destination)
+    return inside(destination, source) if directory or _is_directory(destination, pieces) else destination
+
+
+def _is_directory(path: str, pieces: Sequence[WrittenBytes]) -> bool:
+    for piece in pieces:
+        if (
+            names(path, piece.place)
+            and not piece.is_file
+            and not any(file[0] == path and file[1] for file in piece.files)
+        ):
+            return True
+        if covers(path, piece.place) and not names(path, piece.place):
+            return True
+        if covers_part(path, piece.place) and any(
+            covers(path, file) and (count_bytes == 0 or not names(path, file)) for file, count_bytes, _ in piece.files
+        ):
+            return True
+    return False

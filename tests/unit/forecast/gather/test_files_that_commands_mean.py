@@ -1,0 +1,91 @@
+"""Files that commands remove, change, copy and move by path, by pattern or by ``find``: counted, not guessed.
+
+What each line writes was seen on an overlay filesystem, where the same lines were run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.forecast.gather.conftest import forecasting
+
+from tonnage.model.forecast.estimate import Grade
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ONE, TWO, THREE, FOUR, TEXT = 4_000_037, 2_000_003, 1_000_003, 3_000_017, 6_000_000
+ALL = ONE + TWO + THREE + FOUR + TEXT
+FILES = {"one.bin": ONE, "two.bin": TWO, "sub/three.bin": THREE, "sub/deep/four.bin": FOUR, "big.txt": TEXT}
+NOISE = "head -c 4000000 /dev/urandom"
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    """A context with files of different sizes."""
+    for name, size_bytes in FILES.items():
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\1" * size_bytes)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("lines", "written"),
+    [
+        ("RUN cp -rl /data /linked", ALL),
+        ("RUN cp -r /data /work && rm /work/one.bin", ALL - ONE),
+        ("RUN cp -r /data /work && rm -rf /work/sub", ALL - THREE - FOUR),
+        ("RUN cp -r /data /work && rm -rf /work/*/deep", ALL - FOUR),
+        ("RUN cp -r /data /work && find /work -name '*.bin' -delete", TEXT),
+        ("RUN cp -r /data /work && find /work -type f ! -name '*.txt' -print", ALL),
+        ("RUN cp -r /data /work && find /work -name deep -exec rm -rf {} +", ALL - FOUR),
+        ("RUN cp -r /data /work && find /work/sub -name sub -exec rm -rf {} +", ALL - THREE - FOUR),
+        ("RUN cp -r /data /work && find /work -type f -name deep -exec rm -rf {} +", ALL),
+        ("RUN mv /data/sub /s && rm -rf /s/deep", THREE),
+        (f"RUN {NOISE} > /srv/x.tmp && find /srv -name '*.tmp' -delete", 0),
+        (f"RUN mkdir -p /w && cd /w && {NOISE} > y && cp y z && rm -f /w/[yz]", 0),
+        (f"RUN {NOISE} > /a && head -c 3000000 /dev/urandom > /a", 3_000_000),
+        (f"RUN ({NOISE}; {NOISE}) > /a", 8_000_000),
+        ("RUN cp /data/one.bin /a && cp /data/two.bin /a", TWO),
+        ("RUN mkdir -p /opt/x && cp -r /data /opt/x && mv /opt/x /opt/y && rm -r /opt/y/data/sub", ALL - THREE - FOUR),
+        ("RUN cp -a /data/. /work/ && rm /work/one.bin", ALL - ONE),
+        ("RUN mkdir /work && cp -r /data/* /work/ && rm /work/two.bin", ALL - TWO),
+        ("RUN find /data -type d -exec chmod 755 {} +", 0),
+        ("RUN find /data -name '*.bin' -exec chown 1000 {} +", ALL - TEXT),
+        ("RUN find /data -type f -exec chmod 644 {} +", ALL),
+        ("RUN chown 5 /data/*.bin\nRUN touch /data/one.bin /data/new", ONE),
+        ("RUN truncate -s 0 /data/big.txt\nRUN sed -i s/a/b/ /data/*.txt", 0),
+        ("RUN mv /data/sub/deep /data/n\nRUN find /data -type f -exec chmod 600 {} +", ALL),
+        ("COPY data/two.bin /data/one.bin\nRUN chmod -R 700 /data", ALL - ONE + TWO),
+    ],
+)
+def test_what_a_command_means_is_counted_by_files(context: Path, lines: str, written: int) -> None:
+    found = forecasting("http://127.0.0.1:9/simple", context)(f"COPY data /data\n{lines}")
+
+    image = found.steps[-1].image
+    assert (image.low_bytes, image.likely_bytes, image.high_bytes) == (written, written, written)
+    assert image.grade is Grade.EXACT
+
+
+@pytest.mark.parametrize(
+    ("removal", "least", "most"),
+    [
+        ("find /work -size +3M -delete", 0, ALL),
+        ("find /work -type f ! -name '*.bin' -delete", 0, ALL),
+        ("ls /work | grep bin | xargs rm", 0, ALL),
+        ("rm -rf /work/$(date)", 0, ALL),
+        ("find /work -name '*.bin' -exec strip {} +", 0, ALL),
+        ("strip /work/one.bin", ALL - ONE, ALL),
+        ("find /work -type d -name sub -o -type f -name '*.txt' -delete", 0, ALL),
+    ],
+)
+def test_a_removal_that_cannot_be_told_takes_nothing_off_the_high_figure(
+    context: Path, removal: str, least: int, most: int
+) -> None:
+    found = forecasting("http://127.0.0.1:9/simple", context)(f"COPY data /data\nRUN cp -r /data /work && {removal}")
+
+    image = found.steps[-1].image
+    assert (image.low_bytes, image.high_bytes) == (least, most)
+    assert image.grade is not Grade.EXACT
