@@ -140,19 +140,25 @@ def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect
     if not folder or not plain:
         return Nothing(**context.shared) if program == "ln" else context.opaque("its paths cannot be told")
     links = program == "ln" or (program == "cp" and options.has("-l", "-s", "--link", "--symbolic-link"))
+    hard = links and not options.has("-s", "--symbolic", "--symbolic-link")
     return Transfer(
         **context.shared,
-        sources=tuple(_source(context, program, text) for text in plain),
+        sources=tuple(_source(context, program, text, symbolic=links and not hard) for text in plain),
         destination=context.absolute(folder),
         moves=program == "mv",
         recursive=program not in {"cp", "install"} or options.has("-r", "-R", "-a", "--recursive", "--archive"),
         links=links,
-        hard=links and not options.has("-s", "--symbolic", "--symbolic-link"),
+        hard=hard,
     )
 
 
-def _source(context: Context, program: str, text: str) -> str:
-    """Return a path that is copied; of one that means what is in a directory, a pattern of that."""
+def _source(context: Context, program: str, text: str, *, symbolic: bool) -> str:
+    """Return a path that is copied; of one that means what is in a directory, a pattern of that.
+
+    What a symbolic link points to stays as it is told.
+    """
+    if program == "ln" and symbolic:
+        return text
     path = context.absolute(text)
     inside = (program == "cp" and text.endswith("/.")) or (program == "rsync" and text.endswith("/"))
     return f"{path.rstrip('/')}/*" if inside else path

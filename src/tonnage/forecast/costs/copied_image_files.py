@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.found_files import files_of, found_in, landing, perhaps_less, replaced, without
+from tonnage.forecast.costs.found_files import files_of, found_in, landing, perhaps_less, replaced, solid, without
 from tonnage.forecast.costs.image_paths import (
     covers,
     covers_part,
     holds_little,
     holds_programs,
+    inside,
     is_of_system,
     moved,
     names,
 )
+from tonnage.forecast.costs.links import behind_links, links_in
 from tonnage.model.forecast.compression import compressed
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, total, weakest
 from tonnage.model.forecast.python_lock import BLOCK_BYTES
@@ -47,10 +49,15 @@ def copied_paths(
 ) -> tuple[WrittenBytes, ...]:
     """Return what copying paths out of a stage writes."""
     pieces: list[WrittenBytes] = []
-    for path in paths:
+    links = links_in(visible)
+    for told in paths:
+        path = behind_links(told, links)
         whole, part = _found(path, visible)
-        pieces += [_copied(piece, path, into) for piece in whole]
-        pieces += [_part_of(piece, path, into) for piece in part]
+        # A file comes into a directory under its own name; of a directory what is in it.
+        file = into.endswith("/") and any(each[0] == path for piece in (*whole, *part) for each in solid(piece))
+        to = inside(into, told) if file else into
+        pieces += [_copied(piece, path, to) for piece in whole]
+        pieces += [_part_of(piece, path, to) for piece in part]
         if path.strip("/") == "" or (not whole and not part) or is_of_system(path):
             pieces += _of_base(path, into, base_size, what, certain=not whole and not part)
     return _bounded(pieces, visible, into, what)

@@ -135,9 +135,9 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             pairs = tuple((source, into) for source in effect.sources)
             if effect.links:
                 # Another name of a file of an earlier layer has all of its bytes in this one.
-                if effect.hard and effect.recursive:
-                    return SizedEffect(rewrites=effect.sources)
-                return SizedEffect(alters=effect.sources if effect.hard else ())
+                if not effect.hard:
+                    return SizedEffect(links=pairs)
+                return SizedEffect(rewrites=effect.sources) if effect.recursive else SizedEffect(alters=effect.sources)
             if effect.moves:
                 return SizedEffect(moves=pairs)
             return SizedEffect(copies=pairs) if effect.recursive else SizedEffect(file_copies=pairs)

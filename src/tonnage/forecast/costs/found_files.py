@@ -25,6 +25,11 @@ def files_of(piece: WrittenBytes) -> tuple[File, ...]:
     return piece.files
 
 
+def solid(piece: WrittenBytes) -> list[File]:
+    """Return the files of a piece that have bytes: no directories."""
+    return [file for file in files_of(piece) if file[1]]
+
+
 def named(piece: WrittenBytes, paths: Sequence[str]) -> list[File]:
     """Return which files of a piece lie at or below some paths."""
     near = [path for path in paths if covers(path, piece.place) or covers_part(path, piece.place)]

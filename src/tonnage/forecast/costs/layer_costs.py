@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from tonnage.forecast.costs.copied_image_files import from_inside
 from tonnage.forecast.costs.effect_sizes import derived_pieces
-from tonnage.forecast.costs.found_files import replaced
+from tonnage.forecast.costs.found_files import landing, replaced
 from tonnage.forecast.costs.image_paths import any_covers, covers
+from tonnage.forecast.costs.links import behind, links_in, through_links
 from tonnage.forecast.costs.removals import left, takes_away
 from tonnage.model.forecast.estimate import NOTHING, above, highest, total
 from tonnage.model.forecast.sized_effects import Aside, WrittenBytes
@@ -60,14 +61,16 @@ def layer_cost(
     moments: list[Estimate] = []
     download, aside_bytes, written = NOTHING, NOTHING, NOTHING
     asides: list[Aside] = []
-    for effect in effects:
-        fresh = list(effect.writes)
+    for told in effects:
+        effect = through_links(told, links_in((*mounted, *below, *own)))
+        made = _links(effect, (*mounted, *below, *own))
         if _finds_files(effect):
-            fresh = [*from_inside(effect, below, own, base_size, mounted), *fresh]
-            fresh = [*derived_pieces(effect, (*mounted, *below, *own, *fresh), base_size), *fresh]
+            made += from_inside(effect, below, own, base_size, mounted)
+            made += derived_pieces(effect, (*mounted, *below, *own, *made), base_size)
         if effect.certain:
+            fresh = (*made, *effect.writes)
             own, below = replaced(own, fresh), replaced(below, fresh)
-        own += fresh[: len(fresh) - len(effect.writes)]
+        own += made
         written = total(each.disk for each in own)
         for piece in effect.writes:
             own.append(piece)
@@ -100,6 +103,15 @@ def layer_cost(
         asides=tuple(asides),
         visible=(*_without(below, own, known), *own),
     )
+
+
+def _links(effect: SizedEffect, seen: Sequence[WrittenBytes]) -> list[WrittenBytes]:
+    """Return the symbolic links that a command makes; they have no bytes."""
+    placed = ((target, landing(target, place, seen)) for target, place in effect.links)
+    return [
+        WrittenBytes(name=place, place=place, is_file=True, links_to=behind(target, place), source="a link")
+        for target, place in placed
+    ]
 
 
 def _finds_files(effect: SizedEffect) -> bool:

@@ -9,6 +9,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from tonnage.forecast.commands.text_programs import printed_text
+from tonnage.forecast.costs.links import behind
 from tonnage.model.forecast.effects import (
     ChangeMode,
     Download,
@@ -67,6 +68,8 @@ def _copied(files: StageFiles, source: str, effect: Transfer) -> None:
     into_it = effect.destination.endswith("/") or len(effect.sources) > 1
     name = posixpath.basename(source.rstrip("/"))
     path = posixpath.join(effect.destination, name) if into_it else effect.destination
+    # What a symbolic link points to is told from where it lies.
+    source = behind(source, path) if effect.links and not effect.hard else source
     text = None if "*" in source else files.text(source)
     if text is None or effect.recursive:
         files.unknown.append(effect.destination)

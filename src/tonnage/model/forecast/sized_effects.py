@@ -86,6 +86,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
         compressed: What it takes in a compressed layer.
         files: The files in it as path in the image, bytes, bytes on the disk; empty where they are not known.
         is_file: It is one file, at its place.
+        links_to: What it points to, where it is a symbolic link; empty for everything else.
         brought_by: What it came along with, nearest first, and at last where that is written; empty where not known.
         parts: Parts of it that may be removed by themselves, as far as they are known.
         package: The package of the system that it is; empty for what is none.
@@ -103,6 +104,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
     source: str = ""
     files: tuple[tuple[str, int, int], ...] = ()
     is_file: bool = False
+    links_to: str = ""
     brought_by: tuple[str, ...] = ()
     parts: tuple[PiecePart, ...] = ()
     package: str = ""
@@ -191,6 +193,7 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
         rewrites: Paths and patterns that get another owner, mode or time, with all that is below them.
         rewrites_found: What is looked for and gets another owner, mode or time.
         alters: Paths and patterns of which each file is written anew for itself.
+        links: Pairs of what a symbolic link points to and the link.
         copies: Pairs of a path in the image and the path that it is copied to, with all that is below it; a
             directory that it is copied into ends with ``/``.
         file_copies: Pairs of a file in the image and the path that it is copied to.
@@ -212,6 +215,7 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
     rewrites: tuple[str, ...] = ()
     rewrites_found: tuple[FoundFiles, ...] = ()
     alters: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
     copies: tuple[tuple[str, str], ...] = ()
     file_copies: tuple[tuple[str, str], ...] = ()
     moves: tuple[tuple[str, str], ...] = ()

@@ -58,6 +58,13 @@ def context(tmp_path: Path) -> Path:
         ("RUN chown 5 /data/*.bin\nRUN touch /data/one.bin /data/new", ONE),
         ("RUN truncate -s 0 /data/big.txt\nRUN sed -i s/a/b/ /data/*.txt", 0),
         ("RUN mv /data/sub/deep /data/n\nRUN find /data -type f -exec chmod 600 {} +", ALL),
+        ("RUN ln -s /data /link\nRUN cp -r /link/ /followed", ALL),
+        ("RUN ln -s data/sub /link\nRUN cp -r /link/deep /followed", FOUR),
+        ("RUN ln -s ../data/one.bin /srv/soft && cp /srv/soft /real", ONE),
+        ("RUN ln -s /data /link\nRUN rm -rf /link/sub && chmod -R a+r /data", ALL - THREE - FOUR),
+        ("RUN ln -s /data /link && rm /link\nRUN cp -r /data/sub /link", THREE + FOUR),
+        ("RUN ln -s /data /link && head -c 7 /dev/zero > /link/big.txt\nRUN chmod -R 700 /data", ALL - TEXT + 7),
+        ("RUN ln -s a /b && ln -s b /a && cp /data/one.bin /c", ONE),
         ("COPY data/two.bin /data/one.bin\nRUN chmod -R 700 /data", ALL - ONE + TWO),
     ],
 )
