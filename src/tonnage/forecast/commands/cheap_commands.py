@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.lazily import regex
 from tonnage.model.forecast.compression import Content
@@ -185,7 +186,9 @@ def sized(context: Context) -> tuple[AnyEffect, ...]:
         count, block = _bytes(operands.get("count", "")), _bytes(operands.get("bs", "512"))
         if count is None or block is None or {"seek", "oseek", "obs"} & set(operands):
             return (write(context, path, _ANYTHING),)
-        return (write(context, path, _counted(context, count * block, (operands.get("if", ""),))),)
+        source = _counted(context, count * block, (operands.get("if", ""),))
+        sparse = "sparse" in operands.get("conv", "").split(",") and source.content is Content.ZEROS
+        return (write(context, path, replace(source, holes=sparse)),)
     named = _option(texts, "-l", "--length") or _option(texts, "-s", "--size")
     size = _bytes(named)
     paths = [context.absolute(text) for text in texts if not text.startswith("-") and text != named]
@@ -193,7 +196,7 @@ def sized(context: Context) -> tuple[AnyEffect, ...]:
         return (context.opaque("the size cannot be told"),)
     # What truncate adds is a hole.
     text = exactly(size) if context.command.program == "fallocate" else at_most(size)
-    source = Source(text=text, content=Content.ZEROS)
+    source = Source(text=text, content=Content.ZEROS, holes=context.command.program == "truncate")
     return tuple(write(context, path, source, appends=size > 0) for path in paths)
 
 

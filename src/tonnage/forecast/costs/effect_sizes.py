@@ -275,6 +275,9 @@ def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Esti
         how = f"made from {', '.join(path.rpartition('/')[2] for path in source.paths)}"
         derives = (DerivedFile(effect.path, source.paths, percent, unknown, how, trees=source.trees),)
     piece = replace(_piece(effect.path, size, how, content), is_file=not (effect.appends or stands(effect.path)))
+    if source.holes and piece.disk.high_bytes:
+        # Overlay filesystems keep the holes; containerd fills them where it unpacks the layer once more.
+        piece = replace(piece, disk=Estimate(0, 0, piece.disk.high_bytes, Grade.DECLARED))
     writes = () if derives and not size.high_bytes else (piece,)
     return SizedEffect(writes=writes, derives=derives, appends=appends)
 

@@ -204,6 +204,7 @@ class Source(Struct, frozen=True, kw_only=True):
         least_percent: How many are left of a hundred at least, when other programs have changed them.
         most_percent: How many at most.
         trees: A path may be a directory, and means all that lies in it.
+        holes: It is written as holes, so that none of it need be on the disk.
     """
 
     text: Estimate = NOTHING
@@ -214,6 +215,7 @@ class Source(Struct, frozen=True, kw_only=True):
     least_percent: int = 100
     most_percent: int = 100
     trees: bool = False
+    holes: bool = False
 
     @property
     def stands_alone(self) -> bool:
@@ -240,6 +242,7 @@ class Source(Struct, frozen=True, kw_only=True):
             least_percent=min(self.least_percent, other.least_percent),
             most_percent=max(self.most_percent, other.most_percent),
             trees=self.trees or other.trees,
+            holes=self.holes and other.holes,
         )
 
 

@@ -96,3 +96,13 @@ def test_a_removal_that_cannot_be_told_takes_nothing_off_the_high_figure(
     image = found.steps[-1].image
     assert (image.low_bytes, image.high_bytes) == (least, most)
     assert image.grade is not Grade.EXACT
+
+
+@pytest.mark.parametrize("line", ["truncate -s 5M /a", "dd if=/dev/zero of=/a bs=1M count=5 conv=sparse"])
+def test_holes_count_in_the_image_and_need_not_be_on_the_disk(context: Path, line: str) -> None:
+    found = forecasting("http://127.0.0.1:9/simple", context)(f"RUN {line}").steps[-1]
+
+    assert found.image.likely_bytes == found.image.high_bytes == 5 << 20
+    assert found.disk.likely_bytes < 1 << 20
+    assert found.disk.high_bytes >= 5 << 20
+    assert found.disk.grade is Grade.DECLARED
