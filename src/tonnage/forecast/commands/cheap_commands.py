@@ -160,7 +160,7 @@ def printed(context: Context) -> Source:
     row = _row(context)
     if row is not None and row.prints is not None:
         return Source(text=row.prints)
-    if context.command.program == "head" and (count := _bytes(_option(_texts(context), "-c", "--bytes"))) is not None:
+    if context.command.program == "head" and (count := _bytes(option_of(_texts(context), "-c", "--bytes"))) is not None:
         return _counted(context, count, _texts(context))
     return _ANYTHING_OF_IT if row is None or row.percent is None else _read(context, row)
 
@@ -189,7 +189,7 @@ def sized(context: Context) -> tuple[AnyEffect, ...]:
         source = _counted(context, count * block, (operands.get("if", ""),))
         sparse = "sparse" in operands.get("conv", "").split(",") and source.content is Content.ZEROS
         return (write(context, path, replace(source, holes=sparse)),)
-    named = _option(texts, "-l", "--length") or _option(texts, "-s", "--size")
+    named = option_of(texts, "-l", "--length") or option_of(texts, "-s", "--size")
     size = _bytes(named)
     paths = [context.absolute(text) for text in texts if not text.startswith("-") and text != named]
     if not paths or size is None:
@@ -219,14 +219,14 @@ def _outputs(context: Context, texts: Sequence[str]) -> list[str]:
     plain = [text for text in texts if not text.startswith("-")]
     names = plain if program == "tee" else plain[1:2] if program == "uniq" else []
     if program in _OUTPUT_OPTIONS:
-        names = [_option(texts, *_OUTPUT_OPTIONS[program])]
+        names = [option_of(texts, *_OUTPUT_OPTIONS[program])]
     paths = [context.absolute(name) for name in names if name and not name.startswith(("-", "/dev/"))]
     return [path for path in (*paths, context.output()) if path]
 
 
 def _account(texts: Sequence[str]) -> Estimate | None:
     """Return what a new account writes, with logs that have a place for every number; None for an unknown number."""
-    number = told_count(_option(texts, "-u", "--uid") or "0")
+    number = told_count(option_of(texts, "-u", "--uid") or "0")
     if number is None:
         return None
     logs_bytes = 0 if {"-l", "--no-log-init"} & set(texts) else _LOG_BYTES * number
@@ -236,7 +236,7 @@ def _account(texts: Sequence[str]) -> Estimate | None:
 def _read(context: Context, row: Cheap) -> Source:
     """Return what a program prints that reads files, or its input where it names none."""
     words, texts = context.command.words[1:], _texts(context)
-    named = _option(texts, *_OUTPUT_OPTIONS.get(context.command.program, ("-o", "--output"))) or "-o"
+    named = option_of(texts, *_OUTPUT_OPTIONS.get(context.command.program, ("-o", "--output"))) or "-o"
     # A number or a separator behind an option is its value; what else is no file makes the bound a little wider.
     plain = [
         word
@@ -285,7 +285,7 @@ def _texts(context: Context) -> list[str]:
     return [word.text for word in context.command.words[1:]]
 
 
-def _option(texts: Sequence[str], short: str, long: str) -> str:
+def option_of(texts: Sequence[str], short: str, long: str) -> str:
     """Return the value of an option in any of its forms; empty without one."""
     for at, text in enumerate(texts):
         if text in {short, long}:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.forecast.commands.apt_and_others import APT_KEEPS, KEEPS, apt, dpkg
-from tonnage.forecast.commands.cheap_commands import CHEAP, cheap_effects, page, printed, sized, write
+from tonnage.forecast.commands.cheap_commands import CHEAP, cheap_effects, option_of, page, printed, sized, write
 from tonnage.forecast.commands.context import Context
 from tonnage.forecast.commands.downloads import FETCHING, address_of, aria2c, curl, git, tar, unpack, wget
 from tonnage.forecast.commands.file_commands import (
@@ -291,10 +291,12 @@ def _xargs(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     """Read ``xargs``: with known input the command with those words, else one whose words are not known."""
     at = 0
     while at < len(words) and words[at].text.startswith("-"):
-        at += 2 if words[at].text in {"-n", "-L", "-P", "-I", "-d", "-s", "-a"} else 1
+        at += 2 if words[at].text in {"-n", "-L", "-P", "-I", "-d", "-s", "-a", "--arg-file"} else 1
     inner = tuple(words[at:])
     if not inner:
         return (Nothing(**context.shared),)
+    if listed := option_of([word.text for word in words[:at]], "-a", "--arg-file"):
+        context = replace(context, fed_from=context.absolute(listed))
     given = context.standard_input
     if given is None and context.fed_from and not any(word.text.startswith("-I") for word in words[:at]):
         # Each word of the file is one more of the command.

@@ -13,7 +13,7 @@ from tonnage.forecast.commands.pipes import is_pipe
 from tonnage.forecast.gather.context import finding_shown
 from tonnage.forecast.gather.local_archives import local_archives
 from tonnage.forecast.gather.visible_files import BuiltProject
-from tonnage.forecast.python.pipfiles import unverified_hosts
+from tonnage.forecast.python.pipfiles import indexes_of, unverified_hosts
 from tonnage.forecast.python.project_requirements import project_name
 from tonnage.forecast.requirements.files import read_requirements
 from tonnage.forecast.requirements.lines import refused_character
@@ -63,11 +63,13 @@ def request_of(
     for built, extras in local.built if not effect.no_deps else ():
         project = LockedRequest(lock_name="", lock_text="", project_text=built.text, extras=extras)
         lines += lookups.needs(replace(project, without_groups=("*",)))
+    pipfile = _pipfile(effect, files)
+    index, further = indexes_of(pipfile)
     request = ResolveRequest(
         requirements=tuple(lines),
         constraints=tuple(_line(each) for each in limits),
-        index_url=options.index_url,
-        extra_index_urls=options.extra_index_urls,
+        index_url=options.index_url or index,
+        extra_index_urls=(*options.extra_index_urls, *further),
         find_links=options.find_links,
         no_index=options.no_index,
         best_of_all_indexes=not effect.installer.is_uv or effect.index_strategy == "unsafe-best-match",
@@ -76,7 +78,7 @@ def request_of(
         only_binary=options.only_binary,
         no_binary=options.no_binary,
         require_hashes=options.require_hashes,
-        trusted_hosts=(*options.trusted_hosts, *_unverified(effect, files)),
+        trusted_hosts=(*options.trusted_hosts, *unverified_hosts(pipfile)),
         exclude_newer=effect.exclude_newer,
         resolution=effect.resolution or "highest",
         torch_backend=effect.torch_backend,
@@ -84,10 +86,11 @@ def request_of(
     return local.into(request), local
 
 
-def _unverified(effect: PythonInstall, files: StageFiles) -> tuple[str, ...]:
+def _pipfile(effect: PythonInstall, files: StageFiles) -> str:
+    """Return the Pipfile that an installer reads beside its lock; empty for none."""
     if effect.installer is not Installer.PIPENV:
-        return ()
-    return unverified_hosts(files.text(posixpath.join(effect.project_directory, "Pipfile")) or "")
+        return ""
+    return files.text(posixpath.join(effect.project_directory, "Pipfile")) or ""
 
 
 def _read(

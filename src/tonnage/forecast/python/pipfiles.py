@@ -15,12 +15,15 @@ from tonnage.addresses import origin_of
 from tonnage.errors import CannotResolveError
 from tonnage.forecast.python.parsing import requirement
 from tonnage.forecast.python.toml_text import read_toml
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tonnage.model.forecast.python_lock import LockedRequest
 
+# What Pipenv writes into every new file, so that a setting of the machine for the usual index still counts.
+_USUAL = regex(r"https://pypi\.(?:org|python\.org)/simple/?")
 _IN_LOCK = {"packages": "default", "dev-packages": "develop"}
 
 
@@ -50,13 +53,26 @@ def asked_by_pipfile(request: LockedRequest) -> list[str]:
 
 def unverified_hosts(text: str) -> tuple[str, ...]:
     """Return the hosts of a ``Pipfile`` for which Pipenv has pip trust them; none where it cannot be read."""
+    origins = (origin_of(str(each.get("url"))) for each in _sources(text) if each.get("verify_ssl") is False)
+    return tuple(host for origin in origins if origin is not None for host in origin[1:2])
+
+
+def indexes_of(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the index that a ``Pipfile`` names in place of the usual one, empty for that, and its further ones.
+
+    One with a variable in it is left out: what that holds is no business of a forecast.
+    """
+    urls = [url for each in _sources(text) if isinstance(url := each.get("url"), str) and "$" not in url]
+    first, further = "".join(urls[:1]), tuple(urls[1:])
+    return ("" if _USUAL.fullmatch(first) else first), further
+
+
+def _sources(text: str) -> list[dict[str, Any]]:
     try:
         sources = read_toml(text, "Pipfile").get("source")
     except CannotResolveError:
-        return ()
-    tables = [each for each in sources if isinstance(each, dict)] if isinstance(sources, list) else []
-    origins = (origin_of(str(each.get("url"))) for each in tables if each.get("verify_ssl") is False)
-    return tuple(host for origin in origins if origin is not None for host in origin[1:2])
+        return []
+    return [each for each in sources if isinstance(each, dict)] if isinstance(sources, list) else []
 
 
 def _groups(request: LockedRequest) -> tuple[str, ...]:

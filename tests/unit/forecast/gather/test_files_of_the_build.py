@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.forecast.gather.conftest import DRIVER, LARGE, OLD
+from tests.unit.forecast.gather.conftest import DRIVER, LARGE, OLD, SMALL
 
 from tonnage.model.forecast.estimate import Grade
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.unit.adapters.file_server import Index
     from tests.unit.forecast.gather.conftest import Forecast
 
 LISTED = "torch==2.3.1\nreader==1.0\n"
@@ -301,6 +302,24 @@ PIPFILE_LOCK = """
 {"default": {"reader": {"version": "==1.0", "index": "pypi"}},
  "develop": {"torch": {"version": "==2.3.1", "markers": "python_version >= '3.9'"}, "driver": {"version": "==12.1"}}}
 """
+
+
+@pytest.mark.parametrize("command", ["pipenv install --system --skip-lock", "pipenv sync"])
+@pytest.mark.parametrize("sources", [("small",), ("usual", "small"), ("usual", "with-a-variable", "small")])
+def test_pipenv_asks_the_indexes_that_its_pipfile_names(
+    indexes: tuple[Index, Index], forecast: Forecast, tmp_path: Path, command: str, sources: tuple[str, ...]
+) -> None:
+    known = {"usual": indexes[0].url, "small": indexes[1].url, "with-a-variable": "https://$USER@example.org/simple"}
+    told = "".join(f'[[source]]\nname = "{name}"\nurl = "{known[name]}"\n' for name in sources)
+    (tmp_path / "Pipfile").write_text(f'{told}[packages]\ntorch = {{version = "==2.3.1+cpu", index = "small"}}\n')
+    if command == "pipenv sync":
+        lock = '{"default": {"torch": {"version": "==2.3.1+cpu", "index": "small"}}, "develop": {}}'
+        (tmp_path / "Pipfile.lock").write_text(lock)
+
+    found = forecast(f"WORKDIR /app\nCOPY Pipfile* ./\n{ALONE}\nRUN {command}")
+
+    assert not found.failures
+    assert found.steps[-1].image.likely_bytes == pytest.approx(SMALL, rel=0.02, abs=100_000)
 
 
 @pytest.mark.parametrize(
