@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tonnage.forecast.shell.loops import listed_file, read_from, read_name, tested
 from tonnage.forecast.shell.script_files import written_script
-from tonnage.forecast.shell.state import TooMuchError, decide
+from tonnage.forecast.shell.state import TooMuchError
 from tonnage.forecast.shell.syntax import (
-    LEAVES,
     REDIRECTS,
     Expander,
     asks,
@@ -19,7 +19,6 @@ from tonnage.forecast.shell.syntax import (
     clauses,
     errors,
     last_of,
-    leaves,
     redirections,
     text_of,
 )
@@ -98,9 +97,17 @@ class Walk:
         return self._apart(lambda: self._body(node))
 
     def _on_while_statement(self, node: Node) -> None:
+        name, fed = read_name(node), read_from(node, self._redirections)
+        lines = self._files.lines(fed, self._now, self.commands) if name else None
+        for line in lines or ():
+            self._now.variables.values[name] = line.strip()
+            self._statement(node.named_children[-1])
+        return None if lines is not None else self._turns(node)
+
+    def _turns(self, node: Node) -> None:
         self._perhaps(node.named_children, turns=True)
 
-    _on_c_style_for_statement = _on_while_statement
+    _on_c_style_for_statement = _turns
 
     def _on_comment(self, _: Node) -> None:
         """Nothing is run."""
@@ -162,13 +169,12 @@ class Walk:
         """Take the first branch whose condition holds; all that may hold where that is not known."""
         if not branches:
             return None
-        condition, body = branches[0]
-        said = self._all(condition) if condition else True
+        said = self._all(branches[0][0]) if branches[0][0] else True
         if said is True:
-            return self._all(body)
+            return self._all(branches[0][1])
         if said is False:
             return self._choose(branches[1:])
-        self._ways([lambda: self._all(body), lambda: self._choose(branches[1:])])
+        self._ways([lambda: self._all(branches[0][1]), lambda: self._choose(branches[1:])])
         return None
 
     def _all(self, nodes: Sequence[Node]) -> bool | None:
@@ -208,6 +214,8 @@ class Walk:
         written = [child for child in node.named_children[1:] if child.type not in {"do_group", "compound_statement"}]
         bodies = [child for child in node.named_children if child.type in {"do_group", "compound_statement"}]
         words = [word for child in written for word in self._expander().words(child)]
+        lines = self._files.lines(listed_file(words), self._now, self.commands)
+        words = words if lines is None else [Word(word) for line in lines for word in line.split()]
         certain = all(word.known and ("*" not in word.text or word.quoted) for word in words)
         if certain and len(words) <= _MOST_TURNS and written:
             for word in words:
@@ -219,15 +227,7 @@ class Walk:
         return None
 
     def _on_test_command(self, node: Node) -> bool | None:
-        expander = self._expander()
-        words: list[Word] = []
-        double = text_of(node).startswith("[[")
-        for leaf in leaves(node):
-            if leaf.type in LEAVES:
-                words += [expander.one(leaf)] if double else expander.words(leaf) or [Word("", quoted=True)]
-            elif leaf.type not in {"[", "]", "[[", "]]"}:
-                words.append(Word(text_of(leaf)))
-        return decide(words, patterns=double)
+        return tested(node, self._expander())
 
     def _on_variable_assignment(self, node: Node) -> bool | None:
         self._set(node)

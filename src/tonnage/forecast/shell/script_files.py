@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.forecast.shell.state import TooMuchError
+from tonnage.model.forecast.shell_script import Word
 from tonnage.sources.dockerfile.shell_wrappers import SHELLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tonnage.forecast.shell.state import ShellState
-    from tonnage.model.forecast.shell_script import Redirection, ShellCommand, Word
+    from tonnage.model.forecast.shell_script import Redirection, ShellCommand
     from tonnage.sources.dockerfile.shell_wrappers import ShellCall
 
 SOURCING = frozenset({".", "source"})
@@ -25,6 +26,7 @@ _LONGEST, _MOST_READ, _MOST_FILES = 200_000, 1_000_000, 100
 # What names a file before it is run, and leaves what it does as it is.
 _KEEPING = frozenset({"chmod", "chown", "ls", "cat", "echo", "printf", "test", "[", "dos2unix", "stat", "head", "set"})
 _LINE_ENDS = r"\r"
+_MOST_LINES = 64
 
 
 class ScriptFile(Struct, frozen=True):
@@ -92,6 +94,17 @@ class ScriptFiles:
         if self._read > _MOST_READ:
             raise TooMuchError
         return ScriptFile(text, path, tuple(called), sourced=call is None and not own)
+
+    def lines(self, name: str, now: ShellState, earlier: Sequence[ShellCommand]) -> list[str] | None:
+        """Return the lines of a file over which a loop goes, but comments; None where they are not known, or many."""
+        path = now.absolute(Word(name)) if name else ""
+        text = self._text(path) if path.startswith("/") else None
+        if text is None or len(text) > _LONGEST or any(_may_change(each, posixpath.basename(path)) for each in earlier):
+            return None
+        found = [line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+        # An option is for who reads the whole file.
+        told = len(found) <= _MOST_LINES and not any(line.strip().startswith("-") for line in found)
+        return found if told else None
 
 
 def written_script(call: ShellCall | None, redirections: Sequence[Redirection]) -> str | None:

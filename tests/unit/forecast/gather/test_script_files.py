@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.forecast.gather.conftest import LARGE, OLD
+from tests.unit.forecast.gather.conftest import DRIVER, LARGE, OLD
 
 from tonnage.model.forecast.estimate import Grade
 
@@ -118,3 +118,48 @@ def test_an_archive_of_a_directory_is_as_large_as_what_lies_in_it(forecast: Fore
 def test_an_archive_of_the_system_is_bounded_by_what_nobody_knows(forecast: Forecast) -> None:
     found = forecast("RUN tar czf /b.tgz /usr/local/lib")
     assert found.steps[-1].image.grade is Grade.UNKNOWN
+
+
+INTO = "pip install --no-cache-dir --no-compile"
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        f'while read -r p; do {INTO} "$p"; done < /s/list.txt',
+        f'while IFS= read -r p || [ -n "$p" ]; do {INTO} "$p"; done < /s/list.txt',
+        f"cat /s/list.txt | while read p; do {INTO} $p; done",
+        f"for p in $(cat /s/list.txt); do {INTO} $p; done",
+        f"cd /s && for p in $(< list.txt); do {INTO} --no-deps $p || exit 1; done",
+    ],
+)
+def test_a_loop_over_the_lines_of_a_file_does_each_of_them(forecast: Forecast, tmp_path: Path, loop: str) -> None:
+    (tmp_path / "list.txt").write_text("# packages\nreader==1.0\n\ntorch==2.3.1")
+
+    found = forecast(f"COPY . /s/\nRUN {loop}")
+
+    assert not found.failures
+    least = OLD + LARGE
+    assert least * 0.99 <= found.steps[-1].image.likely_bytes <= (least + DRIVER) * 1.01
+    assert found.steps[-1].image.grade is not Grade.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        f'while read -r p; do case "$p" in t*) continue ;; esac; {INTO} "$p"; done < /s/list.txt',
+        f"make list > /s/list.txt && for p in $(cat /s/list.txt); do {INTO} $p; done",
+        f'grep -v torch /s/list.txt | while read p; do {INTO} "$p"; done',
+        f'until read -r p; do {INTO} "$p"; done < /s/list.txt',
+        f'while read -r p; do {INTO} "$p"; done < /s/options.txt',
+        f'while read -r p; do {INTO} "$p"; done < /s/none.txt',
+    ],
+)
+def test_a_loop_that_cannot_be_followed_is_a_bound(forecast: Forecast, tmp_path: Path, loop: str) -> None:
+    (tmp_path / "list.txt").write_text("reader==1.0\ntorch==2.3.1\n")
+    (tmp_path / "options.txt").write_text("-r list.txt\n")
+
+    found = forecast(f"COPY . /s/\nRUN {loop}")
+
+    assert not found.broken
+    assert found.steps[-1].image.high_bytes >= ASSUMED
