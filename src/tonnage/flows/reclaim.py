@@ -17,7 +17,7 @@ from tonnage.adapters.interface import Unwatched
 from tonnage.decide.reclaim.choice import decide, decide_everything, what_stayed
 from tonnage.errors import CannotReclaimError, InterruptedRunError, UsageError
 from tonnage.escapes import visible_in_line
-from tonnage.flows.reclaim_context import missing_bytes_of, reclaim_context
+from tonnage.flows.reclaim_context import may_begin, missing_bytes_of, reclaim_context
 from tonnage.flows.state import journal_path
 from tonnage.model.deploy.run import RECLAIM
 from tonnage.model.reclaim.candidate import NamedKind
@@ -129,7 +129,8 @@ def _once(
         if not request.yes:
             reasons = _held_elsewhere(ports, context) if choice.short_bytes else ()
             short = " ".join(("All that may go would not be enough.", *reasons))
-            failure = _too_little(context, choice, choice.short_bytes, why=short) if choice.short_bytes else None
+            ends_bytes = choice.target_bytes - choice.short_bytes
+            failure = _failure(context, choice, plan, ends_bytes, note, why=short) if choice.short_bytes else None
             return ReclaimReport(mount=context.mount, choice=choice, reasons=reasons, failure=failure)
         if request.everything and any(each.kind != NamedKind.DUPLICATE_BLOCKS for each in choice.chosen):
             _confirm(ports, flags, confirm)
@@ -143,13 +144,14 @@ def _once(
     refused = any(each.error is not None for each in done.removals)
     if not done.enough and done.removals and (refused or not last):
         return _Earlier(every, (*earlier.stayed, *what_stayed(choice, done))), done.target_bytes
-    missing_bytes = done.target_bytes - done.available_bytes
+    why = " ".join(reasons)
+    failure = None if done.enough else _failure(context, choice, plan, done.available_bytes, note, why=why)
     return ReclaimReport(
         mount=context.mount,
         choice=replace(choice, available_bytes=every[0].before_bytes if every else done.available_bytes),
         done=replace(done, removals=every),
         reasons=reasons,
-        failure=None if done.enough else _too_little(context, choice, missing_bytes, why=" ".join(reasons)),
+        failure=failure,
     )
 
 
@@ -182,6 +184,9 @@ def _decide(context: ReclaimContext, request: ReclaimRequest, plan: Plan | None)
         return decide_everything(context.findings, available_bytes=available_bytes)
     target_bytes = available_bytes + missing_bytes
     if target_bytes > context.size_bytes:
+        if plan is not None and may_begin(plan, context.size_bytes, context.claimed_bytes):
+            # Nobody asked for more than there can be: it is what the plan takes where it takes the most.
+            return decide(context.findings, available_bytes=available_bytes, target_bytes=context.size_bytes)
         raise UsageError(
             f"{format_bytes(target_bytes)} can never be available on {context.mount}",
             why=f"All of it is {format_bytes(context.size_bytes)}.",
@@ -333,6 +338,23 @@ def _unseen(ports: ReclaimPorts, context: ReclaimContext) -> list[str]:
                 " Only the engine may remove what is below its data root."
             )
     return told
+
+
+def _failure(
+    context: ReclaimContext,
+    choice: ReclaimChoice,
+    plan: Plan | None,
+    available_bytes: int,
+    note: Callable[[str], None],
+    *,
+    why: str,
+) -> CannotReclaimError | None:
+    """Return what to raise where it is not enough; None for a plan that is doubtful, but may begin."""
+    missing_bytes = choice.target_bytes - available_bytes
+    if plan is not None and may_begin(plan, available_bytes, context.claimed_bytes):
+        note(f"note: the plan may begin, and up to {format_bytes(missing_bytes)} may be missing at its worst moment")
+        return None
+    return _too_little(context, choice, missing_bytes, why=why)
 
 
 def _too_little(context: ReclaimContext, choice: ReclaimChoice, missing_bytes: int, *, why: str) -> CannotReclaimError:

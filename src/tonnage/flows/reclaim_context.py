@@ -356,3 +356,10 @@ def missing_bytes_of(
         taken = [plan.available_bytes - each.low_bytes for each in lowest if each.known]
         return plan.reserve_bytes + claims_bytes + max([0, *taken]) - available_bytes
     return request.free_bytes
+
+
+def may_begin(plan: Plan, available_bytes: int, claims_bytes: int = 0) -> bool:
+    """Return whether a plan has what it needs by its most favourable figures, as a deploy asks before it begins."""
+    lowest = (step.available_lowest for step in plan.steps)
+    taken = [plan.available_bytes - each.high_bytes for each in lowest if each.known]
+    return available_bytes >= plan.reserve_bytes + claims_bytes + max([0, *taken])
