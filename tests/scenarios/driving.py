@@ -75,7 +75,7 @@ class Running:
         """Send a signal to its group: what a terminal does at Ctrl-C."""
         os.killpg(self._process.pid, number)
 
-    def until(self, condition: Callable[[], object], what: str, *, within_s: float = 120.0) -> None:
+    def until(self, condition: Callable[[], object], what: str, *, within_s: float = 300.0) -> None:
         """Wait for something while the command goes on."""
         end = time.monotonic() + within_s
         while not condition():
@@ -83,7 +83,7 @@ class Running:
             assert time.monotonic() < end, f"not within {within_s} s: {what}\n{self._ended(0.0).stderr}"
             time.sleep(0.02)
 
-    def wait(self, *, within_s: float = 240.0) -> Ended:
+    def wait(self, *, within_s: float = 600.0) -> Ended:
         """Wait for its end."""
         try:
             self._process.wait(within_s)
@@ -181,7 +181,7 @@ class Project:
         self._started.append(running)
         return running
 
-    def tonnage(self, *arguments: str, within_s: float = 240.0, environment: dict[str, str] | None = None) -> Ended:
+    def tonnage(self, *arguments: str, within_s: float = 600.0, environment: dict[str, str] | None = None) -> Ended:
         """Run ``tonnage`` in the project's directory to its end."""
         return self.start(*arguments, environment=environment).wait(within_s=within_s)
 
@@ -215,7 +215,7 @@ class Project:
 
     def _by_hand(self, command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, check=True, capture_output=True, text=True, timeout=240, env=environment, cwd=self.directory
+            command, check=True, capture_output=True, text=True, timeout=600, env=environment, cwd=self.directory
         )
 
     def runs(self) -> tuple[Run, ...]:

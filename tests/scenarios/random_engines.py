@@ -274,5 +274,5 @@ def build(engine: RealEngine, directory: Path, chance: random.Random) -> None:
             env={**engine.environment, "DOCKER_BUILDKIT": "1"},
             capture_output=True,
             check=not more,
-            timeout=60,
+            timeout=600,
         )

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.long("three deploys on a disk of its own: half a minute"),
-    pytest.mark.timeout(600),
     pytest.mark.skipif(os.geteuid() != 0, reason="a ballast lies in the data root, which needs root"),
 ]
 

@@ -41,7 +41,7 @@ def test_a_deploy_is_refused_what_another_one_may_still_write_and_names_it(
     engine: RealEngine, project_on: Callable[[RealEngine], Project]
 ) -> None:
     first, second = project_on(engine), project_on(engine)
-    with_weights(first, WEIGHTS_BYTES, run=f": asleep-in-{first.name}; sleep 61; true")
+    with_weights(first, WEIGHTS_BYTES, run=f": asleep-in-{first.name}; sleep 3601; true")
     with_weights(second, OTHER_BYTES)
     alone = json.loads(second.tonnage("plan", "--json", "--keep-free", "10MB").stdout)
     lowest_bytes = min(step["lowest"]["high_bytes"] for step in alone["steps"] if step["name"] == "web.build")
@@ -72,7 +72,7 @@ def test_a_reclaim_leaves_what_a_running_deploy_needs_and_names_it(
     needed = f"{first.name}/needed:1"
     load(engine, needed, [busybox_archive(), layer(1, 1_000_003)])
     first.services["later"] = {**QUICK, "image": needed, "command": ["sleep", "3600"], "depends_on": ["web"]}
-    with_weights(first, OTHER_BYTES, run=f": asleep-in-{first.name}; sleep 61; true")
+    with_weights(first, OTHER_BYTES, run=f": asleep-in-{first.name}; sleep 3601; true")
     running = first.start("deploy", "--keep-free", "10MB")
     running.until(lambda: processes_with(f"asleep-in-{first.name}"), "the command of the build runs")
 

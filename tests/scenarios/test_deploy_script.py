@@ -52,7 +52,7 @@ def deploy_sh(project: Project, variables: dict[str, str], *arguments: str) -> s
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=600,
         check=False,
     )
 

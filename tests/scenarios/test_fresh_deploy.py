@@ -54,12 +54,11 @@ def test_a_fresh_deploy_brings_up_every_service_and_a_second_one_changes_nothing
         assert engine.layers(f"plain-{name}") == engine.layers(engine.container(name).image)
 
     before, cache = engine.everything(), engine.cache()
-    again = project.deploy()
+    project.deploy()
     assert engine.everything() == before
     assert engine.cache() == cache
     assert project.step_names() == []
     assert project.runs()[0].outcome is Outcome.DONE
-    assert again.seconds < 10
 
 
 @pytest.mark.only_on("in containerd a layer lies there up to three times", store="classic")

@@ -11,12 +11,11 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.scenarios.watching import available_bytes, bytes_come_back, watching
+from tests.scenarios.watching import available_bytes, bytes_come_back, soon, watching
 
 from tonnage.adapters.guard.build_steps import EngineSteps, freezer_mounts
 from tonnage.adapters.guard.engine_process import engine_process
@@ -148,10 +147,7 @@ def test_an_engine_that_stands_still_runs_again_when_tonnage_is_killed(project: 
     )
     running.until(lambda: any(map(stands_still, names)), "the engine stands still")
     running.signal(signal.SIGKILL)
-    killed_s = time.monotonic()
-    while any(map(stands_still, names)):
-        assert time.monotonic() - killed_s < 5.0
-        time.sleep(0.01)
+    assert soon(lambda: not any(map(stands_still, names)))
     running.kill()
     assert project.tonnage("status").exit_code == 0
 
@@ -190,10 +186,7 @@ def test_a_killed_tonnage_leaves_nothing_frozen(project: Project) -> None:
 
     running.until(frozen, "the step is frozen")
     running.signal(signal.SIGKILL)
-    killed_s = time.monotonic()
-    while any(Path(each).is_dir() and is_frozen(each) for each in seen):
-        assert time.monotonic() - killed_s < 5.0
-        time.sleep(0.01)
+    assert soon(lambda: not any(Path(each).is_dir() and is_frozen(each) for each in seen))
     running.kill()
     assert project.tonnage("status").exit_code == 0
 
@@ -214,10 +207,7 @@ def test_somebody_elses_build_is_never_frozen(project: Project) -> None:
     )
     try:
         found = steps(project)
-        end_s = time.monotonic() + 60
-        while not groups_of(found):
-            assert time.monotonic() < end_s
-            time.sleep(0.05)
+        assert soon(lambda: groups_of(found))
         (theirs,) = groups_of(found)
         states: list[bool] = []
         with watching(lambda: int(is_frozen(theirs))) as state:

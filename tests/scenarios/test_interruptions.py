@@ -27,8 +27,8 @@ FAILS = 'CMD ["false"]'
 
 
 def asleep_in(project: Project) -> str:
-    """Return a command for a Dockerfile that takes a minute; its process is known by the project's name."""
-    return f": asleep-in-{project.name}; sleep 61; true"
+    """Return a command for a Dockerfile that takes an hour; its process is known by the project's name."""
+    return f": asleep-in-{project.name}; sleep 3601; true"
 
 
 def at_step(project: Project, name: str) -> bool:
@@ -49,7 +49,7 @@ def test_a_signal_in_a_build_ends_it_and_touches_no_service(
     running = project.start("deploy")
     running.until(lambda: processes_with(f"asleep-in-{project.name}"), "the command of the build runs")
     running.signal(number)
-    ended = running.wait(within_s=15)
+    ended = running.wait()
     assert ended.exit_code == exit_code
     assert "stopped in web.build" in ended.stderr
     assert processes_with(project.name) == []
@@ -153,7 +153,7 @@ def test_a_signal_after_one_of_two_services_that_belong_together_takes_it_back(p
     running.until(lambda: processes_with(f"asleep-in-{project.name}"), "the second service is built")
     assert engine.container("back").image != images["back"]
     running.signal(signal.SIGTERM)
-    ended = running.wait(within_s=60)
+    ended = running.wait()
     assert ended.exit_code == 143, ended.stderr
     assert "undone: " in ended.stderr
     assert {name: engine.container(name).image for name in images} == images

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.engine
 
 
 def test_a_second_deploy_is_refused_until_the_first_one_is_gone(project: Project) -> None:
-    project.web("web", "web 1", ports=["18094:8080"], run=f": asleep-in-{project.name}; sleep 61; true")
+    project.web("web", "web 1", ports=["18094:8080"], run=f": asleep-in-{project.name}; sleep 3601; true")
     first = project.start("deploy")
     first.until(lambda: processes_with(f"asleep-in-{project.name}"), "the command of the build runs")
     second = project.tonnage("deploy")

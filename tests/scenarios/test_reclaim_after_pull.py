@@ -8,12 +8,12 @@ so for a second here.
 from __future__ import annotations
 
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.layer_registry import layer_registry
 from tests.scenarios.random_engines import MIB, layer
+from tests.scenarios.watching import soon
 
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.decide.reclaim import protection
@@ -41,10 +41,7 @@ def registry(engine: RealEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TONNAGE_STATE_DIR", str(tmp_path / "state"))
     with layer_registry(tmp_path, PORT, ["ip", "netns", "exec", engine.netns]):
         ask = ["ip", "netns", "exec", engine.netns, "wget", "-q", "-O", "-", f"http://127.0.0.1:{PORT}/v2/"]
-        end = time.monotonic() + 60
-        while subprocess.run(ask, check=False, capture_output=True).returncode:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        assert soon(lambda: not subprocess.run(ask, check=False, capture_output=True).returncode)
         yield
 
 

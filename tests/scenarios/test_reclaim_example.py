@@ -33,7 +33,6 @@ pytestmark = [
     pytest.mark.engine,
     pytest.mark.slow,
     pytest.mark.long("a whole example takes minutes, and test_reclaim_ways.py fills a disk with less"),
-    pytest.mark.timeout(600),
 ]
 HELLO = Path(__file__).resolve().parents[2] / "examples" / "hello" / "compose.yaml"
 
@@ -48,7 +47,7 @@ def deploy_among_others(real: RealEngine, project: Project, file: Path) -> set[s
     for number, image in enumerate(sorted(theirs)):
         load(real, image, [busybox_archive(), layer(80 + number, 150 * MIB)])
     reserve_bytes = available(real) - 100 * MIB
-    ended = project.tonnage("deploy", "-f", str(file), "--keep-free", f"{reserve_bytes}B", within_s=400.0)
+    ended = project.tonnage("deploy", "-f", str(file), "--keep-free", f"{reserve_bytes}B")
     assert ended.exit_code == 0, ended.stderr
     [run] = project.runs()
     assert run.outcome is Outcome.DONE

@@ -116,24 +116,24 @@ def test_a_disk_that_is_too_small_stops_the_build_and_not_the_engine(
 
 def test_ctrl_c_in_a_build_ends_the_rehearsal(project: Project, rehearsals: dict[str, str]) -> None:
     project.top.update(LINE)
-    project.web("gate", "gate 1", run=f"sleep 61.7; : {project.name}")
+    project.web("gate", "gate 1", run=f"sleep 3601.7; : {project.name}")
     running = project.start("rehearse", "--disk", DISK, environment=rehearsals)
-    running.until(lambda: processes_with(f"sleep 61.7; : {project.name}"), "the build step runs")
+    running.until(lambda: processes_with(f"sleep 3601.7; : {project.name}"), "the build step runs")
     running.signal(signal.SIGINT)
-    assert running.wait(within_s=120).exit_code == 130
-    assert not processes_with(f"sleep 61.7; : {project.name}")
+    assert running.wait().exit_code == 130
+    assert not processes_with(f"sleep 3601.7; : {project.name}")
 
 
 def test_what_a_killed_rehearsal_left_is_swept_by_the_next_one(project: Project, rehearsals: dict[str, str]) -> None:
     project.top.update(LINE)
-    project.web("gate", "gate 1", run=f"sleep 67.3; : {project.name}")
+    project.web("gate", "gate 1", run=f"sleep 3667.3; : {project.name}")
     running = project.start("rehearse", "--disk", DISK, environment=rehearsals)
-    running.until(lambda: processes_with(f"sleep 67.3; : {project.name}"), "the build step runs")
+    running.until(lambda: processes_with(f"sleep 3667.3; : {project.name}"), "the build step runs")
     running.kill()
     assert len(names(rehearsals)) == 1
     project.web("gate", "gate 1", run="true")
     assert project.tonnage("rehearse", "--disk", DISK, environment=rehearsals).exit_code == 0
-    assert not processes_with(f"sleep 67.3; : {project.name}")
+    assert not processes_with(f"sleep 3667.3; : {project.name}")
 
 
 def test_a_kept_rehearsal_is_reached_and_removed_as_it_says(project: Project, rehearsals: dict[str, str]) -> None:

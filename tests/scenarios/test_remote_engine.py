@@ -54,7 +54,7 @@ def test_a_stack_is_deployed_over_ssh_and_its_disk_is_measured_there(project: Pr
 
 
 def test_two_runs_over_ssh_exclude_each_other_also_from_one_on_the_machine_itself(project: Project, host: str) -> None:
-    project.web("web", "web 1", run=f": asleep-in-{project.name}; sleep 61; true")
+    project.web("web", "web 1", run=f": asleep-in-{project.name}; sleep 3601; true")
     running = project.start("deploy", "-H", host)
     running.until(lambda: processes_with(f"asleep-in-{project.name}"), "the build")
     assert project.tonnage("deploy", "-H", host).exit_code == 9

@@ -9,16 +9,16 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
 import docker.errors
 import pytest
+from tests.scenarios.watching import soon
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.scenarios.driving import Project
@@ -144,7 +144,7 @@ def behind_nginx(project: Project, tmp_path: Path) -> Iterator[Project]:
     proxy = Proxy(project, place)
     proxy.start()
     try:
-        until(lambda: ask_once(project) == "200 web 1")
+        assert soon(lambda: ask_once(project) == "200 web 1")
         yield project
     finally:
         proxy.close()
@@ -162,20 +162,13 @@ def ask_once(project: Project) -> str:
         connection.close()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60.0
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_a_new_version_takes_over_without_a_failed_request_and_a_bad_one_gets_none(behind_nginx: Project) -> None:
     project, engine = behind_nginx, behind_nginx.engine
     first = engine.container("web")
     project.web("web", "web 2")
     with asking(project.real.address) as answers:
         project.deploy()
-        until(lambda: answers[-1] == "200 web 2")
+        assert soon(lambda: answers[-1] == "200 web 2")
     assert set(answers) == {"200 web 1", "200 web 2"}
     assert len(answers) > 100
     second = engine.details("web")
@@ -199,6 +192,6 @@ def test_a_new_version_takes_over_without_a_failed_request_and_a_bad_one_gets_no
     with asking(project.real.address) as answers:
         ended = project.tonnage("rollback", "web")
         assert ended.exit_code == 0, ended.stderr
-        until(lambda: answers[-1] == "200 web 1")
+        assert soon(lambda: answers[-1] == "200 web 1")
     assert set(answers) == {"200 web 1", "200 web 2"}
     assert engine.container("web").id != second["Id"]

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.each_engine,
-    pytest.mark.timeout(900),
     pytest.mark.skipif(bool(why_there_is_no_base_image()), reason=why_there_is_no_base_image()),
 ]
 

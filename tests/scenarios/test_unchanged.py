@@ -102,7 +102,7 @@ def test_the_bytes_that_an_image_has_alone_come_free_with_it(project: Project) -
 
 def available_bytes(real: RealEngine, above: int | None = None) -> int:
     """Return what is available where images lie, once it is more than what is given."""
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 300
     while True:
         os.sync()
         seen = os.statvfs(real.images_mount)

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.engine,
-    pytest.mark.timeout(900),
     pytest.mark.long("a whole example takes minutes, and tests/vision tries its programs"),
 ]
 

@@ -55,7 +55,7 @@ def pushed(engine: RealEngine, tmp_path: Path) -> Iterator[Path]:
     with (tmp_path / "registry.log").open("wb") as log:
         registry = subprocess.Popen([*enter, REGISTRY, "serve", str(file)], stdout=log, stderr=log)
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while subprocess.run([*enter, "wget", "-q", "-O", "-", f"http://{ADDRESS}/v2/"], check=False).returncode:
             assert time.monotonic() < end, (tmp_path / "registry.log").read_text()
             time.sleep(0.1)

@@ -137,7 +137,7 @@ class Ground:
 
     def silent(self) -> list[str]:
         """Return the services that do not answer, also not within the moment that an engine needs to start them."""
-        return [name for name, port in PORTS.items() if not soon(partial(self._answers, name, port), within_s=2.0)]
+        return [name for name, port in PORTS.items() if not soon(partial(self._answers, name, port), within_s=20.0)]
 
     def _answers(self, name: str, port: int) -> bool:
         return page(self.real.address, port).startswith(name)
