@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import urllib.request
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,8 @@ def ran_at_once(project: Project, since_s: float, running: int) -> list[int]:
     Args:
         running: How many ran at that time.
     """
-    events = project.real.client.events(
+    client: Any = project.real.client
+    events = client.events(
         since=since_s,
         until=time.time(),
         decode=True,
