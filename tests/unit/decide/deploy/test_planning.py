@@ -58,7 +58,7 @@ def test_a_service_that_is_no_more_in_the_stack_still_holds_its_port() -> None:
 
 def test_a_port_that_a_service_of_the_stack_lets_go_of_later_is_refused_before_anything_is_done() -> None:
     def moved(held: str, **first: object) -> Plan:
-        web = replace(WEB, **first)  # type: ignore[arg-type]
+        web = replace(WEB, **first)
         other = observed.service("other", build=None, image=WEB.image, ports=(Port(target=80, published="8018"),))
         holder = observed.container(other, IMAGE, config=held, published=(("", 8017, "tcp"),))
         seen = observed.inventory(images=(IMAGE,), containers=(holder,))
