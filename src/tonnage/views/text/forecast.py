@@ -111,7 +111,8 @@ def _shortened(words: str, width: int) -> str:
         if not len(shown) > width > 0:
             break
         shown = _LINK.join(("", *links[:kept], "...", links[-1])).lstrip()
-    return shown
+    # That something is left out is worth less than how the figure is known, which stands at the end.
+    return _LINK.join(("", links[-1])).lstrip() if links and len(shown) > width > 0 else shown
 
 
 def _heaviest(service: ServiceForecast, told: dict[str, str]) -> list[_Row]:

@@ -8,6 +8,7 @@ from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKin
 from tonnage.model.reclaim.outcome import ReclaimChoice
 from tonnage.model.reports.checklist import Item, ItemState
 from tonnage.views.text.checks import Check, checks_text, items_text
+from tonnage.views.text.forecast import _shortened
 from tonnage.views.text.reclaim import choice_text
 
 WHY = "no container uses it and no stack on this engine names it"
@@ -69,3 +70,10 @@ def test_what_two_checks_found_alike_is_written_once() -> None:
 def test_an_item_that_was_never_done_is_to_do_and_not_failed() -> None:
     text = items_text([Item(name="rollback tested", state=ItemState.FAILED, found="never on this machine")])
     assert text == "to do  rollback tested  never on this machine"
+
+
+def test_how_a_figure_is_known_is_left_out_last() -> None:
+    chain = "<- pandas <- Dockerfile:4 (declared)"
+    assert _shortened(chain, 40) == chain
+    assert _shortened(chain, 34) == "<- ... <- Dockerfile:4 (declared)"
+    assert _shortened(chain, 28) == "<- Dockerfile:4 (declared)"
