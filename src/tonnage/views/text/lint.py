@@ -25,16 +25,32 @@ _NARROWEST = 30
 
 def lint_text(report: LintReport, *, width: int = 80) -> str:
     """Write what was found; ``width`` is that of the terminal, in characters."""
-    sizes = [saving_text(each) for each in report.findings]
+    findings = _by_rule(report.findings)
+    sizes = [saving_text(each) for each in findings]
     widest = max(map(len, sizes), default=0)
     lines: list[str] = []
-    for finding, size in zip(report.findings, sizes, strict=True):
-        lines += _lines(finding, size.rjust(widest), width)
+    said: list[str] = []
+    for finding, size in zip(findings, sizes, strict=True):
+        head, *body = _lines(finding, size.rjust(widest), width)
+        # What is the same in several places is said once, below the last of them.
+        if body != said:
+            lines += said
+        said = body
+        lines.append(head)
+    lines += said
     lines += [f"{each.shown}: not looked at: {each.failure}" for each in report.files if each.failure]
     if lines:
         lines.append("")
     lines += _ending(report, width)
     return joined(lines)
+
+
+def _by_rule(findings: Sequence[Finding]) -> list[Finding]:
+    """Return what has a figure as it is, and what has none rule by rule."""
+    priced = [each for each in findings if saving_text(each) != _UNPRICED]
+    others = [each for each in findings if saving_text(each) == _UNPRICED]
+    rules = list(dict.fromkeys(each.rule for each in others))
+    return [*priced, *sorted(others, key=lambda each: rules.index(each.rule))]
 
 
 def price_text(price: Estimate | None) -> str:
