@@ -77,3 +77,18 @@ def test_a_version_that_is_not_exact_is_told_and_stays() -> None:
 
 def test_a_line_of_blanks_takes_no_time_by_its_square() -> None:
     assert not rules_in("a ;" + " " * 200_000 + "x\n" + "torch" + " " * 200_000 + "\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "finds"),
+    [
+        ("torch==2.3.1 \\\n   --index-url https://example.org/whl/cpu\nflask\n", True),
+        ("torch==2.3.1 \\\n  --hash=sha256:00 \\\n  -i https://example.org/whl/cpu\n", True),
+        ("torch==2.3.1 \\\n  --hash=sha256:00\n-i https://example.org/whl/cpu\n", False),
+        ("--extra-index-url \\\n  https://example.org/whl/cpu\ntorch==2.3.1\n", False),
+        ("torch==2.3.1 \\", False),
+    ],
+)
+def test_a_requirement_over_several_lines_is_told_and_left(text: str, *, finds: bool) -> None:
+    found = [each for each in text_findings(text, "r.txt", REQUIREMENT_RULES) if each.rule == "index-on-requirement"]
+    assert [(each.place.line, each.fix) for each in found] == ([(1, None)] if finds else [])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tonnage.lint.written_lines import WrittenLines
 
 NAME = "index-on-requirement"
+_MOST_LINES = 200
 _LINE = regex(
     r"(?P<requirement>\s*[A-Za-z0-9][^\s#]*(?:\s*(?:===|==|~=|!=|<=|>=|<|>|,|;)[^#]*?)?)"
     r"(?P<option>\s+(?P<name>--extra-index-url|--index-url|-i|--find-links|-f)(?:=|\s+)(?P<value>\S+))(?P<rest>.*)",
@@ -24,7 +25,11 @@ _LINE = regex(
 
 
 def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
-    for number in range(1, len(lines) + 1):
+    for number, last in _requirements(lines):
+        if last > number:
+            # Its options stand among hashes and marks of continuation: a person takes them apart.
+            yield from _of_several_lines(lines, file, number, last)
+            continue
         written = lines.line(number)
         found = _LINE.fullmatch(written) if len(written) <= MOST_CHARACTERS else None
         if found is None or found["rest"].rstrip().endswith("\\"):
@@ -54,6 +59,31 @@ def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
                 what="give the index a line of its own",
                 safety=Safety.SAFE if certain else Safety.DECISION,
             ),
+        )
+
+
+def _requirements(lines: WrittenLines) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last line of each requirement: a backslash at the end goes on in the next."""
+    number = 1
+    while number <= len(lines):
+        first = number
+        while lines.line(number).endswith("\\") and number < min(len(lines), first + _MOST_LINES):
+            number += 1
+        yield first, number
+        number += 1
+
+
+def _of_several_lines(lines: WrittenLines, file: str, first: int, last: int) -> Iterator[Finding]:
+    joined = " ".join(lines.line(number).rstrip("\\").strip() for number in range(first, last + 1))
+    found = _LINE.fullmatch(joined) if len(joined) <= MOST_CHARACTERS else None
+    if found is not None:
+        yield Finding(
+            rule=NAME,
+            place=Place(file, first),
+            end_line=last,
+            text=f"pip ignores {found['name']} on the line of a requirement, and uv refuses the file",
+            why="What is meant to come from that index comes from the usual one: PyTorch with CUDA.",
+            todo=f"Give it a line of its own; it then counts for the whole file:\n  {found['name']} {found['value']}",
         )
 
 
