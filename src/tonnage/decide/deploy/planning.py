@@ -18,7 +18,7 @@ from tonnage.decide.deploy.changes import change_of, config_digest, in_order, st
 from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.needed import check_needed
-from tonnage.decide.deploy.orphans import check_ports, orphan_notes, orphan_steps
+from tonnage.decide.deploy.orphans import check_ports, network_notes, orphan_notes, orphan_steps
 from tonnage.decide.deploy.ownership import adopt_steps
 from tonnage.decide.deploy.pulls import check_image_comes, notes_of_pulls
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
@@ -136,7 +136,8 @@ def plan_deploy(
     notes = check_needed(stack, inventory, started, built)
     plan = finish_plan(Purpose.DEPLOY, stack, inventory, policy, history, services, steps, unchanged, builds)
     meant = [context for name, context in contexts.items() if name in asked]
-    return replace(plan, notes=(*plan.notes, *notes, *left, *notes_of_pulls(meant), *_not_kept(meant)))
+    notes = (*notes, *left, *network_notes(meant), *notes_of_pulls(meant), *_not_kept(meant))
+    return replace(plan, notes=(*plan.notes, *notes))
 
 
 def plan_build(
