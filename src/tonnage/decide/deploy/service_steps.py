@@ -118,10 +118,13 @@ def build_steps(context: ServiceContext) -> tuple[list[Step], list[Step]]:
     return steps, cleanup
 
 
+_NOT_SERVING = frozenset({"restarting", "paused"})
+
+
 def _unhealthy_now(context: ServiceContext) -> list[Step]:
     for container in context.change.running:
-        if container.state == "restarting" or container.health == "unhealthy":
-            state = "restarting" if container.state == "restarting" else container.health
+        if container.state in _NOT_SERVING or container.health == "unhealthy":
+            state = container.state if container.state in _NOT_SERVING else container.health
             return [
                 context.step(
                     "prove",

@@ -169,3 +169,14 @@ def test_a_network_that_is_written_otherwise_by_now_is_told() -> None:
     assert note.startswith("the network front is written otherwise than when web started on it.")
     assert not noted({"name": "shop_front", **subnet}, {"name": "shop_front", "internal": False, **subnet})
     assert not noted(None, {"ipam": {}})
+
+
+@pytest.mark.parametrize("state", ["paused", "restarting"])
+def test_what_is_not_serving_is_proven_although_nothing_changed(state: str) -> None:
+    web = observed.service(build=None)
+    ran = observed.version(observed.stack(web), web, IMAGE, "")
+    seen = observed.inventory(images=(IMAGE,), containers=(observed.container(web, IMAGE, state=state),))
+    plan = plan_deploy(observed.stack(web), seen, Policy(), History(versions=(ran,)))
+    assert [(step.name, step.cause) for step in plan.steps] == [
+        ("web.prove", f"nothing changed, but shop-web-1 is {state}")
+    ]
