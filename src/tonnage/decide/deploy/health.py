@@ -38,7 +38,8 @@ OTHER_STATUS = (
 FOLLOW = "Make it anew, where it is shared again:\n  tonnage deploy"
 TOO_LONG = "A one-shot service may take an hour. Work that takes longer is better done outside of a deploy."
 NOTHING_THERE_S = 10.0
-"""Seconds after which a service without any container is not waited for: Compose has made them all before."""
+"""Seconds after which a service without any container is not waited for: Compose has made them all before. One with a
+paused container is not either."""
 _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 
@@ -171,6 +172,14 @@ def _look(
         if container.exit_code is not None or container.oom_killed:
             reason = f"{reason}; it {_how_it_ended(container)}"
         return _ContainerVerdict(reason=reason, fatal=True, todo=_memory(container))
+    if container.state == "paused":
+        # For a moment the engine pauses it itself, while it is made an image of.
+        return _ContainerVerdict(
+            reason=f"{container.name} is paused",
+            short="paused",
+            fatal=elapsed_s >= NOTHING_THERE_S,
+            todo=f"Let it go on:\n  docker unpause {container.name}",
+        )
     if container.state != "running":
         return _ContainerVerdict(reason=f"{container.name} is {container.state}", short=container.state)
     if seen.gone:

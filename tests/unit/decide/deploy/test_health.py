@@ -272,9 +272,19 @@ def test_restarts_from_before_the_proof_do_not_count() -> None:
     assert judge(PLAIN, [at(100.0, old), at(103.0, old)]).health is HealthResult.HEALTHY
 
 
+def test_a_container_that_stays_paused_is_not_waited_for_and_the_message_says_how_it_goes_on() -> None:
+    paused = replace(WEB, state="paused")
+
+    assert judge(PLAIN, [at(100.0, paused), at(109.0, paused)]).health is HealthResult.PENDING
+    proof = judge(PLAIN, [at(100.0, paused), at(110.0, paused)])
+    assert proof.health is HealthResult.UNHEALTHY
+    assert proof.reason == "hello-web-1 is paused"
+    assert "\n  docker unpause hello-web-1" in proof.todo
+
+
 def test_a_container_that_is_made_paused_or_removed_is_waited_for() -> None:
     for state in ("created", "paused", "removing"):
-        proof = judge(PLAIN, [at(100.0, replace(WEB, state=state)), at(110.0, replace(WEB, state=state))])
+        proof = judge(PLAIN, [at(100.0, replace(WEB, state=state)), at(109.0, replace(WEB, state=state))])
         assert (proof.health, proof.progress) == (HealthResult.PENDING, state)
 
 
