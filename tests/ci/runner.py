@@ -193,7 +193,7 @@ class _Job:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         self._take(files)

@@ -99,7 +99,7 @@ def test_it_works_when_nothing_can_be_written_anywhere(
             stdout=output,
             stderr=errors,
             check=False,
-            timeout=120,
+            timeout=600,
         )
     assert done.returncode == 0, said.read_text()
     document = json.loads(told.read_text())

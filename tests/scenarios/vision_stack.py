@@ -125,7 +125,7 @@ class VisionStack:
             [sys.executable, self.directory / "client.py", image, *urls, "--boxes=found", f"--output={output}"],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -165,7 +165,7 @@ def base_image() -> str:
         env={**os.environ, "PYTHON": sys.executable},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -178,7 +178,7 @@ def make_weights(directory: Path, backend: str) -> None:
         [sys.executable, directory / "make_test_weights.py", f"--backend={backend}"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

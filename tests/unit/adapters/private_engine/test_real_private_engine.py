@@ -221,7 +221,7 @@ def test_two_engines_do_not_share_addresses(environment: dict[str, str]) -> None
 def test_rehearsals_that_begin_and_end_at_once_do_not_disturb_each_other(environment: dict[str, str]) -> None:
     arguments = [sys.executable, "-c", THREE_TIMES]
     started = [subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [(each.communicate(timeout=60)[1], each.returncode) for each in started] == [("", 0)] * 3
+    assert [(each.communicate(timeout=600)[1], each.returncode) for each in started] == [("", 0)] * 3
 
 
 def test_a_disk_larger_than_the_room_for_its_file_is_refused(environment: dict[str, str]) -> None:
