@@ -44,7 +44,7 @@ pytestmark = [
 MODELS = {"yolo-combined": ["yolo-detect", "yolo-pose"], "mmpose": ["rtmpose"], "yolo-nas": ["yolo-nas"]}
 USER = "10001"
 # A service starts in 2 s on an idle machine.
-START_S = 60.0
+START_S = 300.0
 # Who listens, takes nobody in and has no room left for who waits: then the system does not even refuse.
 FULL = """
 import socket
