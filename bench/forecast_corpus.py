@@ -405,7 +405,8 @@ def parser(names: Iterable[str], engines: Sequence[str], description: str | None
 
 def main() -> int:
     """Measure."""
-    first = argparse.ArgumentParser(add_help=False)
+    # ``--service`` is no short form of ``--services``.
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--services", type=Path, default=SERVICES, help="the directory with the services")
     where, rest = first.parse_known_args()
     known = {case.name: case for case in services(where.services)}
@@ -415,6 +416,8 @@ def main() -> int:
     given = options.parse_args(rest)
     given.engine = given.engine or ENGINES[:2]
     names = given.service or [name for name, case in known.items() if case.large == given.large]
+    if not names:
+        options.error(f"{where.services} has no services to build")
     return 0 if run([known[name] for name in names], given, {"exact": EXACT}) else 1
 
 
