@@ -85,6 +85,12 @@ class Context(Struct, frozen=True, kw_only=True):
         """Return whether an environment variable that is on or off is on."""
         return self.setting(name).strip().lower() in _TRUE
 
+    @property
+    def user_base(self) -> str:
+        """Where Python keeps what is installed for one user."""
+        named = self.setting("PYTHONUSERBASE")
+        return self.absolute(named) if named else f"{self.setting('HOME').rstrip('/') or '/root'}/.local"
+
     def absolute(self, path: str) -> str:
         """Return a path as an absolute one where the directory is known."""
         home = self.setting("HOME")

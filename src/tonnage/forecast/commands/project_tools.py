@@ -163,7 +163,7 @@ def pip_sync(context: Context, words: Sequence[Word]) -> AnyEffect:
         requirement_files=listed_paths(context, files),
         options=indexes(context, options, "PIP"),
         no_deps=True,
-        user=options.has("--user"),
+        user_base=context.user_base if options.has("--user") else "",
         cache=cache_of(context, pip_cache(context), off=off),
         runs_in=context.command.working_directory,
         unread=tuple(word.text for word in options.positional if not word.known),

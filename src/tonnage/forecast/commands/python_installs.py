@@ -117,7 +117,7 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
         python=options.last("--python") or python,
         target=context.absolute(folder) if folder else _path(context, context.setting("PIP_TARGET")),
         prefix=_path(context, options.last("--prefix", "--root") or context.setting("PIP_PREFIX")),
-        user=options.has("--user") or context.on("PIP_USER"),
+        user_base=context.user_base if options.has("--user") or context.on("PIP_USER") else "",
         virtual_environment=environment_of(context, options.last("--python")),
         platforms=options.all("--platform"),
         python_version=options.last("--python-version"),

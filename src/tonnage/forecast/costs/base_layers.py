@@ -127,11 +127,9 @@ def distribution_named(reference: str) -> Distribution | None:
     return None if found is None else Distribution(name=found["name"], version=found["version"] or "")
 
 
-def site_packages(python: str, environment: str, *, user_home: str = "") -> str:
-    """Return where packages are installed to: for one user, into an environment, or to the interpreter's own place."""
+def site_packages(python: str, environment: str) -> str:
+    """Return where packages are installed to: below an environment or a user's own place, or the interpreter's."""
     minor = ".".join(python.split(".")[:2])
-    if user_home:
-        return f"{user_home.rstrip('/')}/.local/lib/python{minor}/site-packages"
     return f"{environment.rstrip('/') or '/usr/local'}/lib/python{minor}/site-packages"
 
 

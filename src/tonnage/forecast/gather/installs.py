@@ -195,7 +195,7 @@ def uninstalled(effect: PythonRemove, python: StagePython) -> SizedEffect:
     target = target_of(version, python.platform, python.distribution)
     if target is None:
         return SizedEffect()
-    place = site_packages(target.python, effect.virtual_environment, user_home="")
+    place = site_packages(target.python, effect.virtual_environment)
     gone = python.uninstall(effect.packages, place, certain=not effect.conditional)
     uninstalls = tuple((place, piece) for piece in gone)
     return SizedEffect(uninstalls=uninstalls, sets_aside=not effect.command.startswith("uv "))
@@ -255,8 +255,7 @@ def target_of_install(effect: PythonInstall, python: StagePython) -> Target | No
 def _place(effect: PythonInstall, target: Target) -> str:
     if effect.target:
         return effect.target
-    home = "/root" if effect.user else ""
-    return site_packages(target.python, effect.prefix or effect.virtual_environment, user_home=home)
+    return site_packages(target.python, effect.user_base or effect.prefix or effect.virtual_environment)
 
 
 def _assumed(effect: PythonInstall, source: str, assume_bytes: int) -> SizedEffect:

@@ -181,7 +181,7 @@ def _why_apart(effect: PythonInstall, request: ResolveRequest, lock: Lock, place
         (effect.conditional or effect.forgiven, "it may not run, or may fail"),
         (effect.target, "--target puts it elsewhere"),
         (effect.prefix, "--prefix or --root puts it elsewhere"),
-        (effect.user, "--user puts it elsewhere"),
+        (bool(effect.user_base), "--user puts it elsewhere"),
         (effect.virtual_environment, f"it goes into the environment {effect.virtual_environment}"),
         (effect.upgrade, "--upgrade looks for newer versions than those that are there"),
         (effect.force_reinstall, "--force-reinstall or --ignore-installed installs again what is there"),

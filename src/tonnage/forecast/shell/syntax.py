@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tonnage.sources.substitution import Lexer
 
+_EACH_ARGUMENT = frozenset({'"$@"', '"${@}"'})
+_MOST_NUMBERED = 10
 _OPAQUE = frozenset({"process_substitution", "array", "subscript", "brace_expression"})
 _SET_DEFAULT = regex(r"\$\{(?P<name>\w+):?=")
 _ESCAPED = regex(r'\\([$`"\\\n])')
@@ -103,6 +105,11 @@ class Expander(Struct, frozen=True):
 
     def words(self, node: Node) -> tuple[Word, ...]:
         """Return what one written word becomes: none, one or several words."""
+        if text_of(node) in _EACH_ARGUMENT:
+            count = told_count(self.variables.value("#") or "")
+            if count is not None and count < _MOST_NUMBERED:
+                given = [self.variables.value(str(number)) for number in range(1, count + 1)]
+                return tuple(Word(each or "", each is not None, quoted=True) for each in given)
         words: list[Word] = []
         current: Word | None = None
         for piece in self._fields(node):

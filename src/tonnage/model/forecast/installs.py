@@ -96,6 +96,7 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         python: The interpreter that is named: a version such as ``3.11`` or a path; empty for the one on ``PATH``.
         target: ``--target``: files go there and nothing installed counts.
         prefix: ``--prefix`` or ``--root``.
+        user_base: Where ``--user`` installs to; empty without it.
         virtual_environment: The environment that is installed into; empty for the interpreter's own.
         platforms: ``--platform`` of pip or ``--python-platform`` of uv; empty for the image's own.
         python_version: ``--python-version``; empty for the interpreter's own.
@@ -136,7 +137,7 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     python: str = ""
     target: str = ""
     prefix: str = ""
-    user: bool = False
+    user_base: str = ""
     virtual_environment: str = ""
     platforms: tuple[str, ...] = ()
     python_version: str = ""

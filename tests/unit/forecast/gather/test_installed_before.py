@@ -102,3 +102,17 @@ def test_pip_copies_what_it_uninstalls_of_an_earlier_layer_until_it_is_done(fore
     assert later == pytest.approx(OLD, rel=0.05)
     assert together == pytest.approx(OLD, rel=0.05)
     assert by_uv < OLD // 2
+
+
+@pytest.mark.parametrize(
+    ("install", "place"),
+    [
+        ("USER app\nRUN pip install --user --no-cache-dir --no-compile reader==1.0", "/home/app/.local"),
+        ("ENV HOME=/srv/home PIP_USER=1\nRUN pip install --no-cache-dir --no-compile reader==1.0", "/srv/home"),
+        ("ENV PYTHONUSERBASE=/opt/base\nRUN pip install --user --no-cache-dir --no-compile reader==1.0", "/opt/base"),
+    ],
+)
+def test_what_is_installed_for_one_user_lies_in_his_home(forecast: Forecast, install: str, place: str) -> None:
+    [_, owned] = costs(forecast(f"{install}\nUSER root\nRUN chown -R 5 {place}"))
+
+    assert owned == pytest.approx(OLD, rel=0.01)

@@ -31,6 +31,8 @@ INSTALL = "pip install --no-cache-dir reader==1.0\n"
         (INSTALL, "RUN cd /s && . ./x.sh"),
         ('pip install --no-cache-dir "$@"\n', "RUN sh /s/x.sh reader==1.0"),
         ('pip install --no-cache-dir "$1==$2"\n', "RUN sh /s/x.sh reader 1.0"),
+        ('pip install "$@"\n', "RUN sh /s/x.sh --no-cache-dir 'reader < 2'"),
+        ('f() { pip install --no-cache-dir "${@}"; }; f "$@"\n', "RUN sh /s/x.sh --no-deps reader==1.0"),
         ("pip install --no-cache-dir reader==$V\n", "ENV V=1.0\nRUN sh /s/x.sh"),
         ("pip install --no-cache-dir reader==$V\n", "RUN V=1.0 sh /s/x.sh"),
         ("V=1.0\n", "RUN . /s/x.sh && pip install --no-cache-dir reader==$V"),
