@@ -33,7 +33,19 @@ def solid(piece: WrittenBytes) -> list[File]:
 def named(piece: WrittenBytes, paths: Sequence[str]) -> list[File]:
     """Return which files of a piece lie at or below some paths."""
     near = [path for path in paths if covers(path, piece.place) or covers_part(path, piece.place)]
-    return [file for file in files_of(piece) if any_covers(near, file[0])] if near else []
+    if not near:
+        return []
+    # Most paths are no patterns, and a context may have very many files.
+    plain = tuple(path.rstrip("/") for path in near if not any(sign in path for sign in "*?["))
+    below_plain, patterns = (
+        tuple(f"{path}/" for path in plain),
+        [path for path in near if path.rstrip("/") not in plain],
+    )
+    return [
+        file
+        for file in files_of(piece)
+        if file[0] in plain or file[0].startswith(below_plain) or any_covers(patterns, file[0])
+    ]
 
 
 def found_in(piece: WrittenBytes, found: FoundFiles) -> tuple[list[File], list[File]]:
