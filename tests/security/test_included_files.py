@@ -72,9 +72,15 @@ def extended_with_much(root: Path) -> None:
     (root / "compose.yaml").write_text(f"services:\n  base: {{image: i, environment: {{{names}}}}}\n{services}")
 
 
+def of_many_services(root: Path) -> None:
+    services = "".join(f"  s{number}: {{image: i}}\n" for number in range(2001))
+    (root / "compose.yaml").write_text(f"services:\n{services}")
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
+        (of_many_services, "compose.yaml:2002 the stack has 2,001 services"),
         (included_twice, "46"),
         (included_with_other_variables, "files are included more than 1,000 times"),
         (included_deep, "n49.yaml:1 files include each other more than 50 deep"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from tonnage.identity import ByIdentity
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -77,7 +79,7 @@ class ImagesByName:
     @classmethod
     def of(cls, images: tuple[Image, ...]) -> ImagesByName:
         """Return the names of images that stay the same for many looks."""
-        return _names_of(_TheseImages(images))
+        return _names_of(ByIdentity(images))
 
     def image(self, reference_or_id: str) -> Image | None:
         """Return what :func:`find_image` returns."""
@@ -87,19 +89,6 @@ class ImagesByName:
         return _of_beginning(self._images, reference_or_id)
 
 
-class _TheseImages:
-    """Images as one thing, so that they need not be compared with others."""
-
-    def __init__(self, images: tuple[Image, ...]) -> None:
-        self.images = images
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _TheseImages) and other.images is self.images
-
-    def __hash__(self) -> int:
-        return id(self.images)
-
-
 @lru_cache(maxsize=2)
-def _names_of(them: _TheseImages) -> ImagesByName:
-    return ImagesByName(them.images)
+def _names_of(images: ByIdentity[tuple[Image, ...]]) -> ImagesByName:
+    return ImagesByName(images.held)

@@ -6,9 +6,12 @@ Paths are absolute, variables are substituted, files are merged. Nothing here wa
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct, field
+
+from tonnage.identity import ByIdentity
 
 ComposeMapping = dict[str, Any]
 """A mapping of a compose file as JSON would hold it, resolved. It is shared and never changed in place."""
@@ -338,10 +341,12 @@ class Stack(Struct, frozen=True, kw_only=True):
         Raises:
             KeyError: There is no such active service.
         """
-        for service in self.services:
-            if service.name == name:
-                return service
-        raise KeyError(name)
+        return _by_name(ByIdentity(self.services))[name]
+
+
+@lru_cache(maxsize=8)
+def _by_name(services: ByIdentity[tuple[Service, ...]]) -> dict[str, Service]:
+    return {each.name: each for each in services.held}
 
 
 class FileToSend(Struct, frozen=True, kw_only=True):

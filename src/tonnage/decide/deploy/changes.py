@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.pulls import is_registrys, why_pull
 from tonnage.errors import UsageError
+from tonnage.identity import ByIdentity
 from tonnage.model.compose_labels import config_hash_of
 from tonnage.model.deploy.image_names import (
     LABEL_INPUTS,
@@ -291,26 +292,13 @@ def compose_project(stack: Stack, service: Service, *, image: str = "") -> Compo
 
 def written_project(stack: Stack) -> ComposeMapping:
     """Return the project as it is written, for Compose to find nothing in it that it would change."""
-    return {"name": stack.name, "services": dict(_written(_Services(stack.services))), **stack.shared}
-
-
-class _Services:
-    """The services of a stack as one thing, so that they need not be compared with others."""
-
-    def __init__(self, services: tuple[Service, ...]) -> None:
-        self.services = services
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Services) and other.services is self.services
-
-    def __hash__(self) -> int:
-        return id(self.services)
+    return {"name": stack.name, "services": dict(_written(ByIdentity(stack.services))), **stack.shared}
 
 
 @lru_cache(maxsize=2)
-def _written(them: _Services) -> ComposeMapping:
+def _written(services: ByIdentity[tuple[Service, ...]]) -> ComposeMapping:
     """Return services as they are written: once for the many steps that hold all of them."""
-    return {each.name: each.config | _image_of(each) for each in them.services}
+    return {each.name: each.config | _image_of(each) for each in services.held}
 
 
 def _image_of(service: Service) -> ComposeMapping:

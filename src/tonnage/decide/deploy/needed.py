@@ -268,14 +268,14 @@ def _unset(stack: Stack, service: Service) -> Iterator[MissingThing]:
 
 def _containers_named(stack: Stack, service: Service) -> Iterator[tuple[str, str]]:
     """Yield the containers that are none of the stack's and that a service names, with the key."""
-    own = {each.container_name for each in stack.services if each.container_name}
     named = [(key, str(service.config.get(key) or "")) for key in _OF_CONTAINERS]
     named += [("volumes_from", str(source)) for source in service.config.get("volumes_from") or ()]
     for key, value in named:
         kind, _, rest = value.partition(":")
         name = rest.partition(":")[0]
-        generated = name.startswith((f"{stack.name}-", f"{stack.name}_"))
-        if kind == "container" and name and name not in own and not generated:
+        if kind != "container" or not name or name.startswith((f"{stack.name}-", f"{stack.name}_")):
+            continue
+        if not any(each.container_name == name for each in stack.services):
             yield key, name
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tonnage.sources.compose.nodes import ComposeNode
 
 _OF_SERVICE = "service:"
+_MOST_SERVICES = 2_000
 _NOT_CONFIG = {"build", "profiles"}
 _NAMESPACES = ("network_mode", "pid", "ipc", "uts", "cgroup")
 _BUILD_KEYS_IGNORED = (
@@ -61,7 +62,7 @@ def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
     """Make the model of a stack.
 
     Raises:
-        UsageError: ``x-tonnage`` holds an unknown key or a wrong value.
+        UsageError: ``x-tonnage`` holds an unknown key or a wrong value, or there are too many services.
     """
     top = origin.tree.value if isinstance(origin.tree.value, dict) else {}
     written = (each.value for each in mapping_at(origin.tree, "services").values() if isinstance(each.value, dict))
@@ -74,8 +75,15 @@ def build_stack(form: Canonical, origin: ComposeExtras) -> Stack:
         for name, wanted in (service.get("depends_on") or {}).items()
         if wanted.get("condition") == "service_completed_successfully"
     }
-    names = [name for name in mapping_at(origin.tree, "services") if name in form["services"]]
-    names += [name for name in form["services"] if name not in names]
+    known = form["services"]
+    names = [*dict.fromkeys((*filter(known.__contains__, mapping_at(origin.tree, "services")), *known))]
+    if len(names) > _MOST_SERVICES:
+        raise UsageError(
+            f"the stack has {len(names):,} services",
+            why=f"More than {_MOST_SERVICES:,} are not looked at.",
+            todo="Split it into several stacks.",
+            place=str(origin.place("services", names[_MOST_SERVICES])),
+        )
     services = tuple(_service(name, form, origin, one_shot=name in waited_for) for name in names)
     shared = {key: form.get(key) or {} for key in ("networks", "volumes", "secrets", "configs")}
     return Stack(
