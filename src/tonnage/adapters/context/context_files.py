@@ -197,6 +197,12 @@ class ContextFiles:
         found = self._by_path.get(self._without_links(link.path))
         return found if found is not None and found.kind == "file" else None
 
+    def directory_of(self, entry: ContextEntry) -> str | None:
+        """Return the path of a directory in it, or of one that a link in it leads to; None for everything else."""
+        path = self._without_links(entry.path) if entry.kind == "link" else entry.path
+        found = self._by_path.get(path)
+        return path if found is not None and found.kind == "directory" else None
+
     def _without_links(self, path: str) -> str:
         """Return where a path leads to within the directory, as a builder sees it; links in a circle lead nowhere."""
         names = [name for name in reversed(path.split("/")) if name not in {"", "."}]

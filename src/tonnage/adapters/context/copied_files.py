@@ -133,8 +133,10 @@ class _Copying:
                 self._layer.missing.append(source)
         wild = len(matched) > 1 or several
         for entry in matched.values():
-            if entry.kind == "directory":
-                self._directory(entry.path)
+            # Of a link to a directory what is in that is copied, as of the directory itself.
+            directory = entry.path if entry.kind == "directory" else self._files.directory_of(entry)
+            if directory is not None:
+                self._directory(directory)
             elif not self._left_out(PurePosixPath(entry.path).name):
                 self._file(entry, into=wild)
 

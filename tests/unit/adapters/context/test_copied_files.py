@@ -80,6 +80,13 @@ def test_a_link_that_is_named_is_followed(meter: CopyMeter, root: Path) -> None:
     assert measured(meter, root, copy("link.py")) == (1_009, 4_096 + DIRECTORY, 2)
 
 
+def test_of_a_link_to_a_directory_what_is_in_that_is_copied(meter: CopyMeter, root: Path) -> None:
+    (root / "to-data").symlink_to("data/deep")
+
+    assert measured(meter, root, copy("to-data")) == measured(meter, root, copy("data/deep"))
+    assert measured(meter, root, copy("to-data"))[0] == 9_001
+
+
 def test_what_is_ignored_does_not_count(meter: CopyMeter, root: Path) -> None:
     assert measured(meter, root, copy(".", to="/srv"), "data\n!data/note.txt\n*.py\n") == (17, 4_096 + 2 * DIRECTORY, 3)
 
