@@ -144,9 +144,16 @@ class _Copying:
         """Add what lies in a directory; the directory itself becomes the destination."""
         destination = self._copy.destination.rstrip("/") + (f"/{root}" if self._copy.parents and root else "")
         self._layer.add(destination, "directory", 0)
+        seen: set[bytes] = set()
         for inside, entry in self._files.below(root):
-            if not self._left_out(inside):
-                self._layer.add(f"{destination}/{inside}", entry.kind, entry.size_bytes, entry)
+            if self._left_out(inside):
+                continue
+            if entry.stamp and entry.stamp in seen:
+                # Another name of a file that is copied with it stays one. Source: BuildKit of Docker 20.10, measured.
+                self._layer.add(f"{destination}/{inside}", entry.kind, 0)
+                continue
+            seen.add(entry.stamp)
+            self._layer.add(f"{destination}/{inside}", entry.kind, entry.size_bytes, entry)
 
     def _file(self, entry: ContextEntry, *, into: bool) -> None:
         unpacks = self._copy.adds and self._copy.unpacks is not False and entry.kind == "file"

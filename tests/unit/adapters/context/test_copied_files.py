@@ -87,6 +87,15 @@ def test_of_a_link_to_a_directory_what_is_in_that_is_copied(meter: CopyMeter, ro
     assert measured(meter, root, copy("to-data"))[0] == 9_001
 
 
+def test_names_of_one_file_in_a_directory_count_once_and_named_each_for_itself_twice(
+    meter: CopyMeter, root: Path
+) -> None:
+    (root / "data" / "again.bin").hardlink_to(root / "data" / "a.bin")
+
+    assert measured(meter, root, copy("data"))[0] == 5_003 + 9_001 + 17
+    assert measured(meter, root, copy("data/a.bin", "data/again.bin"))[0] == 2 * 5_003
+
+
 def test_what_is_ignored_does_not_count(meter: CopyMeter, root: Path) -> None:
     assert measured(meter, root, copy(".", to="/srv"), "data\n!data/note.txt\n*.py\n") == (17, 4_096 + 2 * DIRECTORY, 3)
 
