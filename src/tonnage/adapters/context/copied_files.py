@@ -22,7 +22,7 @@ from tonnage.adapters.context.compression import Packed
 from tonnage.adapters.context.context_files import is_pattern, named_by
 from tonnage.adapters.context.entries import NO_HIT, IgnoreRules
 from tonnage.lazily import regex
-from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, exactly
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly, spread
 from tonnage.model.forecast.file_tree import Tree
 from tonnage.model.forecast.python_lock import in_blocks
 
@@ -150,8 +150,7 @@ class _Copying:
                 continue
             if entry.stamp and entry.stamp in seen:
                 # Another name of a file that is copied with it stays one. Source: BuildKit of Docker 20.10, measured.
-                self._layer.add(f"{destination}/{inside}", entry.kind, 0)
-                continue
+                self._layer.again_bytes += entry.size_bytes
             seen.add(entry.stamp)
             self._layer.add(f"{destination}/{inside}", entry.kind, entry.size_bytes, entry)
 
@@ -212,6 +211,8 @@ class _Layer:
         self.notes: list[str] = []
         self.archives: list[ContextEntry] = []
         self.held_bytes = 0
+        # Of files that may be other names of others; what copies them later makes files of their own.
+        self.again_bytes = 0
         self.unlisted = False
 
     def add(self, path: str, kind: str, size_bytes: int, origin: ContextEntry | bytes | None = None) -> None:
@@ -241,14 +242,18 @@ class _Layer:
         disk = sum(on_disk(*each) for each in self._found.values())
         archive_bytes = sum(each.size_bytes for each in self.archives)
         return Tree(
-            image=UNKNOWN if self.unlisted else exactly(image),
-            disk=UNKNOWN if self.unlisted else exactly(disk),
+            image=UNKNOWN if self.unlisted else self._sized(image),
+            disk=UNKNOWN if self.unlisted else self._sized(disk),
             transient=exactly(archive_bytes) if archive_bytes else NOTHING,
             inodes=len(self._found),
             files=self._files() if len(self._found) <= _MOST_FILES and not self.unlisted else (),
             missing=tuple(self.missing),
             notes=tuple(self.notes),
         )
+
+    def _sized(self, count_bytes: int) -> Estimate:
+        once_bytes = max(0, count_bytes - self.again_bytes)
+        return spread(once_bytes, once_bytes, count_bytes, Grade.DECLARED) if self.again_bytes else exactly(count_bytes)
 
     def packed(self) -> list[Packed]:
         """Return the entries of the layer as they lie in an archive.
