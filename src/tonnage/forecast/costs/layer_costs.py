@@ -71,6 +71,11 @@ def layer_cost(
             fresh = (*made, *effect.writes)
             own, below = replaced(own, fresh), replaced(below, fresh)
         own += made
+        once_more = effect.renews if effect.certain else ()
+        renewed = [each for each in own if (each.place, each.name) in once_more]
+        if not effect.sets_aside:
+            # Its files are written over, or removed before.
+            own = [each for each in own if each not in renewed]
         written = total(each.disk for each in own)
         for piece in effect.writes:
             own.append(piece)
@@ -80,6 +85,11 @@ def layer_cost(
         asides += effect.asides
         aside_bytes = total((aside_bytes, *(aside.disk for aside in effect.asides)))
         moments.append(written + effect.transient + _set_aside(effect, below) + aside_bytes)
+        if once_more:
+            first_new = len(own) - len(effect.writes)
+            own = [*(each for each in own[:first_new] if each not in renewed), *own[first_new:]]
+            below = [each for each in below if (each.place, each.name) not in once_more]
+            written = total(each.disk for each in own)
         if takes_away(effect):
             own, below = left(own, effect), left(below, effect)
             written = total(each.disk for each in own)
@@ -123,10 +133,14 @@ def _finds_files(effect: SizedEffect) -> bool:
 def _without(
     below: Sequence[WrittenBytes], own: Sequence[WrittenBytes], known: Collection[tuple[str, str]] | None
 ) -> Sequence[WrittenBytes]:
-    """Return what of earlier layers is not the same as something that the instruction wrote."""
+    """Return what of earlier layers is not the same as something that the instruction wrote, whoever brought it."""
     among = {(piece.name, piece.place) for piece in below} if known is None and own else known or ()
-    same = [piece for piece in own if (piece.name, piece.place) in among]
-    return [piece for piece in below if piece not in same] if same else below
+    same = {_what(piece) for piece in own if (piece.name, piece.place) in among}
+    return [piece for piece in below if _what(piece) not in same] if same else below
+
+
+def _what(piece: WrittenBytes) -> tuple[str, str, Estimate, Estimate]:
+    return piece.name, piece.place, piece.image, piece.disk
 
 
 def _set_aside(effect: SizedEffect, below: Sequence[WrittenBytes]) -> Estimate:
@@ -134,7 +148,7 @@ def _set_aside(effect: SizedEffect, below: Sequence[WrittenBytes]) -> Estimate:
 
     Source: pip 23.0 on overlayfs, measured.
     """
-    gone = effect.uninstalls if effect.sets_aside else ()
+    gone = (*effect.uninstalls, *effect.renews) if effect.sets_aside else ()
     if not gone:
         return NOTHING
     return total(piece.disk for piece in below if (piece.place, piece.name) in gone)

@@ -32,7 +32,7 @@ from tonnage.forecast.gather.install_requests import (
 from tonnage.forecast.gather.local_archives import with_projects
 from tonnage.forecast.gather.pip_versions import reads_apart
 from tonnage.forecast.gather.shared_installs import unknown_install, with_terms
-from tonnage.forecast.gather.stage_python import knowing, missing, record
+from tonnage.forecast.gather.stage_python import knowing, missing, record, renewed
 from tonnage.forecast.gather.unresolved import remember, unresolved
 from tonnage.forecast.gather.visible_files import Made
 from tonnage.forecast.requirements.chains import chains
@@ -90,7 +90,7 @@ def install_deed(
     request: ResolveRequest | None = None
     # An installer that is told another directory does not look what is in it.
     apart = effect.target or effect.prefix or effect.downloads_only
-    there = {} if apart or effect.force_reinstall else python.present.get(place, {})
+    there = {} if apart or effect.force_reinstall or effect.ignore_installed else python.present.get(place, {})
     try:
         request, local = request_of(effect, files, said, environment, lines, unknown, lookups)
         request = knowing(request, there, renewed=_renewed(effect, lines))
@@ -117,6 +117,8 @@ def install_deed(
         projects += [project_built(each, files) for each in lines if is_project(each, files) and not each.editable]
         return _downloaded(effect, lock, request, contents, place, files, projects, assume_bytes)
     apart_of_wheels = reads_apart(python.reads_apart, python.present.get(place, {}), effect.virtual_environment)
+    # Only what counts as not there, although it is, comes once more.
+    renews = () if apart or there or effect.conditional else renewed(python.present.get(place, {}), lock)
     replaced = record(python.present.setdefault(place, {}), lock, request, certain=not effect.conditional)
     found = installed(
         fresh,
@@ -140,8 +142,13 @@ def install_deed(
     writes += _unread(effect, place, assume_bytes)
     writes = perhaps_of_another_index(writes, effect, files, said)
     done = _with_cache(replace(found, pieces=tuple(writes)), effect, fresh)
-    gone = tuple((place, piece) for piece in replaced)
-    done = replace(done, uninstalls=gone, sets_aside=effect.installer is Installer.PIP)
+    done = replace(
+        done,
+        # What is ignored stays where it is, but for the files that are written over.
+        uninstalls=() if effect.ignore_installed else tuple((place, piece) for piece in replaced),
+        renews=tuple((place, piece) for piece in renews),
+        sets_aside=effect.installer is Installer.PIP and not effect.ignore_installed,
+    )
     return with_terms(done, effect, request, lock, contents, lines, place)
 
 

@@ -179,6 +179,13 @@ def missing(lock: Lock, present: dict[str, Installed]) -> tuple[Lock, frozenset[
     return lacking, frozenset(each.piece for each in present.values() if not each.certain)
 
 
+def renewed(present: dict[str, Installed], lock: Lock) -> tuple[str, ...]:
+    """Return which pieces of earlier installs come once more, because what is there does not count."""
+    brought: tuple[Wheel | Sdist | Other, ...] = (*lock.wheels, *lock.sdists, *lock.others)
+    there = ((present.get(each.name), Installed(each).piece) for each in brought)
+    return tuple(piece for before, piece in there if before is not None and before.certain and before.piece == piece)
+
+
 def record(present: dict[str, Installed], lock: Lock, request: ResolveRequest, *, certain: bool) -> tuple[str, ...]:
     """Write down what an install brings; which pieces of earlier ones it removes, because another version comes."""
     replaced = []

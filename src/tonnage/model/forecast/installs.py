@@ -93,6 +93,7 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         no_deps: What is named alone, nothing that it needs.
         upgrade: What is there already is replaced by something newer.
         force_reinstall: What is there already is installed again.
+        ignore_installed: So is it, and nothing of it is uninstalled before.
         python: The interpreter that is named: a version such as ``3.11`` or a path; empty for the one on ``PATH``.
         target: ``--target``: files go there and nothing installed counts.
         prefix: ``--prefix`` or ``--root``.
@@ -134,6 +135,7 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     no_deps: bool = False
     upgrade: bool = False
     force_reinstall: bool = False
+    ignore_installed: bool = False
     python: str = ""
     target: str = ""
     prefix: str = ""

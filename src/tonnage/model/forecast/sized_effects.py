@@ -187,7 +187,8 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
         asides: What it leaves outside of the layer.
         removes: Paths and patterns whose contents are removed.
         uninstalls: Distributions that are removed: the directory that each lies in, and its name among the pieces.
-        sets_aside: What is uninstalled is moved elsewhere first, and removed at the end.
+        renews: Distributions that are installed once more in the same version, like those.
+        sets_aside: What is uninstalled or renewed is moved elsewhere first, and removed at the end.
         finds: What is looked for and removed.
         purges: Packages of the system that are removed; ``*`` for those that are not needed.
         rewrites: Paths and patterns that get another owner, mode or time, with all that is below them.
@@ -209,6 +210,7 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
     asides: tuple[Aside, ...] = ()
     removes: tuple[str, ...] = ()
     uninstalls: tuple[tuple[str, str], ...] = ()
+    renews: tuple[tuple[str, str], ...] = ()
     sets_aside: bool = False
     finds: tuple[FoundFiles, ...] = ()
     purges: tuple[str, ...] = ()

@@ -105,6 +105,29 @@ def test_pip_copies_what_it_uninstalls_of_an_earlier_layer_until_it_is_done(fore
 
 
 @pytest.mark.parametrize(
+    ("again", "aside"),
+    [("--force-reinstall", OLD), ("--ignore-installed", 0), ("-I", 0), ("PIP_FORCE_REINSTALL=1", OLD)],
+)
+def test_the_same_version_once_more_lies_there_twice_only_on_the_way(
+    forecast: Forecast, again: str, aside: int
+) -> None:
+    install = "pip install --no-cache-dir reader==1.0"
+    once_more = f"{again} {install}" if "=" in again else f"{install} {again}"
+    apart, together = forecast(f"RUN {install}\nRUN {once_more}"), forecast(f"RUN {install} && {once_more}")
+    assert costs(apart) == [pytest.approx(OLD, rel=0.01)] * 2
+    assert costs(together) == [pytest.approx(OLD, rel=0.01)]
+    wheel = forecast(f"RUN {install}").steps[-1].transient.likely_bytes
+    for found in (apart, together):
+        assert found.steps[-1].transient.likely_bytes == pytest.approx(wheel + aside, rel=0.05, abs=100_000)
+
+
+def test_what_came_twice_is_moved_once_before_it_is_uninstalled(forecast: Forecast) -> None:
+    install = "RUN pip install --no-cache-dir reader==1.0"
+    found = forecast(f"{install}\n{install} -I\nRUN pip uninstall -y reader")
+    assert found.steps[-1].transient.likely_bytes == pytest.approx(OLD, rel=0.05)
+
+
+@pytest.mark.parametrize(
     ("install", "place"),
     [
         ("USER app\nRUN pip install --user --no-cache-dir --no-compile reader==1.0", "/home/app/.local"),
