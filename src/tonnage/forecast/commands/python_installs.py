@@ -223,6 +223,8 @@ def uv_sync(context: Context, words: Sequence[Word]) -> PythonInstall:
         without_groups=left_out,
         all_groups=options.has("--all-groups"),
         only_groups=only,
+        packages=options.all("--package"),
+        all_packages=options.has("--all-packages"),
         left_out=options.all("--no-install-package"),
         locked=options.has("--frozen", "--locked") or context.on("UV_FROZEN") or context.on("UV_LOCKED"),
         python=options.last("--python") or context.setting("UV_PYTHON"),

@@ -221,6 +221,8 @@ def project_of(effect: PythonInstall, files: StageFiles, asked: ResolveRequest) 
         without_groups=effect.without_groups,
         all_groups=effect.all_groups,
         only_groups=effect.only_groups,
+        packages=effect.packages,
+        all_packages=effect.all_packages,
         left_out=effect.left_out,
         environment=next(iter(effect.groups), "") if effect.installer is Installer.HATCH else "",
         asked=asked,

@@ -6,6 +6,7 @@ A resolution that fails is a result: its reason stands in the forecast, and a bo
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -94,7 +95,7 @@ def install_deed(
     try:
         request, local = request_of(effect, files, said, environment, lines, unknown, lookups)
         request = knowing(request, there, renewed=_renewed(effect, lines))
-        lock = lock_of(effect, request, target, files, lookups)
+        lock, members = _without_members(lock_of(effect, request, target, files, lookups), effect, files)
         fresh, perhaps_there = missing(lock, there)
         contents = [kept_if_allowed(each, request.trusted_hosts) for each in lookups.contents(fresh, request)]
     except TonnageError as error:
@@ -138,7 +139,7 @@ def install_deed(
     writes = [_placed(piece, place, brought.get(piece.name.partition(" ")[0], ())) for piece in found.pieces]
     writes = [perhaps(piece) if piece.name in perhaps_there else piece for piece in writes]
     writes += [_small_project(effect, place)] * local.projects
-    writes += built_projects(effect, _built(effect, lines, files), place)
+    writes += built_projects(effect, {**_built(effect, lines, files), **members}, place)
     writes += _unread(effect, place, assume_bytes)
     writes = perhaps_of_another_index(writes, effect, files, said)
     done = _with_cache(replace(found, pieces=tuple(writes)), effect, fresh)
@@ -169,9 +170,25 @@ def _built(effect: PythonInstall, lines: Sequence[Requirement], files: StageFile
     found = {each.location: each.editable for each in lines if is_project(each, files)}
     project = files.text(f"{effect.project_directory.rstrip('/')}/pyproject.toml") or ""
     # Without a backend it is no package for uv.
-    if effect.project_itself and (effect.installer is not Installer.UV_SYNC or "[build-system]" in project):
+    if (
+        effect.project_itself
+        and not effect.packages
+        and (effect.installer is not Installer.UV_SYNC or "[build-system]" in project)
+    ):
         found[effect.project_directory] = effect.project_editable
     return found
+
+
+def _without_members(lock: Lock, effect: PythonInstall, files: StageFiles) -> tuple[Lock, dict[str, bool]]:
+    """Take projects of a workspace out of a lock, which are built where they lie; tell whether each is only linked."""
+    if effect.installer is not Installer.UV_SYNC:
+        return lock, {}
+    found = {}
+    for each in lock.others:
+        path = posixpath.normpath(posixpath.join(effect.project_directory, each.requirement))
+        if files.text(posixpath.join(path, "pyproject.toml")) is not None:
+            found[each] = (path, each.linked and effect.project_editable)
+    return replace(lock, others=tuple(each for each in lock.others if each not in found)), dict(found.values())
 
 
 def _not_resolved(

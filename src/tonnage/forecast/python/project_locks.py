@@ -25,6 +25,7 @@ from tonnage.forecast.python.project_requirements import needs
 from tonnage.forecast.python.pylock import read_pylock
 from tonnage.forecast.python.resolution import resolve
 from tonnage.forecast.python.toml_text import read_toml
+from tonnage.forecast.python.uv_workspaces import members_of
 from tonnage.model.forecast.python_lock import LockOrigin, Other
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ def read_locked(
     if request.lock_name == "uv.lock":
         lock = read_pylock(uv.export(request, access), target, place="uv.lock", groups=(), extras=())
         lock = lead_by_indexes(lock, uv, archives, access, web)
+        if request.packages or request.all_packages:
+            members = members_of(request.lock_text)
+            chosen = members if request.all_packages else map(canonicalize_name, request.packages)
+            asked_for = tuple(dict.fromkeys(need for name in chosen if name in members for need in members[name].needs))
+            return replace(_without(lock, left_out), requested=asked_for)
         wanted = tuple(_names(needs(request)))
         told = (*lock.notes, *contradictions(request, wanted))
         return replace(_without(lock, left_out), requested=wanted, notes=told)

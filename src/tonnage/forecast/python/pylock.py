@@ -176,7 +176,9 @@ def _chosen(package: pylock.Package, chosen: object, place: str, *, local: bool)
     if isinstance(chosen, (pylock.PackageVcs, pylock.PackageDirectory)):
         address = (chosen.url if isinstance(chosen, pylock.PackageVcs) else None) or chosen.path or ""
         kind = "a checkout" if isinstance(chosen, pylock.PackageVcs) else "a directory"
-        return Other(name=package.name, requirement=address, reason=f"It is {kind}, which is built first")
+        linked = isinstance(chosen, pylock.PackageDirectory) and bool(chosen.editable)
+        reason = f"It is {kind}, which is built first"
+        return Other(name=package.name, requirement=address, reason=reason, linked=linked)
     assert isinstance(chosen, (pylock.PackageWheel, pylock.PackageSdist, pylock.PackageArchive))  # noqa: S101 - the five kinds
     url = chosen.url or _address(chosen.path or "", place)
     if not local and urlsplit(url).scheme not in {"http", "https"}:

@@ -27,6 +27,7 @@ from tonnage.errors import CannotFetchError, CannotResolveError, StepFailedError
 from tonnage.forecast.python.parsing import version
 from tonnage.forecast.python.pylock import in_words, read_pylock
 from tonnage.forecast.python.resolver_lines import encoded, holding, rendered
+from tonnage.forecast.python.uv_workspaces import members_of, project_texts
 from tonnage.lazily import regex
 from tonnage.model.forecast.python_lock import Lock
 from tonnage.own_files import TemporaryDirectory, private_directory, sweep_below, temporary_directory
@@ -188,6 +189,7 @@ class Uv:
             ("--all-extras", request.all_extras),
             ("--all-groups", request.all_groups),
             ("--no-default-groups", "*" in request.without_groups),
+            ("--all-packages", request.all_packages),
         ):
             arguments += [option] if asked else []
         for option, names in (
@@ -195,6 +197,7 @@ class Uv:
             ("--group", request.groups),
             ("--no-group", tuple(name for name in request.without_groups if name != "*")),
             ("--only-group", request.only_groups),
+            ("--package", () if request.all_packages else request.packages),
         ):
             # To leave out, or to ask for, a group "dev" is allowed where there is none.
             short = {"--no-group": "--no-dev", "--only-group": "--only-dev"}.get(option, "")
@@ -202,6 +205,10 @@ class Uv:
         with self._place() as place:
             (place / "uv.lock").write_text(request.lock_text, encoding="utf-8")
             (place / "pyproject.toml").write_text(request.project_text, encoding="utf-8")
+            if request.packages or request.all_packages:
+                for path, text in project_texts(members_of(request.lock_text)):
+                    (place / path).parent.mkdir(parents=True, exist_ok=True)
+                    (place / path).write_text(text, encoding="utf-8")
             answer = process.run(
                 self._command(arguments), environment=self._surroundings(place, access), directory=str(place),
                 timeout_s=60, bounds=_BOUNDS,

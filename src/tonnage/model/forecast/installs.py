@@ -87,6 +87,8 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         groups: Dependency groups beside the project's own dependencies.
         without_groups: Groups left out, among them default ones; ``*`` for every default group.
         only_groups: Groups that are installed instead of the project's dependencies.
+        packages: Projects of a workspace that are installed instead of the one of the directory.
+        all_packages: All projects of the workspace are.
         left_out: Packages that are not installed (``--no-install-package``).
         locked: The lock is used as it is and must exist (``--frozen``, ``--locked``, ``poetry install``, ``pdm sync``).
         options: Indexes and what to take from them, environment settings included.
@@ -129,6 +131,8 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     without_groups: tuple[str, ...] = ()
     all_groups: bool = False
     only_groups: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    all_packages: bool = False
     left_out: tuple[str, ...] = ()
     locked: bool = False
     options: IndexOptions = field(default_factory=IndexOptions)

@@ -147,6 +147,8 @@ class LockedRequest(Struct, frozen=True, kw_only=True):
         groups: Groups beside the project's own dependencies.
         without_groups: Groups that are left out; ``*`` for every default one.
         only_groups: Groups that are installed instead of the project's dependencies.
+        packages: Of a workspace of uv: the projects that are installed instead of the one that lies beside the lock.
+        all_packages: All projects of the workspace are.
         environment: Of Hatch: what is installed is that of one of its environments; empty for the project alone.
         asked: Indexes and environment, for what the lock does not tell.
     """
@@ -161,6 +163,8 @@ class LockedRequest(Struct, frozen=True, kw_only=True):
     all_groups: bool = False
     only_groups: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    all_packages: bool = False
     environment: str = ""
     asked: ResolveRequest = ResolveRequest(requirements=())
 
@@ -217,11 +221,13 @@ class Other(Struct, frozen=True, kw_only=True):
         name: Its name; empty where it is not told.
         requirement: What the user wrote, or its address.
         reason: Why its bytes cannot be known.
+        linked: It is a directory that is installed as a link to its sources.
     """
 
     name: str
     requirement: str
     reason: str
+    linked: bool = False
 
 
 class Rejected(Struct, frozen=True, kw_only=True):

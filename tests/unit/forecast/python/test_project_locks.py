@@ -16,6 +16,7 @@ from tonnage.forecast.python.project_requirements import needs
 from tonnage.forecast.python.pylock import read_pylock
 from tonnage.forecast.python.source_archives import SourceArchives
 from tonnage.forecast.python.uv import Uv
+from tonnage.forecast.python.uv_workspaces import members_of, project_texts
 from tonnage.model.forecast.python_lock import LockedRequest, LockOrigin, ResolveRequest, Target
 
 if TYPE_CHECKING:
@@ -202,6 +203,64 @@ def test_uvs_lock_is_read_without_any_index(read: Read, index: Index) -> None:
 )
 def test_of_uvs_lock_only_what_is_installed_counts(read: Read, chosen: dict[str, object], expected: list[str]) -> None:
     assert names(read("uv.lock", UV_LOCK, PROJECT, **chosen)) == expected
+
+
+WORKSPACE = """
+[project]
+name = "fleet"
+version = "1"
+requires-python = ">=3.10"
+dependencies = ["hull"]
+[tool.uv.workspace]
+members = ["ships/*"]
+"""
+
+WORKSPACE_LOCK = f"""
+version = 1
+revision = 3
+requires-python = ">=3.10"
+
+[manifest]
+members = ["fleet", "tug"]
+
+[[package]]
+name = "fleet"
+version = "1"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "hull" }}]
+
+[[package]]
+name = "tug"
+version = "2"
+source = {{ editable = "ships/tug" }}
+dependencies = [{{ name = "caulk" }}]
+{UV_LOCK[UV_LOCK.index("[[package]]") : UV_LOCK.rindex("[[package]]")]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected", "requested"),
+    [
+        ({}, ["hull==1.0"], ("hull",)),
+        ({"packages": ("Tug",)}, ["caulk==0.3"], ("caulk",)),
+        ({"all_packages": True}, ["caulk==0.3", "hull==1.0"], ("hull", "caulk")),
+        ({"packages": ("tug", "fleet")}, ["caulk==0.3", "hull==1.0"], ("caulk", "hull")),
+    ],
+)
+def test_of_a_workspace_the_projects_that_are_named_count(
+    read: Read, chosen: dict[str, object], expected: list[str], requested: tuple[str, ...]
+) -> None:
+    lock = read("uv.lock", WORKSPACE_LOCK, WORKSPACE, offline=True, **chosen)
+    assert names(lock) == expected
+    assert lock.requested == requested
+    assert all(each.linked for each in lock.others)
+
+
+@pytest.mark.parametrize("path", ["../outside", "/outside", "ships/../../outside", "ships/.hidden", "a//b", ""])
+def test_a_lock_of_strangers_has_projects_nowhere_else(path: str) -> None:
+    members = members_of(WORKSPACE_LOCK.replace("ships/tug", path))
+    assert [each.path for each in members.values()] == ["."]
+    assert list(project_texts(members)) == []
 
 
 def test_a_lock_that_does_not_belong_to_the_project_is_told(read: Read) -> None:
