@@ -109,9 +109,13 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             return SizedEffect(removes=tuple(path for path in gone if path))
         case AptRemove():
             return SizedEffect(purges=effect.packages or ("*",))
-        case ExportLock() if not effect.path.startswith("/proc/"):
-            return SizedEffect(writes=(_piece(effect.path, KILOBYTES, "a bound of what it writes", Content.TEXT),))
-        case ExportLock() | Nothing():
+        case ExportLock():
+            looked_into = found.installs.get(number, SizedEffect())
+            if effect.path.startswith("/proc/"):
+                return looked_into
+            file = _piece(effect.path, KILOBYTES, "a bound of what it writes", Content.TEXT)
+            return replace(looked_into, writes=(*looked_into.writes, file))
+        case Nothing():
             return SizedEffect()
         case MakeDirectory():
             return SizedEffect(writes=tuple(new_directory(path) for path in effect.paths))

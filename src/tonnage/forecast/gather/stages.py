@@ -324,7 +324,9 @@ class BuildAnalysis:
                         below.files.made |= files.made
                         below.files.unknown += files.unknown[len(below.files.unknown) :]
                 case ExportLock():
-                    put_exported(effect, python, (below.files, files), self._lookups, self._said, step)
+                    installs[number] = put_exported(
+                        effect, python, (below.files, files), self._lookups, self._said, step
+                    )
                 case AptInstall() if effect.listed or effect.files or effect.fixes:
                     done[number] = with_local(effect, files, done[:number])
                 case OtherInstall() if effect.manager in MANAGERS:

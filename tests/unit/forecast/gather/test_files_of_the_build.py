@@ -76,6 +76,16 @@ def test_a_file_that_the_build_writes_from_what_is_known_is_read(
     assert found.image.grade is not Grade.UNKNOWN
 
 
+def test_what_pip_fetches_whole_to_look_into_it_is_there_on_the_way(forecast: Forecast) -> None:
+    write, install = "RUN echo 'reader<2' > /r.in", "pip install --no-cache-dir -r /r.txt"
+    by_pip = forecast(f"{write} && pip-compile -q /r.in && {install}")
+    by_uv = forecast(f"{write} && uv pip compile /r.in -o /r.txt && {install}")
+    assert by_pip.download.high_bytes == 2 * by_uv.download.high_bytes > 0
+    assert by_uv.download.low_bytes == by_pip.download.low_bytes == by_uv.download.high_bytes
+    assert by_pip.download.grade is Grade.DECLARED
+    assert forecast(f"{write} && pip-compile -q /r.in").transient.likely_bytes >= by_uv.download.high_bytes
+
+
 @pytest.mark.parametrize(
     "script",
     [
