@@ -92,7 +92,7 @@ def _run(session: Session, typed: list[str]) -> int:
     except TonnageError as error:
         from tonnage.cli.same_target import for_same_target  # noqa: PLC0415 - only where something failed
 
-        error.todo = for_same_target(error.todo, typed[1:], _options_of)
+        error.todo = for_same_target(error.todo, typed[1:], _options_of, sends=typed[0] == "ship")
         return _fail(session, error)
     except (KeyboardInterrupt, click.Abort):
         return _fail(session, InterruptedRunError(_SIGINT, "interrupted; nothing was changed"))

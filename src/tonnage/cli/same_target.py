@@ -18,18 +18,21 @@ _NAMES = {
 _ENGINES = frozenset({"-H", "--to"})
 
 
-def for_same_target(text: str, typed: Sequence[str], options_of: Callable[[str], Collection[str]]) -> str:
+def for_same_target(
+    text: str, typed: Sequence[str], options_of: Callable[[str], Collection[str]], *, sends: bool = False
+) -> str:
     """Return a text whose commands name what was typed of the stack and of the engine.
 
     Args:
         text: With each command alone on its line, behind two blanks.
         typed: What was typed behind the name of the program.
         options_of: The options of a command by its name; none where there is no such command.
+        sends: The command sends images to what --to names, and does nothing else there.
     """
     said = tuple(_targets(typed))
     if not said or "  tonnage " not in text:
         return text
-    return "\n".join(_with(line, said, options_of) for line in text.split("\n"))
+    return "\n".join(_with(line, said, options_of, sends=sends) for line in text.split("\n"))
 
 
 def _targets(typed: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -57,7 +60,9 @@ def _target(option: str, value: str) -> Iterator[tuple[str, str]]:
         yield option, value
 
 
-def _with(line: str, said: Sequence[tuple[str, str]], options_of: Callable[[str], Collection[str]]) -> str:
+def _with(
+    line: str, said: Sequence[tuple[str, str]], options_of: Callable[[str], Collection[str]], *, sends: bool
+) -> str:
     found = _COMMAND.fullmatch(line)
     if found is None:
         return line
@@ -65,6 +70,9 @@ def _with(line: str, said: Sequence[tuple[str, str]], options_of: Callable[[str]
     written = {_NAMES.get(word) for word in found["rest"].split()}
     added = []
     for option, value in said:
+        # Where images are sent to is not where anything else is done.
+        if option == "--to" and sends and found["verb"] != "ship":
+            continue
         # Not every command that looks at another engine sends files to it.
         name = option if option in known else "-H" if option == "--to" and "-H" in known else ""
         taken = written & _ENGINES if name in _ENGINES else written & {name}

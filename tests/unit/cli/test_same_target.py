@@ -33,3 +33,10 @@ def test_what_a_hint_says_itself_stays_and_what_a_command_does_not_know_is_left_
         _options_of,
     )
     assert told == "  tonnage deploy -H b -p shop-2\n  tonnage nothing\n  tonnage ship -p a --to ssh://x"
+
+
+def test_where_images_are_sent_to_nothing_is_built() -> None:
+    told = for_same_target(
+        "  tonnage build web\n  tonnage ship", ("-p", "a", "--to", "ssh://x"), _options_of, sends=True
+    )
+    assert told == "  tonnage build -p a web\n  tonnage ship -p a --to ssh://x"

@@ -19,6 +19,7 @@ from tonnage.forecast.costs.cache_exports import export_step, in_time
 from tonnage.forecast.costs.contributors import contributors
 from tonnage.forecast.costs.copied_image_files import copied_paths
 from tonnage.forecast.costs.done_layers import DoneLayers, built_again
+from tonnage.forecast.costs.found_files import paths_of
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.learning import with_lesson
 from tonnage.forecast.costs.side_by_side import with_others
@@ -173,7 +174,7 @@ def _stage(
                 for layer in stage.base.layers
             ]
             key, base_size = step.key, total(layer.image for layer in stage.base.layers)
-    known = {(piece.name, piece.place) for piece in visible}
+    known, paths = {(piece.name, piece.place) for piece in visible}, paths_of(visible)
     for each in stage.steps:
         if each.configures:
             # The builder before BuildKit makes an image of every instruction; for BuildKit it is no work at all.
@@ -190,10 +191,11 @@ def _stage(
             identity = f"{identity}\0{source.key}"
         identity = "\0".join((identity, *(endings[index].key for index, *_ in each.mounts)))
         key = _joined(key, identity or each.text)
-        cost = layer_cost(effects, visible, base_size, _mounted(each, endings), each.beside, known)
+        cost = layer_cost(effects, visible, base_size, _mounted(each, endings), each.beside, known, paths)
         cost = with_lesson(cost, each.lesson, tried=each.tried)
         visible = cost.visible
         known.update((piece.name, piece.place) for piece in cost.pieces)
+        paths |= paths_of(cost.pieces)
         done = _instruction(each, cost, name, key, engine, shown=shown, packs=packs, present=key in present)
         steps.append(with_notes(done, noted))
         layers.append(_EndLayer(key, cost.disk + LAYER_DISK, _blob(cost), key in present))

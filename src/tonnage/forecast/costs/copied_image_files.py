@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.found_files import files_of, found_in, landing, perhaps_less, replaced, solid, without
+from tonnage.forecast.costs.found_files import (
+    files_of,
+    found_in,
+    landing,
+    paths_of,
+    perhaps_less,
+    replaced,
+    solid,
+    without,
+)
 from tonnage.forecast.costs.image_paths import (
     covers,
     covers_part,
@@ -219,7 +228,7 @@ def _moved(
     mine = [piece for piece in own if covers(source, piece.place)]
     if certain:
         there = [_copied(piece, source, destination, again=False) for piece in mine]
-        own[:] = [*replaced([piece for piece in own if piece not in mine], there), *there]
+        own[:] = [*replaced([piece for piece in own if piece not in mine], paths_of(there)), *there]
     if mine or any(covers_part(source, piece.place) for piece in own):
         return []
     whole, part = _found(source, below)

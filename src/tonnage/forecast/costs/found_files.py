@@ -11,7 +11,7 @@ from tonnage.forecast.costs.image_paths import any_covers, below, covers, covers
 from tonnage.model.forecast.estimate import Estimate, Grade, weakest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from tonnage.model.forecast.sized_effects import FoundFiles, WrittenBytes
 
@@ -129,11 +129,13 @@ def less(estimate: Estimate, count_bytes: int) -> Estimate:
     return estimate.each(lambda each: max(0, each - count_bytes))
 
 
-def replaced(pieces: Sequence[WrittenBytes], fresh: Sequence[WrittenBytes]) -> list[WrittenBytes]:
-    """Return what of some pieces can still be seen where files of others are written at the same paths."""
-    paths = {path for piece in fresh for path, *_ in files_of(piece)}
-    if not paths:
-        return list(pieces)
+def paths_of(pieces: Iterable[WrittenBytes]) -> set[str]:
+    """Return where the files of some pieces lie, as far as they are known."""
+    return {path for piece in pieces for path, *_ in files_of(piece)}
+
+
+def replaced(pieces: Sequence[WrittenBytes], paths: Collection[str]) -> list[WrittenBytes]:
+    """Return what of some pieces can still be seen where other files are written at some paths."""
     found = []
     for piece in pieces:
         rest = without(piece, [file for file in files_of(piece) if file[1] and file[0] in paths])

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tonnage.forecast.costs.copied_image_files import from_inside
 from tonnage.forecast.costs.effect_sizes import derived_pieces
-from tonnage.forecast.costs.found_files import landing, replaced
+from tonnage.forecast.costs.found_files import landing, paths_of, replaced
 from tonnage.forecast.costs.image_paths import any_covers, covers
 from tonnage.forecast.costs.links import behind, links_in, through_links
 from tonnage.forecast.costs.removals import left, takes_away
@@ -21,6 +21,7 @@ from tonnage.model.forecast.sized_effects import Aside, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from collections.abc import Set as AbstractSet
 
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.sized_effects import SizedEffect
@@ -50,49 +51,31 @@ def layer_cost(
     mounted: Sequence[WrittenBytes] = (),
     beside: Sequence[tuple[str, str]] = (),
     known: Collection[tuple[str, str]] | None = None,
+    paths: AbstractSet[str] | None = None,
 ) -> LayerCost:
     """Add up what the commands of one instruction do.
 
     Args:
         beside: Places that lie on a mount, with the cache that keeps what is written there; empty for none.
         known: Names and places among which those of all earlier pieces are; None to look.
+        paths: Paths among which those of all files of earlier pieces are; None to look.
     """
-    below, own = list(earlier), list[WrittenBytes]()
+    layer = _LayerBeingWritten(earlier, mounted, paths)
     moments: list[Estimate] = []
-    download, aside_bytes, written = NOTHING, NOTHING, NOTHING
+    download, aside_bytes = NOTHING, NOTHING
     asides: list[Aside] = []
     for told in effects:
-        effect = through_links(told, links_in((*mounted, *below, *own)))
-        made = _links(effect, (*mounted, *below, *own))
-        if _finds_files(effect):
-            made += from_inside(effect, below, own, base_size, mounted)
-            made += derived_pieces(effect, (*mounted, *below, *own, *made), base_size)
-        if effect.certain:
-            fresh = (*made, *effect.writes)
-            own, below = replaced(own, fresh), replaced(below, fresh)
-        own += made
-        once_more = effect.renews if effect.certain else ()
-        renewed = [each for each in own if (each.place, each.name) in once_more]
-        if not effect.sets_aside:
-            # Its files are written over, or removed before.
-            own = [each for each in own if each not in renewed]
-        written = total(each.disk for each in own)
+        effect = through_links(told, layer.links)
+        layer.before_writes(effect, base_size)
         for piece in effect.writes:
-            own.append(piece)
+            layer.write(piece)
             download += piece.download
-            written += piece.disk
-            moments.append(written + piece.transient + aside_bytes)
+            moments.append(layer.written + piece.transient + aside_bytes)
         asides += effect.asides
         aside_bytes = total((aside_bytes, *(aside.disk for aside in effect.asides)))
-        moments.append(written + effect.transient + _set_aside(effect, below) + aside_bytes)
-        if once_more:
-            first_new = len(own) - len(effect.writes)
-            own = [*(each for each in own[:first_new] if each not in renewed), *own[first_new:]]
-            below = [each for each in below if (each.place, each.name) not in once_more]
-            written = total(each.disk for each in own)
-        if takes_away(effect):
-            own, below = left(own, effect), left(below, effect)
-            written = total(each.disk for each in own)
+        moments.append(layer.written + effect.transient + _set_aside(effect, layer.below) + aside_bytes)
+        layer.after_writes(effect)
+    own, below = layer.own, layer.below
     if beside:
         kept_beside = [(piece, cache) for piece in own for place, cache in beside if covers(place, piece.place)]
         own = [piece for piece in own if not any_covers([place for place, _ in beside], piece.place)]
@@ -113,6 +96,79 @@ def layer_cost(
         asides=tuple(asides),
         visible=(*_without(below, own, known), *own),
     )
+
+
+class _LayerBeingWritten:
+    """What a layer holds while its commands are gone through, and what can still be seen of earlier ones.
+
+    What is looked for among all pieces is looked for only where a command changed them.
+    """
+
+    def __init__(
+        self, earlier: Sequence[WrittenBytes], mounted: Sequence[WrittenBytes], paths: AbstractSet[str] | None
+    ) -> None:
+        self.below = list(earlier)
+        self.own: list[WrittenBytes] = []
+        self.written = NOTHING
+        self.links = links_in((*mounted, *earlier))
+        self._mounted = mounted
+        self._earlier_paths = paths_of(earlier) if paths is None else paths
+        self._own_paths: set[str] = set()
+        self._renewed: list[WrittenBytes] = []
+        self._changed = False
+
+    def before_writes(self, effect: SizedEffect, base_size: Estimate) -> None:
+        """Do what a command does to what is there, up to where it writes what is known of itself."""
+        made = _links(effect, (*self._mounted, *self.below, *self.own)) if effect.links else []
+        self._changed = bool(made)
+        if _finds_files(effect):
+            made += from_inside(effect, self.below, self.own, base_size, self._mounted)
+            made += derived_pieces(effect, (*self._mounted, *self.below, *self.own, *made), base_size)
+            self._own_paths |= paths_of(self.own)
+            self._changed = True
+        fresh = paths_of((*made, *effect.writes))
+        if effect.certain:
+            self._replace(fresh)
+        self._own_paths |= fresh
+        self.own += made
+        self._renewed = []
+        if effect.renews and effect.certain:
+            self._renewed = [each for each in self.own if (each.place, each.name) in effect.renews]
+        if not effect.sets_aside:
+            # Its files are written over, or removed before.
+            self._drop_renewed()
+        if self._changed:
+            self.written = total(each.disk for each in self.own)
+
+    def write(self, piece: WrittenBytes) -> None:
+        """Write one piece."""
+        self.own.append(piece)
+        self.written += piece.disk
+        self._changed = self._changed or bool(piece.links_to)
+
+    def after_writes(self, effect: SizedEffect) -> None:
+        """Do what a command does at its end."""
+        self._drop_renewed()
+        if effect.renews and effect.certain:
+            self.below = [each for each in self.below if (each.place, each.name) not in effect.renews]
+            self._changed = True
+        if takes_away(effect):
+            self.own, self.below = left(self.own, effect), left(self.below, effect)
+            self._changed = True
+        if self._changed:
+            self.written = total(each.disk for each in self.own)
+            self.links = links_in((*self._mounted, *self.below, *self.own))
+
+    def _replace(self, fresh: AbstractSet[str]) -> None:
+        if not fresh.isdisjoint(self._own_paths):
+            self.own, self._changed = replaced(self.own, fresh), True
+        if not fresh.isdisjoint(self._earlier_paths):
+            self.below, self._changed = replaced(self.below, fresh), True
+
+    def _drop_renewed(self) -> None:
+        if self._renewed:
+            gone = {id(each) for each in self._renewed}
+            self.own, self._renewed, self._changed = [each for each in self.own if id(each) not in gone], [], True
 
 
 def _links(effect: SizedEffect, seen: Sequence[WrittenBytes]) -> list[WrittenBytes]:
