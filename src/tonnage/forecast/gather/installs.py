@@ -91,7 +91,7 @@ def install_deed(
     request: ResolveRequest | None = None
     # An installer that is told another directory does not look what is in it.
     apart = effect.target or effect.prefix or effect.downloads_only
-    there = {} if apart or effect.force_reinstall or effect.ignore_installed else python.present.get(place, {})
+    there = {} if apart or effect.installs_again else python.present.get(place, {})
     try:
         request, local = request_of(effect, files, said, environment, lines, unknown, lookups)
         request = knowing(request, there, renewed=_renewed(effect, lines))
@@ -227,7 +227,7 @@ def uninstalled(effect: PythonRemove, python: StagePython) -> SizedEffect:
 
 def _renewed(effect: PythonInstall, lines: Sequence[Requirement]) -> frozenset[str] | None:
     """Return the names that are to be as new as possible; None for all, and what these need."""
-    if effect.force_reinstall or (effect.upgrade and effect.installer.is_uv):
+    if effect.installs_again or (effect.upgrade and effect.installer.is_uv):
         return None
     return frozenset(each.name for each in lines if each.name) if effect.upgrade else frozenset()
 

@@ -184,7 +184,7 @@ def _why_apart(effect: PythonInstall, request: ResolveRequest, lock: Lock, place
         (bool(effect.user_base), "--user puts it elsewhere"),
         (effect.virtual_environment, f"it goes into the environment {effect.virtual_environment}"),
         (effect.upgrade, "--upgrade looks for newer versions than those that are there"),
-        (effect.force_reinstall, "--force-reinstall or --ignore-installed installs again what is there"),
+        (effect.installs_again, "--force-reinstall or --ignore-installed installs again what is there"),
         (other_python, "it is for a different Python version than the image has"),
         (effect.platforms or effect.python_version, "it is for a platform or a version that it names"),
         (request.no_binary, "--no-binary builds it from source"),

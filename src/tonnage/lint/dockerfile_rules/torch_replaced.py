@@ -32,7 +32,7 @@ def _of_stage(stage: ReadStage) -> Iterator[Finding]:
                 continue
             torch = next((each for each in effect.requirements if each.name == _TORCH), None)
             index = effect.options.index_url
-            renews = effect.force_reinstall or effect.upgrade
+            renews = effect.installs_again or effect.upgrade
             if torch is None:
                 continue
             if before is not None and before[0] is not step and _replaces(before[1], before[2], torch, index, renews):

@@ -159,3 +159,8 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     secret_settings: tuple[str, ...] = ()
     runs_in: str = ""
     unread: tuple[str, ...] = ()
+
+    @property
+    def installs_again(self) -> bool:
+        """Whether what is there already does not count."""
+        return self.force_reinstall or self.ignore_installed
