@@ -150,7 +150,15 @@ def landing(source: str, destination: str, pieces: Sequence[WrittenBytes]) -> st
 
 
 def _is_directory(path: str, pieces: Sequence[WrittenBytes]) -> bool:
+    plain = path.rstrip("/")
+    as_written = any(sign in path for sign in ("*", "?", "[", "//", "/."))
+    inside_it = f"{plain}/"
     for piece in pieces:
+        place = piece.place
+        # Most pieces lie elsewhere, which text tells faster than patterns.
+        elsewhere = place != plain and not place.startswith(inside_it) and not plain.startswith(f"{place.rstrip('/')}/")
+        if elsewhere and not (as_written or "//" in place or "/." in place):
+            continue
         if (
             names(path, piece.place)
             and not piece.is_file

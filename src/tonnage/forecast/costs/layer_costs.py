@@ -120,7 +120,8 @@ class _LayerBeingWritten:
     def before_writes(self, effect: SizedEffect, base_size: Estimate) -> None:
         """Do what a command does to what is there, up to where it writes what is known of itself."""
         made = _links(effect, (*self._mounted, *self.below, *self.own)) if effect.links else []
-        self._changed = bool(made)
+        self._changed = False
+        self.links |= links_in(made)
         if _finds_files(effect):
             made += from_inside(effect, self.below, self.own, base_size, self._mounted)
             made += derived_pieces(effect, (*self._mounted, *self.below, *self.own, *made), base_size)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.image_paths import below, covers, names
+from tonnage.forecast.costs.image_paths import below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tonnage.model.forecast.sized_effects import SizedEffect, WrittenBytes
 
@@ -25,17 +25,28 @@ def behind(target: str, link: str) -> str:
 
 def links_in(pieces: Iterable[WrittenBytes]) -> dict[str, str]:
     """Return where the links among some pieces point to."""
-    return {piece.place: piece.links_to for piece in pieces if piece.links_to}
+    return {_plain(piece.place): piece.links_to for piece in pieces if piece.links_to}
 
 
 def behind_links(path: str, links: dict[str, str], *, last: bool = True) -> str:
     """Return the path that another one means; a link at its very end is followed where ``last`` says so."""
     for _ in range(_MOST_LINKS):
-        over = next((link for link in links if covers(link, path) and (last or not names(link, path))), "")
+        over = next((each for each in _ways(path, last=last) if each in links), "")
         if not over:
             break
         path = "/".join([links[over].rstrip("/"), *below(over, path)]) or "/"
     return path
+
+
+def _plain(path: str) -> str:
+    return "/" + "/".join(below("/", path))
+
+
+def _ways(path: str, *, last: bool) -> Iterator[str]:
+    """Yield the directories on the way to a path, and itself where ``last`` says so: as a kernel looks at them."""
+    parts = below("/", path)
+    for count in range(1, len(parts) + (1 if last else 0)):
+        yield "/" + "/".join(parts[:count])
 
 
 def through_links(effect: SizedEffect, links: dict[str, str]) -> SizedEffect:
@@ -51,7 +62,7 @@ def through_links(effect: SizedEffect, links: dict[str, str]) -> SizedEffect:
 
     # Whether these follow a link at the end depends on options and on who wrote the program.
     trees = (*effect.rewrites, *(source for source, _ in effect.copies))
-    vague = any(names(link, path) and not path.endswith("/") for link in links for path in trees)
+    vague = any(not path.endswith("/") and _plain(path) in links for path in trees)
     return replace(
         effect,
         writes=tuple(replace(each, place=behind_links(each.place, links, last=False)) for each in effect.writes),
