@@ -171,7 +171,9 @@ class Project:
             for source in (text.split(":")[0] for text in service.get("volumes", ()))
             if not source.startswith((".", "/"))
         }
-        content = {"name": self.name, "services": self.services, "volumes": volumes, **self.top}
+        # Compose 1 wants a version and knows no name; the directory has that one.
+        named = {} if "version" in self.top else {"name": self.name}
+        content = {**named, "services": self.services, "volumes": volumes, **self.top}
         (self.directory / "compose.yaml").write_text(json.dumps(content, indent=1))
 
     def start(self, *arguments: str, environment: dict[str, str] | None = None) -> Running:
@@ -212,6 +214,12 @@ class Project:
         file.write_text(json.dumps({"version": "3.7", "services": plain, **self.top}))
         command = [*Tools(environment).need_compose().command, "--project-name", self.name, "--file", str(file)]
         return self._by_hand([*command, *arguments], environment).stderr
+
+    def compose_as_written(self, *arguments: str) -> str:
+        """Run Compose in the project's directory as its user would, on the files that are there."""
+        from tonnage.adapters.docker.tools import Tools  # noqa: PLC0415 - for the few scenarios that need it
+
+        return self._by_hand([*Tools(self.environment).need_compose().command, *arguments], self.environment).stderr
 
     def _by_hand(self, command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

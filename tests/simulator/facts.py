@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tests.simulator.disk import Disk
     from tests.simulator.engine import Simulator
 
+    from tonnage.model.compose_labels import StackOrigin
     from tonnage.model.inventory import CacheRecord, Container, Engine, Image
-    from tonnage.model.stack import ComposeMapping
 
 
 class SimulatedFacts:
@@ -108,8 +108,9 @@ class SimulatedFacts:
         """Return the names of all networks."""
         return ("bridge", "host", "none", *self._engine.networks)
 
-    def config_hashes(self, project: str, directory: str, definition: ComposeMapping) -> Mapping[str, str]:  # noqa: ARG002 - it reads no files
+    def config_hashes(self, origin: StackOrigin) -> Mapping[str, str]:
         """Return what containers of each service would be marked with."""
+        project, definition = origin.project, origin.definition
         return {name: read_project(project, name, definition).config_hash for name in definition["services"]}
 
     def pulled(self, within_s: float) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tonnage.model.compose_labels import StackOrigin
     from tonnage.model.deploy.rolling import Attachment
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
     from tonnage.model.stack import BuildSpec, ComposeMapping
@@ -85,7 +86,7 @@ class EngineFacts(Protocol):
     def networks(self) -> tuple[str, ...]:
         """Return the names and ids of all networks."""
 
-    def config_hashes(self, project: str, directory: str, definition: ComposeMapping) -> Mapping[str, str]:
+    def config_hashes(self, origin: StackOrigin) -> Mapping[str, str]:
         """Return what Compose would write of its configuration on containers of each service, where it can tell."""
 
     def pulled(self, within_s: float) -> tuple[str, ...]:

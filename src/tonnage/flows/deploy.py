@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.able_engines import refuse_unable
+from tonnage.decide.deploy.changes import written_project
 from tonnage.decide.deploy.expectations import claimed_bytes, claims_of
 from tonnage.decide.deploy.ownership import other_places
 from tonnage.decide.deploy.planning import asked_for, plan_build, plan_deploy
@@ -38,7 +39,7 @@ from tonnage.flows.pulls import with_offers
 from tonnage.flows.roots import images_of_stack, roots_for_plan
 from tonnage.flows.stack import read_inputs
 from tonnage.flows.state import journal_to_write, opened_journal
-from tonnage.model.compose_labels import origin_labels
+from tonnage.model.compose_labels import origin_of
 from tonnage.model.deploy.event import Notice
 from tonnage.model.deploy.plan import Purpose, Reclaim
 from tonnage.model.deploy.policy import AtReserve
@@ -200,7 +201,8 @@ def carry_out(
         if signals.number:
             raise InterruptedRunError(signals.number, "stopped before anything was changed")
         told = ports.programs.ready(plan)
-        acts = access.acts(dict(job.wanted.stack.values), origin_labels(job.wanted.stack), lock.descriptors)
+        origin = origin_of(job.wanted.stack, written_project(job.wanted.stack))
+        acts = access.acts(dict(job.wanted.stack.values), origin, lock.descriptors)
         filesystems = access.facts.filesystems()
         gauge = access.gauge([disk.mount for disk in filesystems])
         ballast = None

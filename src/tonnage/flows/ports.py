@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Gauge, StepGroups
     from tonnage.flows.requests import LookupScope
     from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.model.compose_labels import StackOrigin
     from tonnage.model.deploy.failure_call import FailureCall
     from tonnage.model.deploy.plan import Plan
     from tonnage.model.forecast.estimate import EngineKind
@@ -40,14 +41,14 @@ class EngineAccess(Struct, frozen=True, kw_only=True):
 
     Args:
         acts: Makes what changes it; is given the variables that secrets and configs of a stack take their content from,
-            the labels that say where the stack was read, and descriptors of locks that last as long as the programs it
-            starts.
+            where the stack was read, None where no container is made, and descriptors of locks that last as long as the
+            programs it starts.
         gauge: Opens a gauge of available bytes for some mounts.
         groups: Gives the control groups of the engine's build steps; None where nobody freezes them.
     """
 
     facts: EngineFacts
-    acts: Callable[[Mapping[str, str], Mapping[str, str], Sequence[int]], EngineActs]
+    acts: Callable[[Mapping[str, str], StackOrigin | None, Sequence[int]], EngineActs]
     gauge: Callable[[Sequence[str]], Gauge]
     groups: Callable[[Engine], StepGroups] | None = None
 

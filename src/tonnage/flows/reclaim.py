@@ -296,7 +296,7 @@ def _engine_removal(ports: ReclaimPorts, context: ReclaimContext, held: contextl
     from tonnage.runtime.reclaim.engine_removal import EngineRemoval  # noqa: PLC0415
 
     lock = held.enter_context(ports.engines.lock(context.inventory.engine, RECLAIM))
-    return EngineRemoval(context.access.facts, context.access.acts({}, {}, ()), Unwatched(), lock)
+    return EngineRemoval(context.access.facts, context.access.acts({}, None, ()), Unwatched(), lock)
 
 
 def _reasons(ports: ReclaimPorts, context: ReclaimContext, done: Reclaimed) -> tuple[str, ...]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from tonnage.model.inventory import Container
-    from tonnage.model.stack import Stack
+    from tonnage.model.stack import ComposeMapping, Stack
 
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
@@ -27,13 +29,42 @@ def config_hash_of(container: Container) -> str:
     return container.labels.get(CONFIG_HASH, "")
 
 
-def origin_labels(stack: Stack) -> dict[str, str]:
-    """Return what containers of a stack say of where it was read; what is empty is not said.
+class StackOrigin(Struct, frozen=True, kw_only=True):
+    """Where a stack was read, and what its files say.
 
-    The directory is that of the engine's machine, where the stack has one there.
+    Args:
+        project: The name of the stack.
+        directory: Its directory, absolute.
+        place: Where that directory lies on the engine's machine; empty where it is the same one.
+        files: The files it was read from, absolute, in the order of merging.
+        env_files: The files of variables that were named, absolute; none for ``.env``.
+        definition: The project as it is written.
     """
-    return {
-        FILES: ",".join(stack.files),
-        DIRECTORY: stack.place or stack.directory,
-        ENV_FILES: ",".join(stack.env_files),
-    }
+
+    project: str
+    directory: str
+    place: str
+    files: tuple[str, ...]
+    env_files: tuple[str, ...]
+    definition: ComposeMapping
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What containers say of it, as the engine's machine has it; what is empty is not said."""
+        return {
+            FILES: ",".join(self.files),
+            DIRECTORY: self.place or self.directory,
+            ENV_FILES: ",".join(self.env_files),
+        }
+
+
+def origin_of(stack: Stack, definition: ComposeMapping) -> StackOrigin:
+    """Return where a stack was read."""
+    return StackOrigin(
+        project=stack.name,
+        directory=stack.directory,
+        place=stack.place,
+        files=stack.files,
+        env_files=stack.env_files,
+        definition=definition,
+    )

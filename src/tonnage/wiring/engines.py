@@ -144,8 +144,8 @@ class DockerEngines:
 
         return EngineAccess(
             facts=self._facts(connection, [state_place(self.environment), *places]),
-            acts=lambda values, labels, held: DockerActs(
-                connection, self._programs.tools, self.environment, values, held, labels
+            acts=lambda values, origin, held: DockerActs(
+                connection, self._programs.tools, self.environment, values, held, origin
             ),
             gauge=lambda mounts: open_gauge(connection.endpoint, mounts),
             groups=_step_groups,

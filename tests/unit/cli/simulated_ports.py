@@ -320,7 +320,7 @@ class SimulatedPorts:
         with self.facts(host) as facts:
             yield EngineAccess(
                 facts=facts,
-                acts=lambda _values, _labels, _held: self.simulator.acts,
+                acts=lambda _values, _origin, _held: self.simulator.acts,
                 gauge=lambda _mounts: self.simulator.gauge,
             )
 

@@ -73,7 +73,7 @@ class PrivateEngines:
         simulator.describe(str(self.world.directory / "web"), GOOD)
         engine = EngineAccess(
             facts=simulator.facts,
-            acts=lambda _values, _labels, _held: simulator.acts,
+            acts=lambda _values, _origin, _held: simulator.acts,
             gauge=lambda _mounts: simulator.gauge,
         )
         try:

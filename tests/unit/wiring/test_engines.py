@@ -121,7 +121,7 @@ def test_an_engine_that_is_opened_has_a_gauge_and_refuses_what_no_program_can_do
         gauge = access.gauge([mount])
         assert gauge.available()[mount] > 0
         gauge.close()
-        assert access.acts({}, {}, ())
+        assert access.acts({}, None, ())
 
 
 def test_an_engine_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING
 from tonnage.adapters.docker import build, container_files, sdk, transfer
 from tonnage.adapters.docker import object_acts as objects
 from tonnage.adapters.docker.compose import command as compose
+from tonnage.adapters.docker.compose.hashes import hashes_of_files, own_image_name
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.selected_builder import ContainerBuilder
 from tonnage.adapters.docker.tools import aimed_at
 from tonnage.adapters.ssh.upload import send_files
 from tonnage.errors import EngineUnreachableError, ReserveCrossedError, StepFailedError
+from tonnage.model.compose_labels import CONFIG_HASH, config_hash_of
 from tonnage.model.deploy.image_names import LABEL_SERVICE, how_to_get, image_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tonnage.adapters.docker.connect import DockerConnection
-    from tonnage.adapters.docker.tools import Tools
+    from tonnage.adapters.docker.tools import ComposeTool, Tools
     from tonnage.adapters.interface import Cancel, Progress
+    from tonnage.model.compose_labels import StackOrigin
     from tonnage.model.deploy.rolling import Attachment
     from tonnage.model.stack import BuildSpec, ComposeMapping
 
@@ -36,7 +39,7 @@ class DockerActs:
         values: The variables that secrets and configs take their content from. They come from files of a project, so no
             program is given them by their own names: these might mean something to it.
         held: Descriptors of locks that Compose holds as well: it goes on when this process is killed.
-        labels: What new containers are given of where their stack was read.
+        origin: Where the stack was read, which new containers are told; None where none is made.
     """
 
     def __init__(
@@ -46,9 +49,10 @@ class DockerActs:
         environment: Mapping[str, str],
         values: Mapping[str, str] | None = None,
         held: Sequence[int] = (),
-        labels: Mapping[str, str] | None = None,
+        origin: StackOrigin | None = None,
     ) -> None:
-        self._labels = dict(labels or {})
+        self._origin = origin
+        self._labels = origin.labels if origin else {}
         self._values = dict(values or {})
         self._held = tuple(held)
         self._connection = connection
@@ -193,6 +197,7 @@ class DockerActs:
         self._need_image(service, definition)
         if recreate:
             self._give_names_back(project, service)
+        labels = self._labels_of(tool, service, definition)
         with self._told_when_it_dies(f"the engine stopped while {service} was being brought up"):
             compose.switch(
                 tool,
@@ -203,11 +208,12 @@ class DockerActs:
                 environment=self._environment,
                 values=self._values,
                 held=self._held,
-                labels=self._labels,
+                labels=labels,
                 on_line=progress.log,
                 holder=self._holder_of,
                 cancel=cancel,
                 recreate=recreate,
+                kept=not recreate and self._all_have(project, service, labels),
             )
 
     def start_apart(
@@ -233,6 +239,7 @@ class DockerActs:
         tool = self._tools.need_compose()
         self._need_image(service, definition)
         before = self._containers_of(project, service)
+        labels = self._labels_of(tool, service, definition)
         with self._told_when_it_dies(f"the engine stopped while more of {service} was being made"):
             compose.make_more(
                 tool,
@@ -245,7 +252,7 @@ class DockerActs:
                 values=self._values,
                 on_line=progress.log,
                 cancel=cancel,
-                labels=self._labels,
+                labels=labels,
                 held=self._held,
             )
         made = self._containers_of(project, service) - before
@@ -320,6 +327,29 @@ class DockerActs:
                 f"{service} cannot be started: the engine has no image {image}",
                 todo=how_to_get(image),
             )
+
+    def _labels_of(self, tool: ComposeTool, service: str, definition: ComposeMapping) -> dict[str, str]:
+        """Return the labels of containers that Compose makes: from Compose 1 also what it counts of the user's files.
+
+        It counts the image by the name that it gives it, so the image gets that name as well.
+        """
+        origin, labels = self._origin, self._labels
+        if tool.generation > 1 or origin is None or origin.definition["services"].get(service) is None:
+            return labels
+        # After a rollback the files say something else, and what runs is to be told from them.
+        written = definition["services"][service]
+        if {**origin.definition["services"][service], "image": ""} != {**written, "image": ""}:
+            return labels
+        if name := own_image_name(origin.definition, service):
+            self.tag(image_in(definition, service), name)
+        told = hashes_of_files(tool, origin, [service], self._environment)
+        return {**labels, CONFIG_HASH: told[service]} if service in told else labels
+
+    def _all_have(self, project: str, service: str, labels: Mapping[str, str]) -> bool:
+        """Return whether every container of a service was made as these labels say, by Compose 1."""
+        containers = DockerFacts(self._connection).containers(project)
+        mine = [each for each in containers if each.service == service and not each.one_off]
+        return CONFIG_HASH in labels and all(config_hash_of(each) == labels[CONFIG_HASH] for each in mine)
 
     def _containers_of(self, project: str, service: str) -> set[str]:
         found = DockerFacts(self._connection).containers(project)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from tonnage.adapters.docker.selected_builder import ContainerBuilder
     from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.images.content_store import ImageContent
+    from tonnage.model.compose_labels import StackOrigin
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
-    from tonnage.model.stack import ComposeMapping
 
 _SLOW_S = 600
 _BUSY = "already running"
@@ -193,22 +193,16 @@ class DockerFacts:
         with self._asking("list the networks"):
             return wire.networks(self._get("/networks"))
 
-    def config_hashes(self, project: str, directory: str, definition: ComposeMapping) -> Mapping[str, str]:
+    def config_hashes(self, origin: StackOrigin) -> Mapping[str, str]:
         """Return what Compose would write of its configuration on containers of each service, where it can tell."""
         tool = self._tools.compose if self._tools else None
         if tool is None:
             return {}
-        from tonnage.adapters.docker.compose import command  # noqa: PLC0415 - only where something runs already
+        from tonnage.adapters.docker.compose.hashes import config_hashes  # noqa: PLC0415 - where something runs already
         from tonnage.adapters.docker.tools import aimed_at  # noqa: PLC0415
 
-        alive = [each for each in self.containers(project) if not each.one_off]
-        joined = {each.service: each.container_id for each in sorted(alive, key=lambda each: -each.number)}
         aimed = aimed_at(self._connection, self._environment)
-        try:
-            return command.config_hashes(tool, project, directory, definition, joined, environment=aimed)
-        except EngineLacksError:
-            # It would refuse the stack as well, which is told when something is to be done.
-            return {}
+        return config_hashes(tool, origin, self.containers(origin.project), aimed)
 
     def pulled(self, within_s: float) -> tuple[str, ...]:
         """Return what was pulled in the last seconds, by name or digest, as far as the engine still knows."""

@@ -80,7 +80,7 @@ def _deliver(
         if move.image.pulled:
             tell(f"{where}: pulling {move.image.reference}")
             with ports.engines.open(move.host) as engine:
-                engine.acts({}, {}, ()).pull(move.image.reference, progress=Unwatched(), cancel=cancel)
+                engine.acts({}, None, ()).pull(move.image.reference, progress=Unwatched(), cancel=cancel)
             return
         disk = seen.node(move.node_id).image_disk
         moved = f", {format_bytes(move.moved.high_bytes)}" if move.moved.known else ""

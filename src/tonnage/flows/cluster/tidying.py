@@ -45,7 +45,7 @@ def free_on_node(
     where = visible_in_line(seen.names[node_id])
     tell(f"{where}: removing {len(found.images)} images, {format_bytes(found.freed_bytes)}")
     with ports.engines.open(seen.hosts[node_id]) as engine:
-        acts = engine.acts({}, {}, ())
+        acts = engine.acts({}, None, ())
         for container in found.containers:
             acts.remove_ended_container(container)
         for image_id, names in found.images:

@@ -99,7 +99,7 @@ def _remove_from_engine(
                     why=f"It is {run.shown}.",
                     todo="Wait until it has ended, then try again.",
                 )
-            acts = access.acts({}, {}, ())
+            acts = access.acts({}, None, ())
             for trace in report.removable:
                 if trace.kind in _OF_THE_ENGINE:
                     outcome = _tried(trace, lambda each: remove_trace(access.facts, acts, each))

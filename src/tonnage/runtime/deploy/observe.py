@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.changes import with_recorded, written_project
 from tonnage.decide.deploy.versions import records_on
 from tonnage.errors import CacheUnknownError
-from tonnage.model.compose_labels import config_hash_of
+from tonnage.model.compose_labels import config_hash_of, origin_of
 from tonnage.model.inventory import Inventory
 
 if TYPE_CHECKING:
@@ -68,5 +68,5 @@ def as_known(facts: EngineFacts, stack: Stack, inventory: Inventory, history: Hi
         each.project == stack.name and each.service in names and config_hash_of(each) for each in known.containers
     ):
         return known
-    told = facts.config_hashes(stack.name, stack.directory, written_project(stack))
+    told = facts.config_hashes(origin_of(stack, written_project(stack)))
     return replace(known, config_hashes=dict(told))

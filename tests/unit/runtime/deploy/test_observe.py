@@ -8,7 +8,7 @@ from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, 
 from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
-    from tonnage.model.stack import ComposeMapping
+    from tonnage.model.compose_labels import StackOrigin
 
 ENGINE = Engine(
     engine_id="E",
@@ -53,7 +53,7 @@ class FixedFacts:
     def networks(self) -> tuple[str, ...]:
         return ("bridge", "4711")
 
-    def config_hashes(self, project: str, directory: str, definition: ComposeMapping) -> dict[str, str]:
+    def config_hashes(self, origin: StackOrigin) -> dict[str, str]:
         raise NotImplementedError
 
     def pulled(self, within_s: float) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tonnage.adapters.interface import Cancel
+    from tonnage.model.compose_labels import StackOrigin
     from tonnage.model.inventory import CacheRecord, Engine, Filesystem, Image, Volume
-    from tonnage.model.stack import ComposeMapping
 
 WEB = Container(container_id="c1", name="hello-web-1", image_id="sha256:1", project="hello", service="web", number=1)
 
@@ -90,7 +90,7 @@ class Machine:
     def networks(self) -> tuple[str, ...]:
         raise NotImplementedError
 
-    def config_hashes(self, project: str, directory: str, definition: ComposeMapping) -> dict[str, str]:
+    def config_hashes(self, origin: StackOrigin) -> dict[str, str]:
         raise NotImplementedError
 
 

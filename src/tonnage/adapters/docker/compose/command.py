@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
 from tonnage.adapters import process
 from tonnage.adapters.docker.compose.labelled import LabelledDoor
 from tonnage.adapters.docker.compose.project_file import (
-    for_hashes,
     for_start_first,
     for_switch,
-    is_told,
     with_values,
 )
 from tonnage.adapters.docker.compose.v1 import INSTALL_COMPOSE_2
@@ -50,7 +47,6 @@ _PORT_TAKEN = regex(
     r"|listen \w+ \S*?:(?P<listened>\d+): bind: address already in use"
     r"|failed to bind host port (?:for )?\S*?:(?P<host>\d+)[:/]\S*: address already in use"
 )
-_HASH = regex(r"(\S+) ([0-9a-f]{64})")
 _OF_TLS = frozenset({"DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"})
 _NO_ENGINE = ("cannot connect to the docker daemon", "couldn't connect to docker daemon", "error during connect")
 _REJECTED = ("unsupported config option", "the compose file", "additional properties", "additional property")
@@ -70,6 +66,7 @@ def switch(
     cancel: Cancel,
     labels: Mapping[str, str],
     recreate: bool = False,
+    kept: bool = False,
     values: Mapping[str, str] | None = None,
     held: Sequence[int] = (),
 ) -> None:
@@ -79,6 +76,7 @@ def switch(
         holder: Says who publishes a port of the host, for the message when it is taken.
         labels: What containers are given of where the stack was read.
         recreate: Make containers anew although nothing changed for Compose.
+        kept: Make none anew although something changed for Compose.
         values: Variables that secrets and configs take their content from.
         held: Descriptors of locks that last until Compose has ended, though this process be killed before.
 
@@ -88,10 +86,11 @@ def switch(
         EngineLacksError: This Compose cannot do what the project asks for.
         EngineUnreachableError: The engine does not answer it.
     """
-    arguments = ["up", "-d", "--no-build", "--no-deps", *(["--force-recreate"] if recreate else []), "--", service]
+    forced = ["--force-recreate"] if recreate else ["--no-recreate"] if kept else []
+    arguments = ["up", "-d", "--no-build", "--no-deps", *forced, "--", service]
     definition, given = with_values(definition, values or {})
     text = for_switch(definition, tool.generation)
-    failed = _run(tool, project, directory, text, arguments, {**environment, **given}, on_line, cancel, labels, held)
+    failed = run(tool, project, directory, text, arguments, {**environment, **given}, on_line, cancel, labels, held)
     if failed is not None:
         raise _failure(failed, f"{service} could not be brought up", tool, holder, cancel)
 
@@ -122,7 +121,7 @@ def start_first(
     definition, given = with_values(definition, values or {})
     text = for_start_first(definition, service, tool.generation)
     given = {**environment, **given}
-    failed = _run(tool, project, directory, text, arguments, given, lambda _: None, cancel, labels, held)
+    failed = run(tool, project, directory, text, arguments, given, lambda _: None, cancel, labels, held)
     if failed is not None:
         raise _failure(failed, f"{container_name} could not be started", tool, lambda _: "", cancel)
 
@@ -154,35 +153,9 @@ def make_more(
     definition, given = with_values(definition, values or {})
     text = for_switch(definition, tool.generation)
     command = [*arguments, "--", service]
-    failed = _run(tool, project, directory, text, command, {**environment, **given}, on_line, cancel, labels, held)
+    failed = run(tool, project, directory, text, command, {**environment, **given}, on_line, cancel, labels, held)
     if failed is not None:
         raise _failure(failed, f"more containers of {service} could not be made", tool, lambda _: "", cancel)
-
-
-def config_hashes(
-    tool: ComposeTool,
-    project: str,
-    directory: str,
-    definition: ComposeMapping,
-    joined: Mapping[str, str],
-    *,
-    environment: Mapping[str, str],
-) -> dict[str, str]:
-    """Return what Compose would write of its configuration on the containers of each service.
-
-    Args:
-        joined: Containers by the service whose namespaces others join: Compose counts these in their place.
-
-    Returns:
-        Nothing of services of which it counts what no file can say, and nothing at all when it refuses.
-    """
-    text = for_hashes(definition, tool.generation, joined)
-    told: list[str] = []
-    arguments = ["config", "--hash", "*"]
-    if _run(tool, project, directory, text, arguments, environment, told.append, Event()) is not None:
-        return {}
-    found = {match[1]: match[2] for line in told if (match := _HASH.fullmatch(line))}
-    return {name: found[name] for name, each in definition["services"].items() if name in found and is_told(each)}
 
 
 class ConfigRequest(Protocol):
@@ -289,7 +262,7 @@ class ComposeText:
         return {**_NOTHING_FETCHED, **kept}
 
 
-def _run(
+def run(
     tool: ComposeTool,
     project: str,
     directory: str,
@@ -301,7 +274,16 @@ def _run(
     labels: Mapping[str, str] | None = None,
     held: Sequence[int] = (),
 ) -> list[str] | None:
-    """Run Compose on a private project file; return the last lines when it failed, None when it did not."""
+    """Run Compose on a private project file.
+
+    Args:
+        text: What the file says.
+        labels: What containers are given that it makes; None where it makes none.
+        held: Descriptors of locks that last until it has ended.
+
+    Returns:
+        Its last lines when it failed, None when it did not.
+    """
     last: deque[str] = deque(maxlen=LOG_LINES)
 
     with temporary_directory("compose", for_socket=labels is not None) as private:

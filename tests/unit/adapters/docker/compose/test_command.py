@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tonnage.adapters.docker.compose.command import ComposeText, config_hashes, start_first, switch
+from tonnage.adapters.docker.compose.command import ComposeText, start_first, switch
 from tonnage.adapters.docker.compose.project_file import for_start_first, for_switch, is_told, with_values
 from tonnage.adapters.docker.tools import ComposeTool
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
@@ -132,31 +132,6 @@ def test_one_that_starts_first_gets_its_own_name_and_no_ports(tmp_path: Path) ->
     )
     told = (tmp_path / "told").read_text()
     assert told.endswith("run -d -T --no-deps --name shop-web-candidate -- web\n")
-
-
-HASHES = "a" * 64, "b" * 64
-
-
-def _hashes(folder: Path, script: str, generation: int = 2) -> dict[str, str]:
-    joins = {"web": {"image": "web", "network_mode": "service:db"}, "db": {"image": "db"}}
-    mounts = {"side": {"image": "s", "volumes_from": ["db"]}}
-    project = {"name": "shop", "services": {**joins, **mounts}}
-    environment = {"PATH": "/usr/bin:/bin"}
-    tool = _tool(folder, script, generation)
-    return config_hashes(tool, "shop", "/srv/shop", project, {"db": "c17"}, environment=environment)
-
-
-def test_compose_tells_what_it_counts_of_each_service(tmp_path: Path) -> None:
-    script = f'cp "$8" {tmp_path}/given; echo "$@" > {tmp_path}/told; echo warning'
-    script += f"; echo web {HASHES[0]}; echo side {HASHES[1]}; echo other {HASHES[1]}"
-    # Nothing is told of what it was not asked about, and of what it counts by ids that no file can say.
-    assert _hashes(tmp_path, script) == {"web": HASHES[0]}
-    assert (tmp_path / "told").read_text().endswith(" config --hash *\n")
-    # The second generation counts the container that is joined.
-    assert _web((tmp_path / "given").read_text())["network_mode"] == "container:c17"
-    assert _hashes(tmp_path, script, 1) == {"web": HASHES[0]}
-    assert _web((tmp_path / "given").read_text())["network_mode"] == "service:db"
-    assert _hashes(tmp_path, f"echo web {HASHES[0]}; exit 1") == {}
 
 
 def _failure(folder: Path, words: str, generation: int = 2) -> TonnageError:
