@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.scenarios.driving import Ended
 from tests.scenarios.kills.blows import Way
 from tests.scenarios.kills.ground import missing
 from tests.scenarios.kills.striking import empty, entries, settled, start_engine, strike
@@ -13,11 +15,11 @@ from tests.scenarios.watching import available_bytes
 from tonnage.model.deploy.run import Outcome
 
 if TYPE_CHECKING:
-    from tests.scenarios.driving import Ended
+    from tests.scenarios.driving import Running
     from tests.scenarios.kills.blows import Blow, Round
     from tests.scenarios.kills.ground import Ground
 
-_WITHIN_S = 200.0
+_WITHIN_S = 600.0
 _UNEXPECTED = 1
 _LAST_LINES = 25
 
@@ -107,8 +109,7 @@ class _Play:
         running = self.project.start(*arguments, environment=ground.environment)
         struck = strike(blow, running, ground.real, ground.journal, before)
         ground.see_rehearsals()
-        ended = running.wait(within_s=_WITHIN_S)
-        self._hear(f"struck by {blow}" if struck else "before the blow", ended)
+        ended = self._end_of(running, f"struck by {blow}" if struck else "before the blow")
         if struck and blow.way is Way.ENGINE:
             start_engine(ground.real)
         if struck and blow.way is Way.DISK:
@@ -128,10 +129,19 @@ class _Play:
         return begun and runs[0].outcome is Outcome.DONE and self.command == "rollback"
 
     def _must(self, what: str, *arguments: str) -> None:
-        ended = self.project.tonnage(*arguments, environment=self.ground.environment, within_s=_WITHIN_S)
-        self._hear(what, ended)
+        ended = self._end_of(self.project.start(*arguments, environment=self.ground.environment), what)
         if ended.exit_code:
             self.told.faults.append(f"{what} ends with {ended.exit_code}")
+
+    def _end_of(self, running: Running, what: str) -> Ended:
+        """Wait for the end of a command; one that does not come to it is killed, and that is a fault."""
+        try:
+            ended = running.wait(within_s=_WITHIN_S)
+        except AssertionError as late:
+            self.told.faults.append(f"{what}: it did not end within {_WITHIN_S:g} s")
+            ended = Ended(-signal.SIGKILL, "", str(late), _WITHIN_S)
+        self._hear(what, ended)
+        return ended
 
     def _hear(self, what: str, ended: Ended) -> None:
         lines = ended.stderr.splitlines()
@@ -150,8 +160,7 @@ class _Play:
         if not silent:
             return
         options = ["--rollback"] if self.command == "rollback" else ["--again"]
-        ended = self.project.tonnage("plan", *options, environment=self.ground.environment)
-        self._hear("plan", ended)
+        ended = self._end_of(self.project.start("plan", *options, environment=self.ground.environment), "plan")
         for name in silent:
             if f"{name}." not in ended.stdout + ended.stderr:
                 self.told.faults.append(f"{name} does not answer, and the next plan does not say so")
