@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _KINDS = {tarfile.DIRTYPE: "directory", tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "hard link"}
 _MAGIC = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz"}
+LONGEST_MAGIC = max(map(len, _MAGIC))
+_ZSTANDARD = regex(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 _MOST_HEADER_BYTES = 1 << 20
 # Between two entries; a file with holes has one for each 21 of them.
 _MOST_READS = 2_000
@@ -39,6 +41,12 @@ class UnlistedError(Exception):
     """An archive has what cannot be listed; what it brings is not known."""
 
 
+def packing_of(head: bytes) -> str:
+    """Return how a file is packed that begins like this: ``.gz``, ``.bz2``, ``.xz``, ``.zst``, or empty for not."""
+    found = next((each for magic, each in _MAGIC.items() if head.startswith(magic)), "")
+    return found or (".zst" if _ZSTANDARD.match(head) else "")
+
+
 def list_archive(file: BinaryIO, take: Callable[[str, str, int], None]) -> bool:
     """List a tar archive, packed or not.
 
@@ -46,14 +54,16 @@ def list_archive(file: BinaryIO, take: Callable[[str, str, int], None]) -> bool:
         take: Is given path, kind and bytes of each entry.
 
     Returns:
-        Whether it is one. What is damaged further on is listed as far as it can be read.
+        Whether it is one. What is damaged further on is listed as far as it can be read; what is packed by zstd is
+        not read here.
 
     Raises:
         UnlistedError: It has what cannot be listed.
     """
-    head = file.read(max(map(len, _MAGIC)))
+    suffix = packing_of(file.read(LONGEST_MAGIC))
+    if suffix == ".zst":
+        return False
     file.seek(0)
-    suffix = next((each for magic, each in _MAGIC.items() if head.startswith(magic)), "")
     listed = False
     try:
         with tarfile.TarFile(fileobj=cast("IO[bytes]", _Forwards(file, suffix))) as archive:

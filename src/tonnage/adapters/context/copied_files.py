@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from tonnage.adapters.context.archives import UnlistedError, list_archive
+from tonnage.adapters.context.archives import LONGEST_MAGIC, UnlistedError, list_archive, packing_of
 from tonnage.adapters.context.compression import Packed
 from tonnage.adapters.context.context_files import is_pattern, named_by
 from tonnage.adapters.context.entries import NO_HIT, IgnoreRules
 from tonnage.lazily import regex
-from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly, spread
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly, spread, weakest
 from tonnage.model.forecast.file_tree import Tree
 from tonnage.model.forecast.python_lock import in_blocks
 
@@ -40,8 +40,13 @@ _DIRECTORY_BYTES = 4096
 _MOST_FILES = 20_000
 # What an entry takes besides its path, and all that archives bring: 400,000 entries are counted in 200 MB.
 _ENTRY_BYTES, _MOST_HELD_BYTES = 350, 160 << 20
+# What comes out of an archive that cannot be looked into, in hundredths of it.
+_UNPACKED = (100, 300, 800)
+_TAR_ZSTANDARD = (".tar.zst", ".tzst", ".tar.zstd")
 # Links up to this length lie in the inode. Source: ext4, "fast symbolic links".
 _FAST_LINK_BYTES = 59
+# The text of a link counts as well. Source: moby 20.10, ``pkg/archive/changes.go`` (ChangesSize).
+_COUNTED = frozenset({"file", "link"})
 
 
 class CopyMeter:
@@ -172,13 +177,20 @@ class _Copying:
         """Add what an archive holds; return whether a file is one."""
         most_bytes = self._layer.held_bytes + _MOST_HELD_BYTES
 
+        unpacked = [0, 0]
+
         def take(path: str, kind: str, size_bytes: int) -> None:
+            unpacked[0] += size_bytes if kind in _COUNTED else 0
+            # Archives need not name the directories that they have.
+            unpacked[1] += on_disk(kind, size_bytes) + _DIRECTORY_BYTES * path.count("/")
             self._layer.add(f"{self._copy.destination}/{path}", kind, size_bytes)
             if self._layer.held_bytes > most_bytes:
                 raise UnlistedError("it has more entries and directories than can be counted")
 
         try:
             with open(self._files.open(entry), "rb") as file:  # noqa: PTH123 - a descriptor
+                packing = packing_of(file.read(LONGEST_MAGIC))
+                file.seek(0)
                 found = list_archive(file, take)
         except OSError:
             return False
@@ -186,7 +198,11 @@ class _Copying:
             self._layer.unlisted = found = True
             self._layer.notes.append(f"what {entry.path} unpacks to is not known: {error}")
         else:
-            self._layer.notes += [f"{entry.path} is unpacked"] if found else []
+            self._layer.notes += [f"{entry.path} is unpacked"] if found and packing != ".xz" else []
+            if found and packing == ".xz":
+                self._layer.perhaps_whole(entry, *unpacked)
+            elif packing == ".zst":
+                self._layer.perhaps_unpacked(entry)
         return found
 
     def _left_out(self, path: str) -> bool:
@@ -199,6 +215,13 @@ class _Copying:
         for each in reversed(waiting):
             self._hits[each] = self._excluded.hit(each, self._hits.get(each.rpartition("/")[0], NO_HIT))
         return self._excluded.leaves_out(self._hits[path])
+
+
+class _Doubt(NamedTuple):
+    """How many bytes more than are counted an archive may bring, or fewer."""
+
+    likely_bytes: int
+    most_bytes: int
 
 
 class _Layer:
@@ -214,6 +237,9 @@ class _Layer:
         # Of files that may be other names of others; what copies them later makes files of their own.
         self.again_bytes = 0
         self.unlisted = False
+        self._doubted = Grade.EXACT
+        self._image_doubt: list[_Doubt] = []
+        self._disk_doubt: list[_Doubt] = []
 
     def add(self, path: str, kind: str, size_bytes: int, origin: ContextEntry | bytes | None = None) -> None:
         """Add one entry with the directories above it, and where what it holds can be read."""
@@ -224,6 +250,29 @@ class _Layer:
             self._found[normal] = (kind, size_bytes)
             if origin is not None and kind == "file":
                 self._origins[normal] = origin
+
+    def perhaps_whole(self, archive: ContextEntry, image_bytes: int, disk_bytes: int) -> None:
+        """Note an archive that unpacks to so many bytes, and is copied as it is where the engine finds no ``xz``.
+
+        Source: moby 20.10 to 28 and BuildKit of August 2026 start that program, and take what it does not unpack for no
+        archive.
+        """
+        self._doubted = weakest((self._doubted, Grade.DECLARED))
+        self._image_doubt.append(_Doubt(0, archive.size_bytes - image_bytes))
+        self._disk_doubt.append(_Doubt(0, in_blocks(archive.size_bytes) - disk_bytes))
+        self.notes.append(f"{archive.path} is unpacked where the engine finds the program xz, and else copied as it is")
+
+    def perhaps_unpacked(self, archive: ContextEntry) -> None:
+        """Note an archive that engines from Docker 23 on unpack, if there is a tar archive in it.
+
+        Source: moby 23, ``pkg/archive`` (zstd).
+        """
+        self._doubted = Grade.UNKNOWN
+        least, likely, most = (archive.size_bytes * percent // 100 for percent in _UNPACKED)
+        doubt = _Doubt(likely - least if archive.path.endswith(_TAR_ZSTANDARD) else 0, most - least)
+        self._image_doubt.append(doubt)
+        self._disk_doubt.append(doubt)
+        self.notes.append(f"what {archive.path} unpacks to is not known: assumed to be up to 8 times its size")
 
     def directories_of(self, path: str) -> None:
         """Add a directory and those above it, as far as they are not there."""
@@ -237,23 +286,33 @@ class _Layer:
 
     def tree(self) -> Tree:
         """Return the bytes of everything."""
-        # The text of a link counts as well. Source: moby 20.10, ``pkg/archive/changes.go`` (ChangesSize).
-        image = sum(size for kind, size in self._found.values() if kind in {"file", "link"})
+        image = sum(size for kind, size in self._found.values() if kind in _COUNTED)
         disk = sum(on_disk(*each) for each in self._found.values())
         archive_bytes = sum(each.size_bytes for each in self.archives)
         return Tree(
-            image=UNKNOWN if self.unlisted else self._sized(image),
-            disk=UNKNOWN if self.unlisted else self._sized(disk),
+            image=UNKNOWN if self.unlisted else self._sized(image, self._image_doubt),
+            disk=UNKNOWN if self.unlisted else self._sized(disk, self._disk_doubt),
             transient=exactly(archive_bytes) if archive_bytes else NOTHING,
             inodes=len(self._found),
-            files=self._files() if len(self._found) <= _MOST_FILES and not self.unlisted else (),
+            files=self._files() if len(self._found) <= _MOST_FILES and self._certain else (),
             missing=tuple(self.missing),
             notes=tuple(self.notes),
         )
 
-    def _sized(self, count_bytes: int) -> Estimate:
+    @property
+    def _certain(self) -> bool:
+        return not self.unlisted and self._doubted is Grade.EXACT
+
+    def _sized(self, count_bytes: int, doubts: Sequence[_Doubt]) -> Estimate:
+        if not doubts and not self.again_bytes:
+            return exactly(count_bytes)
         once_bytes = max(0, count_bytes - self.again_bytes)
-        return spread(once_bytes, once_bytes, count_bytes, Grade.DECLARED) if self.again_bytes else exactly(count_bytes)
+        return spread(
+            max(0, once_bytes + sum(min(0, each.most_bytes) for each in doubts)),
+            once_bytes + sum(each.likely_bytes for each in doubts),
+            count_bytes + sum(max(0, each.most_bytes) for each in doubts),
+            weakest((self._doubted, Grade.DECLARED)),
+        )
 
     def packed(self) -> list[Packed]:
         """Return the entries of the layer as they lie in an archive.
@@ -271,8 +330,7 @@ class _Layer:
 
     def _files(self) -> tuple[tuple[str, int, int], ...]:
         return tuple(
-            (path, size if kind in {"file", "link"} else 0, on_disk(kind, size))
-            for path, (kind, size) in self._found.items()
+            (path, size if kind in _COUNTED else 0, on_disk(kind, size)) for path, (kind, size) in self._found.items()
         )
 
 

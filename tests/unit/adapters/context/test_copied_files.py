@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from tests.answering import Answer, answering
@@ -15,6 +15,7 @@ from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.adapters.web.remote_sizes import RemoteSizes
 from tonnage.model.forecast.dockerfile import Heredoc
+from tonnage.model.forecast.estimate import Grade, exactly
 from tonnage.model.forecast.recipe import CopyInstruction, FileSource, FileSourceKind
 
 if TYPE_CHECKING:
@@ -130,8 +131,8 @@ def test_what_nothing_matches_is_told(meter: CopyMeter, root: Path) -> None:
     assert tree.notes == ("nothing in the build context matches *.gone",)
 
 
-def archive(path: Path) -> None:
-    with tarfile.open(path, "w:gz") as made:
+def archive(path: Path, mode: Literal["w:gz", "w:xz"] = "w:gz") -> None:
+    with tarfile.open(path, mode) as made:
         for name, size in (("models/one.bin", 8_009), ("models/two.bin", 3)):
             entry = tarfile.TarInfo(name)
             entry.size = size
@@ -144,6 +145,36 @@ def test_add_unpacks_an_archive_and_copy_does_not(meter: CopyMeter, root: Path) 
     size = (root / "models.tgz").stat().st_size
     assert measured(meter, root, copy("models.tgz")) == (size, 4_096 + DIRECTORY, 2)
     assert measured(meter, root, copy("models.tgz", adds=True, unpacks=False))[0] == size
+
+
+def test_an_archive_that_a_program_unpacks_may_come_as_it_is(meter: CopyMeter, root: Path) -> None:
+    archive(root / "models.tar.xz", "w:xz")
+    size = (root / "models.tar.xz").stat().st_size
+    tree = meter.tree(copy("models.tar.xz", adds=True), ContextFiles(str(root)))
+    image, disk = tree.image, tree.disk
+    assert (image.low_bytes, image.likely_bytes, image.high_bytes, image.grade) == (size, 8_012, 8_012, Grade.DECLARED)
+    assert disk.low_bytes <= 4_096 + DIRECTORY
+    assert disk.likely_bytes == 8_192 + 4_096 + 2 * DIRECTORY
+    # Nobody can tell which files there are.
+    assert tree.files == ()
+    assert any("program xz" in note for note in tree.notes)
+
+
+def test_a_packed_archive_larger_than_its_files_raises_the_high_figure(meter: CopyMeter, root: Path) -> None:
+    with tarfile.open(root / "little.txz", "w:xz") as made:
+        made.addfile(tarfile.TarInfo("nothing"))
+    size = (root / "little.txz").stat().st_size
+    image = meter.tree(copy("little.txz", adds=True), ContextFiles(str(root))).image
+    assert (image.low_bytes, image.likely_bytes, image.high_bytes) == (0, 0, size)
+
+
+@pytest.mark.parametrize(("name", "likely"), [("models.tar.zst", 3_000), ("text.zst", 1_000)])
+def test_what_is_packed_by_zstd_is_copied_or_unpacked(meter: CopyMeter, root: Path, name: str, likely: int) -> None:
+    (root / name).write_bytes(b"\x28\xb5\x2f\xfd" + bytes(996))
+    image = meter.tree(copy(name, adds=True), ContextFiles(str(root))).image
+    assert (image.low_bytes, image.likely_bytes, image.high_bytes) == (1_000, likely, 8_000)
+    assert image.grade is Grade.UNKNOWN
+    assert meter.tree(copy(name), ContextFiles(str(root))).image == exactly(1_000)
 
 
 def test_an_added_address_is_as_large_as_it_says(meter: CopyMeter, root: Path) -> None:
