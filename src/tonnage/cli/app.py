@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage import __version__
-from tonnage.cli.group import COMMANDS, COMPLETING, OPTION_POINTERS, POINTERS, LazyGroup
+from tonnage.cli.group import COMMANDS, COMPLETING, POINTERS, LazyGroup, pointer_of
 from tonnage.cli.program import VisibleStream, let_go_of_output, prepare_streams
 from tonnage.cli.session import Session
 from tonnage.errors import InterruptedRunError, TonnageError, UsageError
@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None, *, ports: AllPorts | None = Non
         arguments: What was typed after the program's name; None for the process's own arguments.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    if typed[:1] == ["help"]:
+        typed = [*typed[1:2], "--help"]
     prepare_streams()
     session = Session(ports=ports or Ports(), stdout=sys.stdout, stderr=sys.stderr)
     code = 0
@@ -143,15 +145,18 @@ def _usage_error(wrong: click.ClickException, typed: Sequence[str]) -> UsageErro
     path = f"tonnage {typed[0]}" if typed and typed[0] in COMMANDS else "tonnage"
     path = path if context is None else context.command_path
     # Choices come with line breaks and tabs between them.
-    return UsageError(" ".join(wrong.format_message().split()), todo=_pointer(wrong) or f"See\n  {path} --help")
+    pointer = _pointer(wrong, path.partition(" ")[2])
+    # What is near by its letters is another thing where it is known what was meant.
+    what = wrong.message if pointer else wrong.format_message()
+    return UsageError(" ".join(what.split()), todo=pointer or f"See\n  {path} --help")
 
 
-def _pointer(wrong: click.ClickException) -> str:
+def _pointer(wrong: click.ClickException, command: str) -> str:
     """Return what does here what was typed and other tools have; empty where nothing is known of it."""
     if isinstance(wrong, click.exceptions.NoSuchCommand):
         found = POINTERS.get(wrong.command_name, "")
     elif isinstance(wrong, click.NoSuchOption):
-        found = OPTION_POINTERS.get(wrong.option_name, "")
+        found = pointer_of(wrong.option_name, command)
     else:
         found = ""
     if not found:

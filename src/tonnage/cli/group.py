@@ -60,7 +60,6 @@ def _detail_option(names: str, meaning: str) -> click.Option:
 
 
 POINTERS = {
-    "help": "tonnage --help",
     "version": "tonnage --version",
     "up": "tonnage deploy",
     "apply": "tonnage deploy",
@@ -69,12 +68,19 @@ POINTERS = {
     "diff": "tonnage plan",
     "ps": "tonnage status",
     "df": "tonnage status",
+    "du": "tonnage status",
+    "ls": "tonnage status",
+    "list": "tonnage status",
+    "top": "tonnage watch",
+    "images": "tonnage forecast",
+    "size": "tonnage forecast",
     "history": "tonnage report",
     "prune": "tonnage reclaim",
     "clean": "tonnage reclaim",
     "check": "tonnage lint\n  tonnage doctor",
     "undo": "tonnage rollback",
     "init": "tonnage ci github",
+    "config": "tonnage doctor --settings\n  docker compose config",
     "down": "docker compose down",
     "stop": "docker compose stop",
     "restart": "docker compose restart",
@@ -87,16 +93,45 @@ POINTERS = {
 """Commands that people try because other tools have them, and what does that here; the rest is left to Compose."""
 
 OPTION_POINTERS = {
-    "--dry-run": "tonnage plan",
-    "-n": "tonnage plan",
-    "--yes": "tonnage deploy asks nothing: leave it out",
-    "-y": "tonnage deploy asks nothing: leave it out",
-    "-d": "tonnage deploy ends when all is healthy: leave it out",
-    "--detach": "tonnage deploy ends when all is healthy: leave it out",
-    "--build": "tonnage deploy builds what changed: leave it out",
-    "-V": "tonnage --version",
+    "--dry-run": {
+        "reclaim": "tonnage reclaim removes nothing without --yes: leave it out",
+        "uninstall": "tonnage uninstall removes nothing without --yes: leave it out",
+        "guard": "tonnage guard removes nothing without --yes: leave it out",
+        "rollback": "tonnage plan --rollback",
+        "build": "tonnage plan --build",
+        "deploy": "tonnage plan",
+        "rehearse": "tonnage plan",
+    },
+    "--yes": {
+        "rehearse": "tonnage rehearse asks nothing: leave it out",
+        "rollback": "tonnage rollback asks nothing: leave it out",
+        "build": "tonnage build asks nothing: leave it out",
+        "deploy": "tonnage deploy asks nothing: leave it out",
+        "ship": "tonnage ship asks nothing: leave it out",
+        "reclaim": "tonnage reclaim --yes",
+        "uninstall": "tonnage uninstall --yes",
+        "guard": "tonnage guard --yes",
+    },
+    "--detach": {
+        "deploy": "tonnage deploy ends when all is healthy: leave it out",
+        "rollback": "tonnage rollback ends when all is healthy: leave it out",
+        "reclaim": "tonnage reclaim --background",
+        "guard": "tonnage guard --install",
+    },
+    "--build": {"deploy": "tonnage deploy builds what changed: leave it out"},
+    "--write": {"lint": "tonnage lint --fix"},
 }
-"""The same for options."""
+"""The same for options, by the command that they were typed with."""
+
+SAME_OPTION = {"-n": "--dry-run", "-y": "--yes", "--force": "--yes", "-d": "--detach"}
+"""Other spellings of these."""
+
+
+def pointer_of(option: str, command: str) -> str:
+    """Return what does in a command what an option of other tools does; empty where nothing is known of it."""
+    if option == "-V":
+        return "tonnage --version"
+    return OPTION_POINTERS.get(SAME_OPTION.get(option, option), {}).get(command, "")
 
 
 class LazyGroup(click.Group):

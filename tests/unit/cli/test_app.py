@@ -203,12 +203,16 @@ def test_a_signal_during_a_run_ends_with_128_and_its_number(world: World, capsys
     ("typed", "pointer"),
     [
         ("up", "tonnage deploy"),
-        ("help", "tonnage --help"),
         ("version", "tonnage --version"),
         ("down", "docker compose down"),
         ("logs", "docker compose logs"),
         ("ps", "tonnage status"),
         ("deploy --dry-run", "tonnage plan"),
+        ("build -n", "tonnage plan --build"),
+        ("rollback --dry-run", "tonnage plan --rollback"),
+        ("reclaim -y", "tonnage reclaim --yes"),
+        ("reclaim -d", "tonnage reclaim --background"),
+        ("clean", "tonnage reclaim"),
         ("plan -V", "tonnage --version"),
     ],
 )
@@ -222,3 +226,26 @@ def test_what_other_tools_call_it_leads_to_what_does_it_here(
 def test_an_option_that_is_not_needed_is_told_as_such(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert world.run("deploy", "-y") == 2
     assert "Tonnage deploy asks nothing: leave it out." in capsys.readouterr().err
+
+
+def test_what_shows_before_it_removes_says_so_to_whoever_asks_for_that(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.run("reclaim", "--dry-run") == 2
+    assert "Tonnage reclaim removes nothing without --yes: leave it out." in capsys.readouterr().err
+
+
+def test_what_is_known_is_not_guessed_by_its_letters(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("clean") == 2
+    told = capsys.readouterr().err
+    assert "No such command 'clean'." in told
+    assert "Did you mean" not in told
+
+
+def test_help_is_a_word_as_well_as_an_option(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("help") == 0
+    assert "Commands:" in capsys.readouterr().out
+    assert world.run("help", "reclaim") == 0
+    assert capsys.readouterr().out.startswith("Usage: tonnage reclaim ")
+    assert world.run("help", "nonsense") == 2
+    assert "No such command 'nonsense'." in capsys.readouterr().err
