@@ -19,6 +19,7 @@ def install_programs(directory: Path) -> Path:
     program(
         directory / "python3",
         f"""
+        if [ "$1" = -c ]; then exec {shlex.quote(sys.executable)} "$@"; fi
         test "$1 $2" = "-m venv"
         mkdir -p "$3/bin"
         ln -sf {shlex.quote(str(TONNAGE))} "$3/bin/tonnage"

@@ -232,6 +232,34 @@ def test_lint_annotates_what_a_pull_request_adds_and_comments_with_bytes(runner:
     assert over.step("Lint").exit_code == 11
 
 
+def test_a_pull_request_from_a_fork_has_its_table_in_the_summary(runner: Runner) -> None:
+    on_a_pull_request(runner)
+    runner.contexts["github"]["event"]["pull_request"]["head"] = {"repo": {"fork": True}}
+    (runner.workspace / "web" / "data").write_bytes(b"x" * 340_007)
+
+    ended = runner.action(ACTION)
+
+    assert not ended.failed, ended.told()
+    assert "::notice::a pull request from a fork" in ended.step("Comment").stdout
+    assert "300 kB (exact) | 340 kB (exact) | +40.0 kB |" in ended.summary
+    assert not (runner.temp.parent / "programs" / "gh.log").exists()
+
+
+def test_a_pull_request_with_the_rights_of_the_base_is_not_logged_in(runner: Runner) -> None:
+    runner.contexts["github"] = {"event_name": "pull_request_target", "token": "t"}
+
+    assert runner.action(ACTION, mode="build").step("Log in to ghcr.io").outcome == "skipped"
+
+
+def test_an_old_python_is_named_before_anything_is_installed(runner: Runner) -> None:
+    program(runner.temp.parent / "programs" / "python3", "exit 1")
+
+    ended = runner.action(ACTION)
+
+    assert (ended.step("Install Tonnage").exit_code, ended.ended("success")) == (7, [])
+    assert "::error::Tonnage needs Python 3.11 or newer" in ended.step("Install Tonnage").stdout
+
+
 def test_a_base_that_cannot_be_forecast_is_told(runner: Runner) -> None:
     git(runner.workspace, "rm", "--quiet", "--cached", "compose.yaml")
     git(runner.workspace, "commit", "--quiet", "--message", "Without a stack")

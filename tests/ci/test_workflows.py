@@ -163,7 +163,7 @@ def test_a_service_that_a_profile_hides_is_told(tmp_path: Path, capsys: Captured
 def test_what_is_not_known_about_a_runner_is_told(tmp_path: Path, capsys: Captured) -> None:
     written(tmp_path, "a-chain")
 
-    assert "whether a runner can hold a, b, c is not known" in capsys.readouterr().err
+    assert "cannot tell whether a, b, c will fit on a runner" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_triggers_can_be_added_between_the_marks(tmp_path: Path) -> None:
     ("compose", "told"),
     [
         ("services:\n  all: {build: .}\n", "what stands for every service"),
-        ("services:\n  web: {build: .}\n  Web: {build: ., image: other}\n", "cannot be told from"),
+        ("services:\n  web: {build: .}\n  Web: {build: ., image: other}\n", "apart in the form that starts a workflow"),
     ],
 )
 def test_services_that_cannot_be_chosen_by_hand_are_refused(
@@ -297,7 +297,13 @@ def test_what_is_left_to_do_is_told_once_files_were_written(tmp_path: Path, caps
     world = written(tmp_path, "one-service")
 
     told = capsys.readouterr().err
-    assert "    gh secret set REGISTRY_PASSWORD --env tonnage" in told.splitlines()
+    lines = told.splitlines()
+    assert "    gh secret set REGISTRY_PASSWORD --env tonnage" in lines
+    made = "    gh api --method PUT 'repos/{owner}/{repo}/environments/tonnage'"
+    assert lines.count(made) == 1
+    assert lines.index(made) < lines.index("    gh secret set REGISTRY_PASSWORD --env tonnage")
+    # Without it ssh refuses the machine.
+    assert any("gh variable set VM_KNOWN_HOSTS" in line for line in lines)
     assert (
         "    git add .github/workflows/docker-deploy.yml .github/workflows/sequential-deploy.yml" in told.splitlines()
     )

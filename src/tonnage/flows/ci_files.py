@@ -130,12 +130,12 @@ def github_files(
             f" {format_bytes(stack.runner_bytes)} of a runner: it fits only after disk was freed"
         )
     if whole and len(stack.built) > 1:
-        tell(stack.together or f"{DOCKER_DEPLOY} builds each service on a runner of its own: one may not hold all")
+        tell(stack.together or f"{DOCKER_DEPLOY} builds each service on its own runner: all may not fit on one")
     if whole and stack.successor:
         tell(next_runner_sentence(compared(ports, wanted, chosen, whole)))
     unknown = [each.name for each in stack.built if each.peak_bytes is None]
     if forecast and unknown:
-        tell(f"whether a runner can hold {', '.join(unknown)} is not known; to see why:\n  tonnage forecast")
+        tell(f"cannot tell whether {', '.join(unknown)} will fit on a runner; to see why:\n  tonnage forecast")
     todo = next_steps(stack, [path.relative_to(root).as_posix() for path in paths.values()])
     return [_written(paths[name], root, text, command, todo=todo) for name, text in workflows(stack).items()]
 
@@ -167,9 +167,9 @@ def _how_to_install(ports: CiPorts, command: str) -> str:
     if found:
         return found
     raise UsageError(
-        "how a runner can install Tonnage is not known",
-        why="This one was installed from files that no runner has: neither from an index nor from a repository.",
-        todo="Say what a runner has to run, once; it is remembered:\n"
+        "cannot tell how a runner installs Tonnage",
+        why="This one was installed from local files, which a runner does not have.",
+        todo="Name the command that installs it there, once; it is stored in the workflows:\n"
         f"  {command} --write --install 'pipx install git+https://HOST/OWNER/tonnage@COMMIT'",
     )
 
@@ -203,7 +203,7 @@ def check_files(made: Sequence[WrittenFile]) -> tuple[dict[Path, str], StaleFile
         return states, None
     return states, StaleFilesError(
         f"{stale[0].path.name} is {'not current' if stale[0].path.exists() else 'missing'}",
-        todo=f"Write them anew:\n  {stale[0].command} --write",
+        todo=f"Renew them:\n  {stale[0].command} --write",
     )
 
 

@@ -48,7 +48,7 @@ def _check_choices(services: Sequence[Service]) -> None:
         other = seen.setdefault(service.name.lower(), service.name)
         if other is not service.name:
             raise UsageError(
-                f"the service {service.name} cannot be told from {other} where a workflow is started by hand",
+                f"GitHub cannot tell the services {service.name} and {other} apart in the form that starts a workflow",
                 why="GitHub compares without regard to the case of letters.",
                 todo="Give the service another name.",
                 place=str(service.place or ""),

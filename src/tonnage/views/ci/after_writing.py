@@ -27,20 +27,39 @@ def next_steps(stack: RunnerStack, paths: Sequence[str]) -> str:
         and not any(each.is_of_runner for each in stack.built if each.registry == registry)
         for name in credentials(stack, registry)
     ]
+    # gh answers 404 where the environment is not there yet.
+    environment = ["    gh api --method PUT 'repos/{owner}/{repo}/environments/tonnage'"]
     if secrets:
         lines.append("  who may push, as secrets of the environment named tonnage:")
+        lines += environment
+        environment = []
         lines += [f"    gh secret set {name} --env tonnage" for name in secrets]
     if GITHUB_REGISTRY in stack.registries:
         lines.append(f"  nothing for {GITHUB_REGISTRY}: the job's own token (GITHUB_TOKEN) may push to it")
     lines += [
-        "  a machine to deploy to, if there is one (without VM_HOST nothing is deployed):",
+        "  to deploy to a machine (without VM_HOST nothing is deployed):",
+        *environment,
         "    gh variable set VM_HOST --env tonnage",
-        "    gh secret set VM_SSH_KEY --env tonnage",
+        "    gh variable set VM_USER --env tonnage",
+        "    ssh-keyscan VM_HOST | gh variable set VM_KNOWN_HOSTS --env tonnage   # compare with the machine's own key",
+        "    gh secret set VM_SSH_KEY --env tonnage < PRIVATE_KEY",
+        *_built_there(stack),
         "  commit and push them:",
         f"    git add {' '.join(map(visible_in_line, paths))}",
         f"    git commit --message 'Build and deploy with Tonnage' && git push origin {visible_in_line(stack.branch)}",
     ]
     return "\n".join(lines)
+
+
+def _built_there(stack: RunnerStack) -> list[str]:
+    """Say what a push to a registry would spare the machine that is deployed to."""
+    if stack.is_pulled or not stack.registries:
+        return []
+    names = ", ".join(each.name for each in stack.built if not (each.pushed and each.pulled) or each.is_of_runner)
+    return [
+        f"    that machine builds all images itself, because it cannot pull {names}:",
+        "      give each service an image name with a registry, such as image: ghcr.io/OWNER/NAME",
+    ]
 
 
 def other_workflows_text(found: Sequence[DoneElsewhere]) -> str:

@@ -21,7 +21,7 @@ def secrets_note(stack: RunnerStack) -> str:
         lines.append(f"#   secrets {' and '.join(credentials(stack, registry))}: who may push to {where}")
     lines += [
         "#   variables VM_HOST and VM_USER: the machine to deploy to; without VM_HOST nothing is deployed",
-        "#   variable VM_PATH: the directory there that files of the stack go to, such as /srv/shop; may be missing",
+        "#   variable VM_PATH: the directory there that files of the stack go to, such as /srv/shop; optional",
         "#   secret VM_SSH_KEY: the private key that the machine lets in",
         "#   variable VM_KNOWN_HOSTS: the machine's line of `ssh-keyscan VM_HOST`, checked by you",
         "#   Secrets belong to the environment named tonnage: Settings, Environments.",
