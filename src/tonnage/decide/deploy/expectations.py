@@ -117,7 +117,8 @@ def why_not_fit(
         todo = f"{WAIT}\n{todo}"
     return Refusal(
         what=f"step {crossing.name} cannot fit on {filesystem}",
-        why=f"At its worst moment the plan needs {format_bytes(available_bytes - worst.likely_bytes)} ({worst.grade}),"
+        why=f"{crossing.why_there}At its worst moment the plan needs"
+        f" {format_bytes(available_bytes - worst.likely_bytes)} ({worst.grade}),"
         f" and {format_bytes(max(0, available_bytes - remains_bytes))} are available above the reserve of"
         f" {format_bytes(reserve_bytes)}{claimed}: {format_bytes(missing_bytes)} are missing.",
         todo=todo,

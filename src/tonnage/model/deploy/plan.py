@@ -285,6 +285,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     on_failure: tuple[Step, ...] = ()
     instructions: tuple[ExpectedInstruction, ...] = ()
 
+    @property
+    def why_there(self) -> str:
+        """Why the plan has it, as the beginning of a message; empty where its name says which service it is of."""
+        return "" if self.service else f"{self.name} is there because {self.cause}. "
+
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a service that was proven good, so that it can be gone back to.

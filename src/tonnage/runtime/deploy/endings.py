@@ -57,13 +57,14 @@ def crossed(
     if guard.of_inodes:
         return ReserveCrossedError(
             f"{step.name} was stopped: {mount} has few inodes left",
-            why=f"{available} were available. Every file takes one, whatever its size.{others}",
+            why=f"{step.why_there}{available} were available. Every file takes one, whatever its size.{others}",
             todo=f"Find where the files are:\n  du --inodes -x --max-depth=3 {shlex.quote(mount)} | sort -n | tail",
             log=log,
         )
     return ReserveCrossedError(
         f"{step.name} was stopped below the reserve of {mount}",
-        why=f"{format_bytes(available)} were available and {format_bytes(lines[mount])} must remain.{others}",
+        why=f"{step.why_there}{format_bytes(available)} were available and"
+        f" {format_bytes(lines[mount])} must remain.{others}",
         todo="See what can be freed, or lower the reserve:\n  tonnage reclaim\n  tonnage deploy --keep-free SIZE",
         log=log,
     )

@@ -133,6 +133,13 @@ def test_a_step_that_crosses_the_line_at_best_is_refused_by_name() -> None:
     assert "45 B are missing" in text
 
 
+def test_a_refused_step_that_is_of_no_service_is_told_in_words() -> None:
+    shared = replace(step("share.6a12f0", exactly(101), exactly(53)), cause="api, worker have 12 wheels in common")
+    assert "share.6a12f0 is there because api, worker have 12 wheels in common. " in refusal([shared], 1009, 900)
+    of_a_service = replace(step("web.build", exactly(101), exactly(53)), service="web")
+    assert "is there because" not in refusal([of_a_service], 1009, 900)
+
+
 def test_a_step_that_only_might_cross_the_line_is_let_through() -> None:
     assert refusal([step("web.build", Estimate(1, 900, 1000, Grade.LEARNED))], 1009, 900) == ""
     assert refusal([step("web.build", UNKNOWN, UNKNOWN)], 1009, 900) == ""
