@@ -14,6 +14,7 @@ import subprocess
 import tarfile
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.tools import Tools
 from tonnage.decide.reclaim.choice import decide, decide_everything
 from tonnage.decide.reclaim.engine_candidates import engine_findings
+from tonnage.decide.reclaim.protection import YOUNG_S
 from tonnage.runtime.clock import SystemClock
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.reclaim.engine_removal import EngineRemoval
@@ -55,13 +57,15 @@ def layer(seed: int, size_bytes: int, *, compressible: bool = False) -> bytes:
 
 
 def load(engine: RealEngine, name: str, layers: Sequence[bytes], **labels: str) -> str:
-    """Put an image on the engine that says it is old; no name makes it dangling. Return its id."""
+    """Put an image on the engine that is not young any more; no name makes it dangling. Return its id."""
+    # One that got its name long after it was made was pulled, and stays for some minutes.
+    made_at = datetime.fromtimestamp(time.time() - 2 * YOUNG_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     diff_ids = [f"sha256:{hashlib.sha256(each).hexdigest()}" for each in layers]
     config = json.dumps(
         {
             "architecture": "amd64",
             "os": "linux",
-            "created": OLD,
+            "created": made_at,
             "config": {"Cmd": ["sleep", "1000"], "Labels": {"name": name or diff_ids[-1], **labels}},
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
             "history": [{"created": OLD, "created_by": f"layer {each}"} for each in diff_ids],

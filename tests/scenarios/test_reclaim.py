@@ -27,7 +27,6 @@ pytestmark = pytest.mark.engine
 TONNAGE = str(Path(sys.executable).with_name("tonnage"))
 
 
-@pytest.mark.only_on("in containerd what was just named stays for a while", store="classic")
 def test_it_works_on_a_disk_without_a_free_byte(
     engine_factory: Callable[[int], RealEngine], project_on: Callable[[RealEngine], Project]
 ) -> None:
@@ -60,7 +59,6 @@ def fill_up(directory: str) -> None:
                     pass
 
 
-@pytest.mark.only_on("in containerd what was just named stays for a while", store="classic")
 def test_it_works_when_nothing_can_be_written_anywhere(
     engine_factory: Callable[[int], RealEngine], project_on: Callable[[RealEngine], Project], tmp_path: Path
 ) -> None:
