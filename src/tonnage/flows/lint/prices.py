@@ -6,6 +6,7 @@ For an engine that has nothing yet, so that no price depends on what was built b
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tonnage.model.reports.lint import LintedFile
     from tonnage.model.stack import Service
 
+_AT_ONCE = 4
 _WITHIN_S = 30.0
 """How long one forecast may take; what is not known by then has no price."""
 
@@ -106,7 +108,9 @@ def prices(
                 change=None if lines is None else change_price(as_it_is, after, lines, change),
             )
 
-        return tuple(price(change, lines) for change, lines in zip(changes, at, strict=True)), ""
+        # While one waits for a server or the resolver, others are worked out.
+        with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="price") as pool:
+            return tuple(pool.map(price, changes, at)), ""
 
 
 def lower_peak(before: Sequence[ServiceForecast], after: Sequence[ServiceForecast]) -> Estimate | None:

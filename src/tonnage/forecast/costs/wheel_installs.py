@@ -14,6 +14,7 @@ and of six more with 3.10.13 and 3.11.7 alone.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -247,6 +248,8 @@ def _less(estimate: Estimate, count_bytes: int) -> Estimate:
     return estimate.each(lambda each: max(0, each - count_bytes))
 
 
+# Lint forecasts a stack with each fix, and nearly every wheel is the same each time.
+@lru_cache(4096)
 def _piece(contents: WheelContents, minor: tuple[int, int], *, uv: bool, compiles: bool) -> WrittenBytes:
     wheel = contents.wheel
     image, disk = _spread_of(contents, contents.content_bytes), _unpacked_disk(contents)
