@@ -128,7 +128,7 @@ def sequential(project: Project, runner: Runner, service: str, *, cleanup_after:
 def test_with_clean_up_images_are_in_the_registry_and_the_disk_is_as_before(
     project: Project, runner: Runner, pushed: Path, service: str, names: set[str]
 ) -> None:
-    before, before_bytes = project.engine.everything(), available(project)
+    before, before_bytes, cached = project.engine.everything(), available(project), project.engine.cache()
 
     sequence, verify = sequential(project, runner, service, cleanup_after=True)
 
@@ -138,7 +138,8 @@ def test_with_clean_up_images_are_in_the_registry_and_the_disk_is_as_before(
     assert [after[kind] for kind in ("containers", "images", "volumes")] == [
         before[kind] for kind in ("containers", "images", "volumes")
     ]
-    assert project.engine.cache() == {}
+    # Where images lie in containerd, deploys of other tests leave theirs.
+    assert project.engine.cache().keys() <= cached.keys()
     assert before_bytes - available(project) < 5_000_011
     assert not verify.failed, verify.told()
     assert all(f"| <code>{name}</code> |" in sequence.summary for name in names)
