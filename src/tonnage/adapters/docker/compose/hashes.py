@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tonnage.model.stack import ComposeMapping
 
 _TIMEOUT_S = 120.0
+# The files are of a project, and everything in them is read.
+_BOUNDS = process.Bounds(memory_bytes=1 << 30, file_bytes=1 << 20)
 _HASH = regex(r"(\S+) ([0-9a-f]{64})")
 
 
@@ -86,6 +88,7 @@ def hashes_of_files(
             environment=environment,
             directory=origin.directory,
             timeout_s=_TIMEOUT_S,
+            bounds=_BOUNDS,
         )
     except StepFailedError:
         return {}
