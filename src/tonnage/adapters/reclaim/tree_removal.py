@@ -13,6 +13,7 @@ import resource
 import stat
 import threading
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -28,6 +29,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _HANDLE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _AGAIN = 5
 _NAMES_BETWEEN_LOOKS = 128
+_SORTED_AT_ONCE = 100_000
 _MOST_PROBLEMS = 20
 _LONG = 240
 _VANISHED = frozenset({errno.ENOENT})
@@ -183,9 +185,7 @@ def _empty(work: _RemovalQueue, directory: _Directory) -> None:
     inside: list[_Directory] = []
     markers_first = directory.above is not None and directory.above.above is None
     with os.scandir(directory.fd) as entries:
-        # What says that a thing is complete goes first, so that half of it is never taken for the whole.
-        ordered = sorted(entries, key=lambda each: not each.name.endswith(".complete")) if markers_first else entries
-        for number, entry in enumerate(ordered):
+        for number, entry in enumerate(_in_order(entries, markers_first=markers_first)):
             if number % _NAMES_BETWEEN_LOOKS == 0 and _should_stop(work):
                 break
             if entry.is_dir(follow_symlinks=False):
@@ -199,6 +199,20 @@ def _empty(work: _RemovalQueue, directory: _Directory) -> None:
         directory.waiting_for = len(inside)
         work.waiting.extend(inside)
         work.changed.notify_all()
+
+
+def _in_order(entries: Iterator[os.DirEntry[str]], *, markers_first: bool) -> Iterator[os.DirEntry[str]]:
+    """Return the entries of a directory in the order of their inodes, many at a time: these lie beside each other.
+
+    In the order in which ext4 tells them the kernel takes a fourth more of a processor to remove small files.
+    """
+    if markers_first:
+        # What says that a thing is complete goes first, so that half of it is never taken for the whole.
+        found = sorted(entries, key=os.DirEntry.inode)
+        yield from sorted(found, key=lambda each: not each.name.endswith(".complete"))
+        return
+    while found := sorted(islice(entries, _SORTED_AT_ONCE), key=os.DirEntry.inode):
+        yield from found
 
 
 def _should_stop(work: _RemovalQueue) -> bool:
