@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.adapters.context.entries import IgnoreRules, entries
+from tonnage.adapters.context.entries import IgnoreRules, directories
 from tonnage.adapters.context.inputs_digest import is_remote, rules_of
 from tonnage.lazily import regex
 from tonnage.small_files import Descent, open_in, read_bytes_in
@@ -44,7 +44,7 @@ class ContextEntry(Struct, frozen=True, gc=False):
         path: Its path below the context, with ``/``.
         size_bytes: The bytes of a file, or of a link's text.
         kind: file, link or directory.
-        actual: Where it lies on this machine, for messages and as its identity: it is read by its path in the context.
+        root: The context's directory on this machine; empty for what only has a name.
         mode: Its permissions.
         target: Where a link leads to.
         stamp: Of a file its bytes, when it was changed, and its number, by which it is known again; empty for others.
@@ -53,10 +53,15 @@ class ContextEntry(Struct, frozen=True, gc=False):
     path: str
     size_bytes: int
     kind: str
-    actual: str
+    root: str
     mode: int = 0
     target: str = ""
     stamp: bytes = b""
+
+    @property
+    def actual(self) -> str:
+        """Where it lies on this machine, for messages and as its identity: it is read by its path in the context."""
+        return f"{self.root}/{self.path}" if self.root and self.path else self.root
 
     @property
     def changed_ns(self) -> int:
@@ -225,22 +230,23 @@ class ContextFiles:
         return "/".join(done)
 
     def _walk(self) -> Iterator[ContextEntry]:
-        for found in entries(self._directory, self._rules, self._place):
-            path, entry = found.path, found.entry
-            actual = f"{self._directory}/{path}"
-            try:
-                seen = entry.stat(follow_symlinks=False)
-                kind = stat.S_IFMT(seen.st_mode)
-                target = found.link() if kind == stat.S_IFLNK else ""
-            except OSError:  # It went away meanwhile, or became something else.
-                continue
-            if kind == stat.S_IFREG:
-                stamp = _STAMP.pack(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, seen.st_dev)
-                yield ContextEntry(path, seen.st_size, "file", actual, stat.S_IMODE(seen.st_mode), stamp=stamp)
-            elif kind == stat.S_IFDIR:
-                yield ContextEntry(path, 0, "directory", actual, stat.S_IMODE(seen.st_mode))
-            elif kind == stat.S_IFLNK:
-                yield ContextEntry(path, seen.st_size, "link", actual, target=target)
+        root, pack = self._directory, _STAMP.pack
+        for directory, found in directories(root, self._rules, self._place):
+            for path, entry in found:
+                try:
+                    seen = entry.stat(follow_symlinks=False)
+                    kind = stat.S_IFMT(seen.st_mode)
+                    target = os.readlink(entry.name, dir_fd=directory) if kind == stat.S_IFLNK else ""
+                except OSError:  # It went away meanwhile, or became something else.
+                    continue
+                size_bytes, mode = seen.st_size, stat.S_IMODE(seen.st_mode)
+                if kind == stat.S_IFREG:
+                    stamp = pack(size_bytes, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, seen.st_dev)
+                    yield ContextEntry(path, size_bytes, "file", root, mode, "", stamp)
+                elif kind == stat.S_IFDIR:
+                    yield ContextEntry(path, 0, "directory", root, mode)
+                elif kind == stat.S_IFLNK:
+                    yield ContextEntry(path, size_bytes, "link", root, target=target)
 
 
 def open_context(spec: BuildSpec) -> ContextFiles | None:

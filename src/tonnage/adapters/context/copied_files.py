@@ -149,15 +149,10 @@ class _Copying:
         """Add what lies in a directory; the directory itself becomes the destination."""
         destination = self._copy.destination.rstrip("/") + (f"/{root}" if self._copy.parents and root else "")
         self._layer.add(destination, "directory", 0)
-        seen: set[bytes] = set()
-        for inside, entry in self._files.below(root):
-            if self._left_out(inside):
-                continue
-            if entry.stamp and entry.stamp in seen:
-                # Another name of a file that is copied with it stays one. Source: BuildKit of Docker 20.10, measured.
-                self._layer.again_bytes += entry.size_bytes
-            seen.add(entry.stamp)
-            self._layer.add(f"{destination}/{inside}", entry.kind, entry.size_bytes, entry)
+        found = self._files.below(root)
+        self._layer.add_below(
+            destination, ((each for each in found if not self._left_out(each[0])) if self._copy.excludes else found)
+        )
 
     def _file(self, entry: ContextEntry, *, into: bool) -> None:
         unpacks = self._copy.adds and self._copy.unpacks is not False and entry.kind == "file"
@@ -274,6 +269,25 @@ class _Layer:
         self._disk_doubt.append(doubt)
         self.notes.append(f"what {archive.path} unpacks to is not known: assumed to be up to 8 times its size")
 
+    def add_below(self, directory: str, inside: Iterable[tuple[str, ContextEntry]]) -> None:
+        """Add what lies in a directory of a context, each with its path below it."""
+        above = _absolute(directory).rstrip("/")
+        known, origins = self._found, self._origins
+        seen: set[bytes] = set()
+        for name, entry in inside:
+            if entry.stamp:
+                if entry.stamp in seen:
+                    # Another name of a file that is copied too stays one. Source: BuildKit of Docker 20.10, measured.
+                    self.again_bytes += entry.size_bytes
+                seen.add(entry.stamp)
+            path = f"{above}/{name}"
+            if path not in known:
+                self._above(path.rpartition("/")[0] or "/")
+                self.held_bytes += _ENTRY_BYTES + len(path)
+            known[path] = (entry.kind, entry.size_bytes)
+            if entry.kind == "file":
+                origins[path] = entry
+
     def directories_of(self, path: str) -> None:
         """Add a directory and those above it, as far as they are not there."""
         self._above(_absolute(path))
@@ -286,8 +300,14 @@ class _Layer:
 
     def tree(self) -> Tree:
         """Return the bytes of everything."""
-        image = sum(size for kind, size in self._found.values() if kind in _COUNTED)
-        disk = sum(on_disk(*each) for each in self._found.values())
+        image = disk = 0
+        for kind, size in self._found.values():
+            if kind == "file":
+                image += size
+                disk += in_blocks(size)
+            else:
+                image += size if kind in _COUNTED else 0
+                disk += on_disk(kind, size)
         archive_bytes = sum(each.size_bytes for each in self.archives)
         return Tree(
             image=UNKNOWN if self.unlisted else self._sized(image, self._image_doubt),

@@ -20,6 +20,7 @@ from msgspec import Struct
 from tonnage.adapters.context.context_files import named_by
 from tonnage.adapters.context.copied_files import is_address, on_disk
 from tonnage.adapters.context.known_sums import KnownSums
+from tonnage.model.forecast.python_lock import in_blocks
 from tonnage.small_files import FileKind
 
 if TYPE_CHECKING:
@@ -69,13 +70,17 @@ class FileTokens:
             way: Whoever asks for many files of a context keeps it between them.
         """
         with self._lock:
-            found = self._known.get(entry.actual)
-            if found is None:
+            found = self._sums.sum(entry, files) if entry.size_bytes <= _SMALL.most_bytes else ""
+            if found:
+                return found
+            actual = entry.actual
+            found = self._known.get(actual, "")
+            if not found:
                 try:
                     found = self._look(entry, files, way)
                 except OSError:
-                    found = entry.actual
-                self._known[entry.actual] = found
+                    found = actual
+                self._known[actual] = found
             return found
 
     def keep(self) -> None:
@@ -85,10 +90,8 @@ class FileTokens:
 
     def _look(self, entry: ContextEntry, files: ContextFiles, way: Descent | None) -> str:
         if entry.size_bytes <= _SMALL.most_bytes:
-            found = self._sums.sum(entry, files)
-            if not found:
-                found = hashlib.sha256(files.read(entry, _SMALL, way)).hexdigest()
-                self._sums.learn(entry, files, found)
+            found = hashlib.sha256(files.read(entry, _SMALL, way)).hexdigest()
+            self._sums.learn(entry, files, found)
             return found
         alike = self._large.setdefault(entry.size_bytes, _SameSize())
         return alike.token(_LargeFile(entry, files))
@@ -195,22 +198,48 @@ class _CopyScan:
         self._tokens = tokens
         self._way = way
         self._by_name, self._by_path = _LongText(), _LongText()
+        self._names, self._paths = self._by_name.pieces, self._by_path.pieces
         self._files: dict[str, int] = {}
 
     def say(self, by_name: str, by_path: str) -> None:
         """Add words that tell contents from others."""
-        self._by_name.add(by_name)
-        self._by_path.add(by_path)
+        self._names.append(by_name)
+        self._paths.append(by_path)
+        if len(self._names) >= _PIECES:
+            self._by_name.take()
+            self._by_path.take()
 
     def take(self, path: str, entry: ContextEntry, files: ContextFiles) -> None:
         """Add what is named, with all that is in it; of a link also the file that it leads to."""
         name = PurePosixPath(path).name
         self._add(entry, name, path, files)
         if entry.kind == "directory":
-            for inside, each in files.below(path):
-                self._add(each, f"{name}/{inside}", each.path, files)
+            self._add_below(path, name, files)
         elif entry.kind == "link" and (target := files.followed(entry)) is not None:
             self._add(target, name, target.path, files)
+
+    def _add_below(self, directory: str, name: str, files: ContextFiles) -> None:
+        """Add what lies in a directory, which may be a million files."""
+        token, way, known = self._tokens.token, self._way, self._files
+        for inside, entry in files.below(directory):
+            kind, size_bytes, path = entry.kind, entry.size_bytes, entry.path
+            told = token(entry, files, way) if kind == "file" else entry.target
+            said = f"\0{kind}\0{entry.mode}\0{size_bytes}\0{told}\0"
+            self._names.append(f"{name}/{inside}{said}")
+            self._paths.append(f"{path}{said}")
+            if len(self._names) >= _PIECES:
+                self._by_name.take()
+                self._by_path.take()
+            above = path.rpartition("/")[0]
+            if above and above not in known:
+                self._know_above(above)
+            known[path] = in_blocks(size_bytes) if kind == "file" else on_disk(kind, size_bytes)
+
+    def _know_above(self, path: str) -> None:
+        # Above one that is known all are.
+        while path and path not in self._files:
+            self._files[path] = on_disk("directory", 0)
+            path = path.rpartition("/")[0]
 
     def contents(self) -> CopyContents:
         """Return what was found."""
@@ -220,11 +249,7 @@ class _CopyScan:
         token = self._tokens.token(entry, files, self._way) if entry.kind == "file" else entry.target
         said = f"\0{entry.kind}\0{entry.mode}\0{entry.size_bytes}\0{token}\0"
         self.say(name + said, path + said)
-        # Above one that is known all are.
-        above = path.rpartition("/")[0]
-        while above and above not in self._files:
-            self._files[above] = on_disk("directory", 0)
-            above = above.rpartition("/")[0]
+        self._know_above(path.rpartition("/")[0])
         if path:
             self._files[path] = on_disk(entry.kind, entry.size_bytes)
 
@@ -234,22 +259,17 @@ class _LongText:
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
-        self._pieces: list[str] = []
-
-    def add(self, piece: str) -> None:
-        """Add a piece."""
-        self._pieces.append(piece)
-        if len(self._pieces) >= _PIECES:
-            self._take()
+        self.pieces: list[str] = []
 
     def hexdigest(self) -> str:
         """Return the sum of all."""
-        self._take()
+        self.take()
         return self._digest.hexdigest()
 
-    def _take(self) -> None:
-        self._digest.update("".join(self._pieces).encode(errors="surrogatepass"))
-        self._pieces.clear()
+    def take(self) -> None:
+        """Take in the pieces that are waiting."""
+        self._digest.update("".join(self.pieces).encode(errors="surrogatepass"))
+        self.pieces.clear()
 
 
 def _last_name(source: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from bisect import bisect_left
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -30,6 +31,7 @@ NO_HIT = -1
 _MOST_WILD, _MOST_SLOW = 1_000, 50
 _CHUNK_BYTES = 2**20
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_NAME = attrgetter("name")
 _DEEP = regex(r"[*?\[\\]")
 
 
@@ -76,6 +78,11 @@ class IgnoreRules:
                     self._taken_back_below.add(fixed)
         self._wild.reverse()
         self._taken_back = sorted(taken_back)
+
+    @property
+    def has_some(self) -> bool:
+        """Whether anything may be left out."""
+        return bool(self._fixed or self._wild)
 
     def hit(self, path: str, above: int = NO_HIT) -> int:
         """Return which pattern decides of a path, as a number for ``leaves_out``.
@@ -157,12 +164,23 @@ def hash_directory(root: str, rules: IgnoreRules, digest: _Hash, place: str = ""
 def entries(root: str, rules: IgnoreRules, place: str) -> Iterator[FoundEntry]:
     """Walk a directory in a fixed order, past what the rules leave out.
 
+    Raises:
+        UsageError: A directory cannot be read.
+    """
+    for directory, found in directories(root, rules, place):
+        for path, entry in found:
+            yield FoundEntry(path, entry, directory)
+
+
+def directories(root: str, rules: IgnoreRules, place: str) -> Iterator[tuple[int, list[tuple[str, os.DirEntry[str]]]]]:
+    """Walk a directory in a fixed order; of each directory come its descriptor and what is not left out of it, by path.
+
     Each directory is opened below the one that is walked, so that none of them leads elsewhere meanwhile.
 
     Raises:
         UsageError: A directory cannot be read.
     """
-    pending = [("", NO_HIT)]
+    pending, has_rules = [("", NO_HIT)], rules.has_some
     with Descent(root) as way:
         while pending:
             inside, above = pending.pop()
@@ -173,15 +191,19 @@ def entries(root: str, rules: IgnoreRules, place: str) -> Iterator[FoundEntry]:
             except OSError as error:
                 raise _unreadable(f"{root}/{inside}".rstrip("/"), inside or ".", place, error) from error
             try:
-                below = []
-                for entry in sorted(os.scandir(directory), key=lambda each: each.name):
-                    path = f"{inside}/{entry.name}" if inside else entry.name
-                    hit = rules.hit(path, above)
-                    left_out = rules.leaves_out(hit)
+                below, kept = [], []
+                start = f"{inside}/" if inside else ""
+                hit, left_out = NO_HIT, False
+                for entry in sorted(os.scandir(directory), key=_NAME):
+                    path = start + entry.name
+                    if has_rules:
+                        hit = rules.hit(path, above)
+                        left_out = rules.leaves_out(hit)
                     if not left_out:
-                        yield FoundEntry(path, entry, directory)
+                        kept.append((path, entry))
                     if entry.is_dir(follow_symlinks=False) and (not left_out or rules.may_take_back_below(path)):
                         below.append((path, hit))
+                yield directory, kept
                 pending += reversed(below)
             finally:
                 os.close(directory)

@@ -166,16 +166,21 @@ class Contexts:
 
 def kept_sources(context: str, files: Sequence[tuple[str, int]], sent: set[str]) -> tuple[Aside, ...]:
     """Return what is kept of the files that one instruction needs."""
-    fresh = [(path, disk_bytes) for path, disk_bytes in files if path not in sent]
+    fresh = [each for each in files if each[0] not in sent] if sent else files
     sent.update(path for path, _ in fresh)
     groups: dict[str, list[tuple[str, int]]] = {}
     tops: dict[str, str] = {}
-    for path, disk_bytes in fresh:
+    for each in fresh:
+        path, disk_bytes = each
         above = path.rpartition("/")[0]
         name = path if disk_bytes >= _LARGE_BYTES else tops.get(above)
         if name is None:
             name = tops[above] = "/".join(above.split("/", _DEPTH)[:_DEPTH]) + "/"
-        groups.setdefault(name, []).append((path, disk_bytes))
+        group = groups.get(name)
+        if group is None:
+            groups[name] = [each]
+        else:
+            group.append(each)
     if not groups:
         return ()
     itself = Aside(key=f"context:{context}", name="the builder's copy of the context", disk=_ITSELF)
