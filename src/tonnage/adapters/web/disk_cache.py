@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.own_files import private_directory, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 class DiskCache:
@@ -28,9 +29,10 @@ class DiskCache:
     """
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self._directory = directory
+        # A command reads thousands of them: paths stay text.
+        self._directory = os.fspath(directory)
         self._clock = clock
-        self._new: set[Path] = set()
+        self._new: set[str] = set()
 
     def read(self, kind: str, name: str, *, within_s: float | None = None) -> bytes | None:
         """Return what was kept under a name; None when there is nothing, or it is too old.
@@ -42,16 +44,17 @@ class DiskCache:
         """
         path = self._path(kind, name)
         try:
-            if within_s is not None and not 0 <= self._clock() - path.stat().st_mtime <= within_s:
-                return None
-            return path.read_bytes()
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a path as text
+                if within_s is not None and not 0 <= self._clock() - os.fstat(file.fileno()).st_mtime <= within_s:
+                    return None
+                return file.read()
         except OSError:
             return None
 
     def age_s(self, kind: str, name: str) -> float | None:
         """Return how many seconds ago something was kept; None when there is nothing."""
         try:
-            return max(0.0, self._clock() - self._path(kind, name).stat().st_mtime)
+            return max(0.0, self._clock() - os.stat(self._path(kind, name)).st_mtime)  # noqa: PTH116 - as above
         except OSError:
             return None
 
@@ -63,9 +66,10 @@ class DiskCache:
         """Keep something under a name, in place of what was there."""
         path = self._path(kind, name)
         with contextlib.suppress(OSError):
-            private_directory(path.parent, ours=True)
-            write_whole(path, content, modified_s=self._clock())
+            there = Path(path)
+            private_directory(there.parent, ours=True)
+            write_whole(there, content, modified_s=self._clock())
             self._new.add(path)
 
-    def _path(self, kind: str, name: str) -> Path:
-        return self._directory / kind / hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+    def _path(self, kind: str, name: str) -> str:
+        return f"{self._directory}/{kind}/{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()}"
