@@ -234,7 +234,7 @@ def test_lint_annotates_what_a_pull_request_adds_and_comments_with_bytes(runner:
 
 def test_a_pull_request_from_a_fork_has_its_table_in_the_summary(runner: Runner) -> None:
     on_a_pull_request(runner)
-    runner.contexts["github"]["event"]["pull_request"]["head"] = {"repo": {"fork": True}}
+    runner.contexts["github"]["event"]["pull_request"]["head"] = {"repo": {"full_name": "stranger/shop"}}
     (runner.workspace / "web" / "data").write_bytes(b"x" * 340_007)
 
     ended = runner.action(ACTION)
