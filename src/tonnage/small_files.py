@@ -90,7 +90,7 @@ def read_bytes(path: str | os.PathLike[str], kind: FileKind, *, within: str = ""
     handle = _handle(path)
     try:
         if within and not is_below(_real_path(handle), within):
-            raise UnfitFileError(errno.EACCES, f"It lies outside of {within}", os.fspath(path))
+            raise UnfitFileError(errno.EACCES, f"It is outside {within}", os.fspath(path))
         return _content(handle, os.fspath(path), kind, piped=piped and _is_given(os.fspath(path)))
     finally:
         os.close(handle)

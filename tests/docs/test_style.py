@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,14 @@ BANNED = (
 )  # fmt: skip
 
 
+_OLD = re.compile(
+    r"\b(anew|nobody|somebody|hence|lest|shall)\b|\bfor want of\b|\b(come|comes|came) free\b|\blies outside\b",
+    re.IGNORECASE,
+)
+# What earlier versions wrote into files, by which these are known again.
+_MARKS = ("Written anew by: ", "which writes it anew")
+
+
 def _texts() -> list[Path]:
     source = [*(ROOT / "src").rglob("*.py"), *(ROOT / "src").rglob("*.toml"), *(ROOT / "src").rglob("*.sh")]
     # Records of decisions say what was said then.
@@ -40,6 +50,24 @@ def test_a_wording_that_was_replaced_is_nowhere(wording: str) -> None:
     lowered = wording.lower()
     found = [str(path.relative_to(ROOT)) for path, text in TEXTS if lowered in text]
     assert not found, f"{wording!r} in {found}: docs/style.md says what to write instead"
+
+
+def test_no_old_word_is_printed() -> None:
+    found = [
+        f"{path.name}:{line}: {text}"
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        for line, text in _printed(path)
+        if _OLD.search(text) and not any(mark in text for mark in _MARKS)
+    ]
+    assert not found, "docs/style.md says what to write instead"
+
+
+def _printed(path: Path) -> list[tuple[int, str]]:
+    """Return the texts of a module that are no descriptions of its code, with their lines."""
+    nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    described = {id(each.value) for each in nodes if isinstance(each, ast.Expr)}
+    texts = [each for each in nodes if isinstance(each, ast.Constant) and id(each) not in described]
+    return [(each.lineno, each.value) for each in texts if isinstance(each.value, str)]
 
 
 def test_the_page_has_ten_rules_with_before_and_after() -> None:

@@ -79,7 +79,7 @@ def test_a_reclaim_leaves_what_a_running_deploy_needs_and_names_it(
     told = json.loads(second.tonnage("reclaim", "--only", "image", "--json").stdout)
     [reason] = [each["reason"] for each in told["protected"] if needed in each["name"]]
     assert reason.startswith(f"the run of stack {first.name} (process {running.pid} of user ")
-    assert any("is at work on this engine" in note and first.name in note for note in told["notes"])
+    assert any("is running on this engine" in note and first.name in note for note in told["notes"])
     running.end()
     told = json.loads(second.tonnage("reclaim", "--only", "image", "--json").stdout)
     assert needed in [each["name"] for each in told["chosen"]]

@@ -104,7 +104,7 @@ def test_a_tag_that_moved_is_pulled_when_the_policy_says_so_and_can_be_gone_back
     assert page(project.real.address, PORT) == "one"
     refused = project.tonnage("deploy")
     assert refused.exit_code == 2, refused.stderr
-    assert "app was rolled away from v2, and this is v2 again" in refused.stderr
+    assert "app was rolled back from v2, and this is v2 again" in refused.stderr
     assert page(project.real.address, PORT) == "one"
 
 

@@ -48,7 +48,7 @@ def test_rollback_goes_back_once_and_the_next_deploy_goes_forward(project: Proje
 
     refused = project.tonnage("deploy")
     assert refused.exit_code == 2
-    assert "web was rolled away from v2, and this is v2 again" in refused.stderr
+    assert "web was rolled back from v2, and this is v2 again" in refused.stderr
     assert engine.container("web") == back
 
     project.deploy("--again")

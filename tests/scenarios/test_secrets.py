@@ -98,7 +98,7 @@ def test_a_rollback_does_not_claim_that_a_secret_holds_again_what_it_held(projec
     written(project, "two", "2")
     project.deploy()
     ended = project.tonnage("plan", "--rollback")
-    assert "with what its secrets and configs hold now (tok): what they held then is kept by nobody" in ended.stdout
+    assert "with what its secrets and configs hold now (tok): their earlier contents are not stored" in ended.stdout
     assert project.tonnage("rollback").exit_code == 0
     assert running(project) == ("two", "LEVEL=1")
 
@@ -107,7 +107,7 @@ def test_a_rollback_does_not_claim_that_a_secret_holds_again_what_it_held(projec
     assert running(project) == ("one", "LEVEL=1")
     ended = project.tonnage("rollback", "web")
     assert ended.exit_code == 2
-    assert "differs only by what its secrets and configs held, which nobody keeps" in ended.stderr
+    assert "differs only by the contents of its secrets and configs, which are not stored" in ended.stderr
 
 
 @pytest.mark.long("four switches")

@@ -40,7 +40,7 @@ def test_the_page_in_anothers_network_is_there_after_every_way_to_replace_that_o
     engine.client.containers.get(engine.container("gate").id).restart(timeout=0)
     told = project.tonnage("verify")
     assert told.exit_code == 5
-    assert "reaches nobody: the network that it shares went when the container" in told.stdout + told.stderr
+    assert "has no network: the network that it shares went when the container" in told.stdout + told.stderr
     project.deploy()
     assert page(address, PORT) == "page"
 

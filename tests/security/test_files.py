@@ -206,7 +206,7 @@ def test_files_within_a_directory_are_read_and_no_others(context: Path, outside:
         str(context / "up" / "secret"),
         f"{context}/../../outside/secret",
     ):
-        with pytest.raises(UnfitFileError, match="It lies outside of"):
+        with pytest.raises(UnfitFileError, match="It is outside"):
             files.read(path, VARIABLES)
     assert files.kind(str(outside)) == files.kind(str(outside.parent)) == ""
     # What leads out is there, so that whoever reads it is told why not.
@@ -306,7 +306,7 @@ def test_a_link_in_a_project_counts_by_where_it_leads_to(
     assert code == 2
     assert SECRET not in said
     assert f"{tmp_path}/project/.env:1: a line of a file of variables has to be NAME=VALUE" in said
-    assert "lies outside of the project" in said
+    assert "outside the project" in said
 
 
 def test_a_wrong_word_of_the_project_is_shown(forecast: Callable[..., tuple[int, str]], tmp_path: Path) -> None:

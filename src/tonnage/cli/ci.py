@@ -31,7 +31,7 @@ _WHAT = ("github", "deploy-script", "summary", "comment", "verdict", "next-runne
         ("tonnage ci github", "Show the workflows for the stack of this directory"),
         ("tonnage ci github --write", "Write them to .github/workflows"),
         ("tonnage ci github --check", "Say whether they are current"),
-        ("tonnage ci deploy-script --write", "Write deploy.sh beside the compose file"),
+        ("tonnage ci deploy-script --write", "Write deploy.sh next to the compose file"),
         ("tonnage ci summary --forecast forecast.json --events events.jsonl", "A job as Markdown"),
         ("tonnage ci comment --lint lint.json", "What lint found, as Markdown"),
         ("tonnage ci comment --forecast here.json --base base.json", "What a pull request changes, as Markdown"),

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     "--until", metavar="SIZE", help="What is to be available after a reclaim (default: 1.5 times the reserve)."
 )
 @click.option("--once", is_flag=True, help="Look once, and end.")
-@click.option("--yes", is_flag=True, help="Remove what may go; with --install and --uninstall: write.")
+@click.option("--yes", is_flag=True, help="Remove what is not needed; with --install and --uninstall: write.")
 @click.option("--no-ballast", is_flag=True, help="Keep no file that is given back when the disk is full.")
 @click.option("--install", is_flag=True, help="Show the systemd unit that runs the guard; with --yes write it.")
 @click.option("--uninstall", is_flag=True, help="Remove that unit, and the ballast.")

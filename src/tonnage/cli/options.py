@@ -202,7 +202,7 @@ events_option = click.option(
     metavar="FILE",
     expose_value=False,
     callback=_keep_events,
-    help="Write what happens to FILE as JSON lines, besides showing it.",
+    help="Also write every event to FILE, as JSON lines.",
 )
 keep_previous_option = click.option(
     "--keep-previous/--no-keep-previous", default=None, help="Keep the previous image for rollback (default: keep)."
@@ -223,7 +223,7 @@ def parallel_options(function: Callable[..., None]) -> Callable[..., None]:
 
 _ALLOWED = (
     click.option(
-        "--again", is_flag=True, help="Also deploy what was rolled away from: the same again is refused otherwise."
+        "--again", is_flag=True, help="Also deploy a version that was rolled back, which is refused otherwise."
     ),
     click.option(
         "--remove-orphans", is_flag=True, help="Remove the containers of services that are in no file any more."

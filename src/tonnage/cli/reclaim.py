@@ -57,14 +57,14 @@ if TYPE_CHECKING:
     "--keep", multiple=True, metavar="PATTERN", help="Keep anything whose name matches PATTERN; may be repeated."
 )
 @click.option("--only", multiple=True, metavar="KIND", help="Only this kind, such as image or cache; may be repeated.")
-@click.option("--volume", "volumes", multiple=True, metavar="NAME", help="This volume may go too; may be repeated.")
+@click.option("--volume", "volumes", multiple=True, metavar="NAME", help="Also remove this volume; may be repeated.")
 @click.option("--mount", default="", metavar="PATH", help="The filesystem under PATH, instead of the engine's.")
 @click.option("--root", default="", metavar="DIR", help="Look for directories below DIR, instead of in this machine.")
 @click.option(
     "--this-machine-is-disposable",
     "disposable",
     is_flag=True,
-    help="Installed toolchains may go too, as on a hosted runner.",
+    help="Also remove installed toolchains, as on a hosted runner.",
 )
 @swarm_option
 @click.option("--yes", is_flag=True, help="Remove what is shown.")
@@ -178,7 +178,7 @@ def _check(flags: StackFlags, request: ReclaimRequest, *, background: bool, wait
     if flags.services:
         raise UsageError(
             "reclaim works on a whole filesystem, not on services",
-            todo="Name what is to stay with --keep, or the kinds that may go with --only.",
+            todo="Name what to keep with --keep, or the kinds to remove with --only.",
         )
     sized = (request.until_bytes, request.free_bytes)
     targets = (*(each is not None for each in sized), bool(request.plan_file), request.everything)

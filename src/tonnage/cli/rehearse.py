@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "rehearse",
     examples=(
         ("tonnage rehearse --disk 14GB", "The whole stack on a disk of 14 GB"),
-        ("tonnage rehearse --disk 14GB --keep", "The same, and the engine stays to be looked at"),
+        ("tonnage rehearse --disk 14GB --keep", "The same, and keep the engine to look at it"),
         ("tonnage rehearse --nodes 3 --disk 8GB", "On a throw-away Swarm of three nodes with 8 GB each"),
         ("tonnage rehearse --remove r1a2b3c", "Remove an engine that was kept"),
         ("tonnage rehearse --disk 3GB --import python:3.11-slim=base.tar", "With a base image from a file"),

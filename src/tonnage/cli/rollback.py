@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     ),
     failures=RUN_FAILURES,
     about="Needs no build: deploy keeps the images of good versions, as many as x-tonnage.keep-versions says (1)."
-    " See plan --rollback for a dry run. What was rolled away from is deployed anew only with deploy --again.",
+    " See plan --rollback for a dry run. A version that was rolled back is deployed again only with deploy --again.",
 )
 @versioned_stack_options
 @click.option("--list", "listed", is_flag=True, help="Show the versions there are, and change nothing.")

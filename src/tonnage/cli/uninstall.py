@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @verb(
     "uninstall",
     examples=(
-        ("tonnage uninstall", "What would be removed, and what stays. Removes nothing"),
+        ("tonnage uninstall", "What would be removed, and what is kept. Removes nothing"),
         ("tonnage uninstall --yes", "The same, done"),
         ("tonnage uninstall --yes --journal", "Also what runs measured, and the versions for rollback"),
         ("tonnage uninstall -H ssh://user@vm.example.org", "On another machine's engine"),

@@ -176,7 +176,7 @@ def stack_variables(flags: StackFlags, stack: Stack, root: Path, here: str) -> d
     """
     if flags.project_directory:
         raise UsageError(
-            "a script lies in the project directory, and cannot name another one",
+            "deploy.sh is written into the project directory, and cannot name another one",
             todo="Leave out --project-directory, and name the files with -f.",
         )
     env_files = [os.path.join(here, file) for file in flags.env_files]  # noqa: PTH118 - either may be absolute
@@ -208,7 +208,7 @@ def _within(file: str, stack: Stack, root: Path) -> str:
     path = Path(file).resolve()
     if not path.is_relative_to(root):
         raise UsageError(
-            f"{file} lies outside of {root}",
+            f"{file} is outside {root}",
             why="What is written has to find it on any machine.",
             todo="Move it in there, with what belongs to it.",
         )

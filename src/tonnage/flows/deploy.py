@@ -376,7 +376,7 @@ def _plan_to_carry_out(job: Job, fresh: Plan) -> Plan:
         raise StalePlanError(
             "the plan is stale; nothing was changed",
             why=f"{why[0].upper()}{why[1:]}.",
-            todo=f"Make it anew:\n  tonnage plan --out {job.saved_place}",
+            todo=f"Make it again:\n  tonnage plan --out {job.saved_place}",
             place=job.saved_place,
         )
     # One that was refused when it was made stays so, although it fits by now: nobody was shown that.

@@ -315,6 +315,7 @@ def _evidence(ports: RehearsalPorts, looked: _Looked) -> Evidence:
         runs=runs_if_readable(ports, _RUNS, wanted.stack.name),
         documents=tuple(_documents({directory, root})),
         rehearsals=ports.rehearsals.root(),
+        disk_bytes=looked.seen.inventory.filesystems[0].size_bytes if looked.seen is not None else 0,
     )
 
 

@@ -147,7 +147,7 @@ def suited(ports: ForecastPorts, flags: StackFlags, path: Path | None) -> Suited
     if engine.builder is not None:
         raise UsageError(
             f"the builder {engine.builder.name} does not read the engine's configuration",
-            why="It is selected, and what it builds lies in its own volume, with limits of its own.",
+            why="It is selected, and keeps what it builds in its own volume, with its own limits.",
             todo="Give it limits when it is made (--config before buildx 0.14), or build in the engine itself:\n"
             "  docker buildx create --buildkitd-config FILE\n  docker buildx use default",
         )
@@ -199,7 +199,7 @@ def _measured(inventory: Inventory) -> Filesystem:
 def _policy(ports: EnginePorts, host: str, engine: Engine, disk: Filesystem) -> CollectionPolicy:
     if engine.builder is not None:
         rules = ports.engines.collection_rules(host, engine)
-        told_by = f"told by the builder {engine.builder.name}" if rules else ""
+        told_by = f"reported by the builder {engine.builder.name}" if rules else ""
         return CollectionPolicy(rules=rules or (), told_by=told_by)
     settings = CollectionSettings()
     path = ports.engines.settings_file(engine)
@@ -212,7 +212,7 @@ def _policy(ports: EnginePorts, host: str, engine: Engine, disk: Filesystem) -> 
     # A buildx before 0.11 tells no rules at all.
     if told is None or (not told and settings.enabled):
         return modelled_policy(engine.version, disk.size_bytes, settings)
-    return CollectionPolicy(rules=told, told_by=f"told by the builder of Docker {engine.version}")
+    return CollectionPolicy(rules=told, told_by=f"reported by the builder of Docker {engine.version}")
 
 
 def _settings_text(path: Path) -> str:

@@ -128,7 +128,7 @@ def _once(
             note(note_text(context.trouble))
         if not request.yes:
             reasons = _held_elsewhere(ports, context) if choice.short_bytes else ()
-            short = " ".join(("All that may go would not be enough.", *reasons))
+            short = " ".join(("Removing everything possible would not be enough.", *reasons))
             ends_bytes = choice.target_bytes - choice.short_bytes
             failure = _failure(context, choice, plan, ends_bytes, note, why=short) if choice.short_bytes else None
             return ReclaimReport(mount=context.mount, choice=choice, reasons=reasons, failure=failure)
@@ -279,7 +279,7 @@ def _still_left(ports: ReclaimPorts, context: ReclaimContext) -> Engine:
     store = ports.machine.other_store(engine, within_s=0)
     reason = "the engine uses it by now" if store is None else why_it_stays(store)
     if reason:
-        raise CannotReclaimError("what lies in the other image store stays", why=f"{reason}.")
+        raise CannotReclaimError("what is in the other image store is kept", why=f"{reason}.")
     return engine
 
 
@@ -306,8 +306,8 @@ def _reasons(ports: ReclaimPorts, context: ReclaimContext, done: Reclaimed) -> t
     elsewhere = _held_elsewhere(ports, context)
     if not done.missing_bytes:
         return elsewhere
-    told = f"{format_bytes(done.missing_bytes)} of what was promised did not come free."
-    unknown = "The filesystem may give them back later, or somebody else has written meanwhile."
+    told = f"{format_bytes(done.missing_bytes)} less was freed than expected."
+    unknown = "The filesystem may free them later, or another program wrote at the same time."
     return (told, *elsewhere) if any(_HOLDS in each for each in elsewhere) else (told, unknown, *elsewhere)
 
 
@@ -316,7 +316,7 @@ def _held_elsewhere(ports: ReclaimPorts, context: ReclaimContext) -> tuple[str, 
     if context.inventory is not None and context.inventory.engine.endpoint.startswith("ssh://"):
         return ()
     held = [
-        f"{name} {_HOLDS} {format_bytes(size)} of removed files open: they come free when it ends."
+        f"{name} {_HOLDS} {format_bytes(size)} of removed files open: they are freed when it ends."
         for name, size in ports.machine.held_open(context.mount)
         if size >= _WORTH_TELLING_BYTES
     ]
@@ -327,7 +327,7 @@ def _unseen(ports: ReclaimPorts, context: ReclaimContext) -> list[str]:
     """Return what takes bytes of the filesystem and was no candidate, because nobody sees it or knows of it."""
     machine = ports.machine
     told = [
-        f"{format_bytes(size)} lie in {path}, below what is mounted there: they are seen when it is unmounted."
+        f"{format_bytes(size)} are in {path}, hidden below a mount: unmount it to see them."
         for path, size in machine.hidden(context.mount)
     ]
     if context.inventory is not None:
@@ -359,7 +359,7 @@ def _failure(
 
 def _too_little(context: ReclaimContext, choice: ReclaimChoice, missing_bytes: int, *, why: str) -> CannotReclaimError:
     parts = [why, f"{format_bytes(missing_bytes)} are missing to {format_bytes(choice.target_bytes)}."]
-    todo = "Name volumes that may go with --volume, or use a larger disk."
+    todo = "Name volumes to remove with --volume, or use a larger disk."
     if context.trouble is not None:
         parts.append(f"The engine was not asked: {context.trouble.what}.")
         todo = f"{context.trouble.todo}\nThen run it again."

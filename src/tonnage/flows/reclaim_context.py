@@ -147,7 +147,7 @@ def reclaim_context(
 def _at_work(others: Iterable[OtherRun]) -> tuple[str, ...]:
     """Tell of the runs that go on at the engine meanwhile: what is available afterwards is theirs as well."""
     return tuple(
-        f"{run.shown} is at work on this engine; what it needs stays"
+        f"{run.shown} is running on this engine; what it needs is kept"
         + (f", and it may still write {format_bytes(run.claimed_bytes)}" if run.claimed_bytes else "")
         for run in others
     )

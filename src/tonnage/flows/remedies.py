@@ -220,7 +220,7 @@ def _plans(planned: Planned) -> list[_OtherPlan]:
         found.append(
             _OtherPlan(
                 kind="installer",
-                what="wheels installed by uv, which keeps no archives beside them",
+                what="wheels installed by uv, which keeps no archives during the install",
                 todo=("x-tonnage:", "  installer: uv"),
                 made=lambda old: _with_policy(old, installer=InstallerChoice.UV),
             )

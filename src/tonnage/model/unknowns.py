@@ -20,7 +20,7 @@ _PODMANS = (
     "Podman does not tell of build caches, nor of what Buildah and other programs keep in its storage:"
     " that is neither counted nor freed"
 )
-_UNKNOWN_WAY = "keeps images in a way that is not known here: how many bytes they take, and where, cannot be told"
+_UNKNOWN_WAY = "keeps images in a way that is not known here: how many bytes they take, and where, is unknown"
 
 
 def unknowns(inventory: Inventory) -> tuple[str, ...]:

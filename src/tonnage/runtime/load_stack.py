@@ -198,7 +198,7 @@ def _read_with(compose: ComposeConfig, selection: Selection, request: StackReque
         root = project_root(selection.directory)
         # Which file Compose speaks of is not known to be one of the project's.
         if not all(is_shown(path, root) for path in (*files.paths, f"{selection.directory}/.env")):
-            error.why = "Its reason is not shown, because some of the files lie outside of the project."
+            error.why = "Its reason is not shown, because some of the files are outside the project."
         raise
     form = read_printed(printed)
     settings = None
@@ -243,7 +243,7 @@ def _settings(
         if reason is None:
             raise
         raise UsageError(
-            f"what stands under {SETTINGS} cannot be told: {reason.what}",
+            f"what stands under {SETTINGS} cannot be read: {reason.what}",
             why=f"Compose does not print it ({error.what}), and the built-in reader cannot follow the files.",
             todo=reason.todo or "Write it in another way.",
             place=reason.place,

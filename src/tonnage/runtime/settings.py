@@ -109,7 +109,7 @@ _KNOWN = (
         "guard",
         "TONNAGE_GUARD",
         "pause",
-        "pause: builds wait before the reserve until what nobody needs was reclaimed; hard: so does the engine itself; "
+        "pause: builds wait before the reserve until unneeded things are reclaimed; hard: so does the engine itself; "
         "stop: they are stopped there.",
     ),
     _Known(
@@ -125,7 +125,7 @@ _KNOWN = (
         "none",
         "How the engine of each node of a cluster is reached, by host name.",
     ),
-    _Known("failover", "TONNAGE_FAILOVER", "none", "On how many nodes of a cluster each image lies at least."),
+    _Known("failover", "TONNAGE_FAILOVER", "none", "On how many nodes of a cluster each image must be, at least."),
     _Known(
         "build-on",
         "TONNAGE_BUILD_ON",

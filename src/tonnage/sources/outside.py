@@ -23,7 +23,7 @@ _REQUIREMENTS = regex(
     r"require|constrain|dependenc|overrid|packages|(?:^|[^a-z])(?:reqs?|deps|pip)(?:[^a-z]|$)"
     r"|^pyproject\.toml$|^pylock\.|^(?:uv|poetry|pdm|Pipfile)\.lock$"
 )
-NOT_SHOWN = "What it says is not shown, because the file lies outside of the project"
+NOT_SHOWN = "What it says is not shown, because the file is outside the project"
 
 
 def project_root(directory: str) -> str:

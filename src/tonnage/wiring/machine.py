@@ -109,7 +109,7 @@ class ThisMachine:
         if not removed.complete:
             raise CannotReclaimError(
                 f"the removal of {candidate.name} was interrupted",
-                why=f"{format_bytes(max(0, removed.measured_bytes))} of it came free; the rest is still there.",
+                why=f"{format_bytes(max(0, removed.measured_bytes))} of it were freed; the rest is still there.",
                 todo="See what is left of it:\n  tonnage reclaim",
             )
 

@@ -52,7 +52,7 @@ def test_people_read_it_below_the_checks(world: World, capsys: Captured) -> None
 
     told = capsys.readouterr().out
     assert "\nchecklist of " in told
-    assert "  tonnage rehearse --disk 14GB" in told
+    assert "  tonnage rehearse --disk " in told
 
 
 def test_what_is_installed_is_looked_up_with_the_images_of_the_engine(world: World, capsys: Captured) -> None:

@@ -74,7 +74,7 @@ def test_an_engine_that_collects_nothing_says_so(world: World, capsys: Captured)
 
     check, found = doctor(world, capsys)
     assert check["state"] == "ok"
-    assert check["found"].startswith("none: build cache that no image has grows until somebody removes it")
+    assert check["found"].startswith("none: build cache that no image has grows until it is removed by hand")
     assert found["rules"] == []
 
 
@@ -106,7 +106,7 @@ def test_what_the_plan_still_needs_is_told_when_it_would_go(world: World, capsys
     assert check["state"] == "warning"
     assert (
         check["found"]
-        == "at most 400 MB of build cache that no image has stay (told by the builder of Docker 20.10.24)"
+        == "at most 400 MB of build cache that no image has stay (reported by the builder of Docker 20.10.24)"
     )
     first, last = found["losses"]
     assert {first["after"], last["after"]} == {"api", "web"}
@@ -176,7 +176,7 @@ def test_the_limits_of_a_selected_builder_are_its_own(world: World, capsys: Capt
 
     world.ports.told_rules = (CollectionRule(reserved_bytes=400_000_007),)
     check, _ = doctor(world, capsys)
-    assert check["found"].endswith("(told by the builder apart)")
+    assert check["found"].endswith("(reported by the builder apart)")
     assert "--builder-gc" not in check["todo"]
     assert world.run("doctor", "--builder-gc", "--write") == 2
     assert "the builder apart does not read the engine's configuration" in capsys.readouterr().err

@@ -33,7 +33,7 @@ def test_a_choice_is_told_from_its_figure_on_or_by_name(wasting: World, capsys: 
     peak = of_rules(capsys)["pip-peak"]
     # The pull of the base image is the worst moment of this build, and no install is.
     assert (peak["price_bytes"], peak["peak_bytes"]) == (None, None)
-    assert peak["unpriced"] == "nothing comes free by the forecast of this stack"
+    assert peak["unpriced"] == "frees nothing, by the forecast of this stack"
 
 
 def test_a_choice_has_its_price_and_is_in_no_sum(wasting: World, index: Index, capsys: Captured) -> None:

@@ -463,7 +463,7 @@ def test_a_repository_is_kept_with_all_its_tags_and_a_pattern_that_keeps_nothing
     document = json.loads(ended.out)
     assert [each["name"] for each in document["protected"] if each["reason"] == "--keep unused"] == ["unused:1"]
     assert [note for note in document["notes"] if "--keep" in note] == [
-        "--keep unsued:1 matches nothing that was found and may go"
+        "--keep unsued:1 matches nothing that was found and could be removed"
     ]
 
 
@@ -576,8 +576,8 @@ def test_where_bytes_are_missing_it_says_who_holds_them(
     assert crowded.run("reclaim", "--free", "3GB", *yes, "--json") == 4
     captured = capsys.readouterr()
     (held, hidden) = json.loads(captured.out)["reasons"]
-    assert held == "postgres (4711) holds 944 MB of removed files open: they come free when it ends."
-    assert "300 MB lie in /var/lib/docker/below" in hidden
+    assert held == "postgres (4711) holds 944 MB of removed files open: they are freed when it ends."
+    assert "300 MB are in /var/lib/docker/below" in hidden
     assert held in captured.err
 
 

@@ -125,7 +125,7 @@ class EngineImages:
 
 def _layer(layer: Layer) -> BaseLayer:
     if layer.size_bytes is None:
-        source = "not told by the engine"
+        source = "not reported by the engine"
         return BaseLayer(chain_id=layer.chain_id, diff_id=layer.diff_id, image=UNKNOWN, disk=UNKNOWN, source=source)
     image = exactly(layer.size_bytes)
     disk = disk_of_files(image) if layer.size_bytes else NOTHING

@@ -212,7 +212,7 @@ def _dockerfile(tool: BuildTool, spec: BuildSpec) -> bytes:
             raise StepFailedError(
                 f"the build cannot stand on {image}",
                 why=f"The Dockerfile was changed since it was planned: {why}.",
-                todo="Plan it anew.",
+                todo="Plan it again.",
                 place=str(spec.place or ""),
             )
         text = with_base(text, dict(spec.args), name, image)

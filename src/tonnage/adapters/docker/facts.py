@@ -37,7 +37,7 @@ _SLOW_S = 600
 _BUSY = "already running"
 _BUSY_TRIES = 30
 _FORGET_CACHE = """\
-Let it forget its build cache, which builds make anew:
+Delete its build cache, which builds recreate:
   root=$(docker info -f '{{.DockerRootDir}}')
   sudo systemctl stop docker
   sudo rm -r "$root/buildkit"
@@ -341,8 +341,8 @@ def disk_usage(connection: DockerConnection, kind: str) -> wire.Json:
             time.sleep(1)
     raise StepFailedError(
         "could not ask how the disk is used",
-        why=f"The engine has been answering somebody else's question for {_BUSY_TRIES} s.",
-        todo="Look who else asks, for example:\n  docker system df",
+        why=f"The engine has been busy with another program's request for {_BUSY_TRIES} s.",
+        todo="See which program that is; this asks for the same:\n  docker system df",
     )
 
 

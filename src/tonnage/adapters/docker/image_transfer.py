@@ -139,7 +139,7 @@ class ImageStore:
             raise StepFailedError(
                 f"could not {doing}: layers of it are missing",
                 why=why,
-                todo="Make the archive anew, with all layers:\n  docker save --output FILE IMAGE",
+                todo="Make the archive again, with all layers:\n  docker save --output FILE IMAGE",
             )
 
     def _missing(self, name: str) -> str:

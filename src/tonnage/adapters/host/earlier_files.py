@@ -49,7 +49,7 @@ def earlier_files(
         raise UsageError("git cannot be asked for earlier files", why=str(error).splitlines()[0]) from error
     if not root:
         raise UsageError(
-            f"{visible_in_line(directory)} lies in no repository of git", todo="Leave --diff out, or run it there."
+            f"{visible_in_line(directory)} is not in a git repository", todo="Leave --diff out, or run it there."
         )
     if not named:
         raise UsageError(

@@ -217,7 +217,7 @@ class _RemoteGauge:
 
     def _silent(self, seconds: float) -> EngineUnreachableError:
         return EngineUnreachableError(
-            f"the disk of {self._endpoint} is no longer told",
+            f"the disk of {self._endpoint} is no longer reported",
             why=f"The ssh that reads it gave no figure for {seconds:.0f} s.",
         )
 

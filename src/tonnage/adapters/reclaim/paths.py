@@ -119,11 +119,11 @@ def find_places(
     )
     notes = []
     if not disposable and any(entry.disposable_only for entry in entries):
-        why = f": {why_not_disposable}" if why_not_disposable else ""
-        notes.append(f"SDKs, tools and swap are left alone{why}. --this-machine-is-disposable lets them go.")
+        why = f" ({why_not_disposable})" if why_not_disposable else ""
+        notes.append(f"SDKs, tools and swap are kept{why}. To remove them too: --this-machine-is-disposable")
     if left_out := {*range(len(groups))} - {*sizes.measured}:
         names = ", ".join(dict.fromkeys(groups[number].entry.what for number in sorted(left_out)))
-        notes.append(f"Not measured, because there is enough that is cheaper to get back: {names}.")
+        notes.append(f"Not measured, because there is enough that is cheaper to recreate: {names}.")
     measured = [groups[number] for number in sizes.measured]
     return _findings(measured, sizes, tuple(search.protected.values()), notes, least_bytes)
 
@@ -220,7 +220,7 @@ def _why_stays(
     if upon:
         return "it is a mount point" if upon == path else f"{upon} is mounted in it"
     if told.st_dev != device:
-        return f"it lies on another filesystem, mounted at {under.path if under else 'a place that is not told'}"
+        return f"it lies on another filesystem, mounted at {under.path if under else 'an unknown place'}"
     if under and under.read_only:
         return f"{under.path} is mounted read-only"
     if not (stat.S_ISDIR(told.st_mode) or stat.S_ISREG(told.st_mode)):

@@ -160,7 +160,7 @@ class ImageRegistry:
                     diff_id=diff_id,
                     image=sizes.image_bytes(archive, diff_id) if archive else UNKNOWN,
                     disk=sizes.disk_bytes(archive, diff_id) if archive else UNKNOWN,
-                    source=archive.source if archive else "not told by the registry",
+                    source=archive.source if archive else "not reported by the registry",
                     compressed_bytes=blob.size_bytes,
                     digest=blob.digest,
                 )

@@ -157,7 +157,7 @@ class EngineSource:
             if not self._root:
                 raise EngineLacksError(
                     f"the images of the engine at {self.endpoint} cannot be read",
-                    why="They lie in containerd, and where that keeps its files is not known.",
+                    why="They are in containerd, and where that keeps its files is not known.",
                 )
         elif self._store == CLASSIC:
             self._root = f"{told.data_root}/image/{told.driver}"

@@ -182,7 +182,7 @@ class EngineTarget:
         if not root:
             raise EngineLacksError(
                 f"the images of the engine at {self.endpoint} cannot be looked at",
-                why="They lie in containerd, and where that keeps its files is not known.",
+                why="They are in containerd, and where that keeps its files is not known.",
             )
         return f"{root}/{CONTENT}"
 

@@ -88,7 +88,7 @@ class HostNames:
         asking.start()
         asking.join(self._within_s)
         if not answers:
-            raise socket.gaierror(socket.EAI_AGAIN, f"nobody told its address within {self._within_s:g} s")
+            raise socket.gaierror(socket.EAI_AGAIN, f"no name server gave its address within {self._within_s:g} s")
         told = answers[0]
         if isinstance(told, Exception):
             raise socket.gaierror(*told.args) if isinstance(told, socket.gaierror) else OSError(str(told))

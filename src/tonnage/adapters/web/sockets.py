@@ -157,5 +157,5 @@ def _dialled(wanted: HTTPConnection, names: HostNames) -> socket.socket:
         there.settimeout(left_s)
         return there
     if isinstance(failure, TimeoutError):
-        raise ConnectTimeoutError(wanted, f"Nobody answered within {left_s:g} s.") from failure
+        raise ConnectTimeoutError(wanted, f"No answer within {left_s:g} s.") from failure
     raise NewConnectionError(wanted, str(failure)) from failure

@@ -84,7 +84,7 @@ def _without_data(service: ClusterService, place: PlaceableNode, homes: dict[str
         if place.index not in holders:
             return f"the volume {volume} is on another node"
     if service.binds and place.node.paths is None:
-        return "nobody looked whether the paths that it mounts are there"
+        return "whether the paths that it mounts exist was not checked"
     lacking = next((path for path in service.binds if path not in (place.node.paths or ())), None)
     return f"the path {lacking} is not there" if lacking is not None else ""
 

@@ -35,7 +35,7 @@ MORE_TIME = "If it only needs more time, raise the start_period of its healthche
 OTHER_STATUS = (
     "It answers, so it runs: give x-tonnage.probe the path and the status that it answers with when it is healthy."
 )
-FOLLOW = "Make it anew, where it is shared again:\n  tonnage deploy"
+FOLLOW = "Recreate it, so that it is shared again:\n  tonnage deploy"
 TOO_LONG = "A one-shot service may take an hour. Work that takes longer is better done outside of a deploy."
 NOTHING_THERE_S = 10.0
 """Seconds after which a service without any container is not waited for: Compose has made them all before. One with a
@@ -183,7 +183,7 @@ def _look(
     if container.state != "running":
         return _ContainerVerdict(reason=f"{container.name} is {container.state}", short=container.state)
     if seen.gone:
-        return _ContainerVerdict(reason=f"{container.name} reaches nobody: {seen.gone}", fatal=True, todo=FOLLOW)
+        return _ContainerVerdict(reason=f"{container.name} has no network: {seen.gone}", fatal=True, todo=FOLLOW)
     return _look_at_health(prove, container, elapsed_s) or _look_at_answer(prove, seen)
 
 
@@ -282,7 +282,7 @@ def _how_it_ended(container: Container) -> str:
         if container.exit_code is None
         else f"exit code {container.exit_code}"
     )
-    memory = ": the kernel killed it for want of memory" if container.oom_killed else ""
+    memory = ": the kernel killed it because memory ran out" if container.oom_killed else ""
     return f"ended with {code}{memory}"
 
 

@@ -44,7 +44,7 @@ def leftover_steps(context: ServiceContext) -> list[Step]:
     for known in context.versions:
         if known.withdrawn and not context.is_again(known):
             for reference in known.references:
-                steps += _left(context, reference, f"withdrawn-{known.number}", "it was rolled away from", but="")
+                steps += _left(context, reference, f"withdrawn-{known.number}", "it was rolled back", but="")
     return steps + _earlier_names_steps(context) + _nameless_steps(context)
 
 
@@ -146,7 +146,7 @@ def superseded_steps(context: ServiceContext) -> list[Step]:
     for known, cause in (
         *((each, f"it is v{context.new_number} now") for each in again),
         *((each, _beyond(context)) for each in gone),
-        *((each, "it was rolled away from, and what is kept is newer") for each in forgotten),
+        *((each, "it was rolled back, and what is kept is newer") for each in forgotten),
     ):
         steps += forget_steps(context, known, cause)
     return steps

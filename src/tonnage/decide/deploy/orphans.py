@@ -45,9 +45,9 @@ def network_notes(contexts: Iterable[ServiceContext]) -> Iterator[str]:
                 others.setdefault(name, []).append(context.service.name)
     for name, services in sorted(others.items()):
         yield (
-            f"the network {name} is written otherwise than when {', '.join(services)} started on it. It stays as it is"
-            " until Compose replaces something there, which stops all that is on it; to have it anew at a time of your"
-            " own: docker compose down, tonnage deploy"
+            f"the network {name} has changed in the compose file since {', '.join(services)} started on it. Compose"
+            " recreates it when it next replaces a container there, which stops everything on it; to do that at a time"
+            " of your choice: docker compose down, tonnage deploy"
         )
 
 

@@ -259,7 +259,7 @@ def _not_kept(contexts: Iterable[ServiceContext]) -> Iterator[str]:
     for context in contexts:
         change = context.change
         if change.switch and change.running and change.running_image is None:
-            yield f"{context.service.name}: the image that runs is gone from this engine: it cannot be gone back to"
+            yield f"{context.service.name}: its image was deleted from this engine: no rollback to it is possible"
 
 
 def _sending(stack: Stack, inventory: Inventory) -> list[Step]:
@@ -351,5 +351,5 @@ def _state(change: Change) -> str:
     if change.uncompared:
         return "it runs its image; how it was configured is not known, so that is not compared"
     if all(container.state == "exited" for container in change.running):
-        return "it ran to its end with exit code 0 and nothing changed since"
-    return f"nothing changed; {count} container{'s' if count != 1 else ''} running"
+        return "up to date; it ended with exit code 0"
+    return f"up to date; {count} container{'s' if count != 1 else ''} running"

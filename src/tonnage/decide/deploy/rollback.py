@@ -159,7 +159,7 @@ def _own_steps(context: ServiceContext, history: History, to: str) -> list[Step]
         return Unchanged(service=name, reason=f"it runs {target.name} already")
     version, held = as_of_now(context.stack, context.service, target.usable) if target.usable else (None, "")
     if held and context.change.running_image == target.image and _is_configured(context, version):
-        why = f"{target.name} differs only by what its secrets and configs held, which nobody keeps"
+        why = f"{target.name} differs only by the contents of its secrets and configs, which are not stored"
         return Unchanged(service=name, reason=f"{why}: put that back, and deploy")
     return _steps(context, target, version, held)
 
@@ -237,7 +237,7 @@ def _steps(context: ServiceContext, target: KnownVersion, version: Version | Non
     switch = switch_to(context, version) if target.usable else switch_to_image(context, version.image_id)
     configured = "" if target.usable else ", with the present configuration: its own is not known"
     if held:
-        configured = f", with {held}: what they held then is kept by nobody"
+        configured = f", with {held}: their earlier contents are not stored"
     mark = _mark(context)
     withdrawn = [
         known for known in context.good if known != target and (known.number > target.number or known == current)
@@ -306,7 +306,7 @@ def _unmark(context: ServiceContext, mark: Sequence[Step]) -> list[Step]:
         context.step(
             "undo-withdraw",
             Untag(reference=step.action.reference),
-            cause="it was not rolled away from",
+            cause="it was not rolled back",
             changes=f"untags {step.action.reference}",
         )
         for step in mark
@@ -340,7 +340,7 @@ def _give_back(context: ServiceContext, withdraw: Sequence[Step]) -> list[Step]:
         context.step(
             "undo-withdrawn",
             Rename(names=tuple((new, old) for old, new in step.action.names)),
-            cause="they were not rolled away from",
+            cause="they were not rolled back",
             changes="gives good versions their names again",
         )
         for step in withdraw

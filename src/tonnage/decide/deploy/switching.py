@@ -87,7 +87,7 @@ def keep_steps(context: ServiceContext) -> list[Step]:
         context.step(
             "keep",
             Tag(image=image.image_id, reference=reference),
-            cause="undo may have to go back to it; it was never proven" if never else "rollback may go back to it",
+            cause="kept for undo; it never passed a health check" if never else "kept for rollback",
             changes=f"tags what runs {reference}",
         )
     ]
@@ -143,7 +143,7 @@ def keep_step(context: ServiceContext, version: Version, cause: str, name: Versi
     return context.step(
         "good",
         Keep(reference=reference, record=replace(name, is_record=True).reference(stack, service), candidate=candidate),
-        cause=f"{cause}: rollback may go back to it",
+        cause=f"{cause}: kept for rollback",
         changes=f"tags it {reference}",
         version=replace(version, number=name.number),
     )

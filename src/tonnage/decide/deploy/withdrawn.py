@@ -29,7 +29,7 @@ def refuse_withdrawn(context: ServiceContext) -> None:
             when = f", proven {format_moment(proven_s)}" if proven_s else ""
             same = "is built from the same inputs" if service.build is not None else "runs the same image"
             raise UsageError(
-                f"{service.name} was rolled away from {known.name}, and this is {known.name} again",
+                f"{service.name} was rolled back from {known.name}, and this is {known.name} again",
                 why=f"It {same} with the same configuration as {known.name}{when}. Nothing was changed.",
                 todo="Change what was wrong with it, or deploy it all the same:\n  tonnage deploy --again",
                 place=str(service.place or ""),

@@ -81,7 +81,7 @@ def telling_unmatched(findings: Findings, keep: Sequence[str]) -> Findings:
     """Return the findings with a note for each pattern that kept nothing: it may be mistyped."""
     reasons = {each.reason for each in findings.protected}
     notes = tuple(
-        f"--keep {pattern} matches nothing that was found and may go"
+        f"--keep {pattern} matches nothing that was found and could be removed"
         for pattern in dict.fromkeys(keep)
         if f"--keep {pattern}" not in reasons
     )

@@ -27,6 +27,6 @@ def duplicate_findings(found: DuplicateBlocks) -> Findings:
         cost_s=0.0,
         removal_s=found.size_bytes / _SHARED_BYTES_PER_S,
         reason=f"{files} of image layers have the content of another one; {found.filesystem} can store it once",
-        back="no need: every file stays as it is",
+        back="nothing to recreate: no file changes",
     )
     return Findings(candidates=(candidate,), pieces=(SharedBytes(found.size_bytes, frozenset({_KEY})),))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Image, Inventory
     from tonnage.model.reclaim.candidate import CandidateId, Findings
 
-_STAYS = "nobody can get it back, so it does not go by itself: tonnage reclaim lists it"
+_STAYS = "it cannot be recreated, so a plan does not remove it: tonnage reclaim lists it"
 
 
 def replaceable(findings: Findings, inventory: Inventory, *, with_logs: bool = False) -> Findings:

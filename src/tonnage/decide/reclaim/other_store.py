@@ -72,7 +72,7 @@ def found_text(store: OtherStore) -> str:
     """Say what lies there, with its bytes."""
     size = format_bytes(store.size_bytes)
     if not store.counted:
-        size = f"at least {size}" if store.size_bytes else "bytes that nobody could count"
+        size = f"at least {size}" if store.size_bytes else "bytes that could not be counted"
     return f"{size} in {store.place} are of the {store.store} image store, which the engine does not use any more"
 
 

@@ -67,7 +67,7 @@ def images_that_stay(inventory: Inventory, needs: Roots) -> dict[str, str]:
             raise CannotReclaimError(
                 "cannot determine what must be kept; nothing removed",
                 why=f"The container {container.name} runs the image {container.image_id[:19]},"
-                " which is not among the images that the engine tells.",
+                " which the engine does not list among its images.",
                 todo=f"See what the engine says of it:\n  docker inspect {container.name}\n  docker images --all",
             )
         stay.setdefault(container.image_id, _why_its_image_stays(container))

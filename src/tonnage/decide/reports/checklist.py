@@ -87,7 +87,8 @@ def _installs(evidence: Evidence) -> Item:
 
 def _rehearsed(evidence: Evidence) -> Item:
     name = "sequential deployment rehearsed"
-    todo = "Rehearse it on a disk of the size that you have:\n  tonnage rehearse --disk 14GB"
+    size = format_bytes(evidence.disk_bytes).replace(" ", "") if evidence.disk_bytes else "14GB"
+    todo = f"Rehearse it on a disk of the size that you have:\n  tonnage rehearse --disk {size}"
     rehearsals = [run for run in evidence.runs if _is_rehearsal(run, evidence)]
     if not rehearsals:
         return Item(name=name, state=ItemState.FAILED, found="never on this machine", todo=todo)

@@ -63,7 +63,7 @@ _CAUSES: dict[tuple[SymptomKind, str], KnownCause] = {
     },
     (SymptomKind.MEMORY, SHARED_MEMORY): KnownCause(
         "shared memory could not be had: memory, or /dev/shm, ran out",
-        "The disk has nothing to do with it: shared memory lies in /dev/shm, which has 64 MB in a container.",
+        "The disk has nothing to do with it: shared memory is in /dev/shm, which has 64 MB in a container.",
         LIMITS[SHARED_MEMORY].todo,
     ),
     (SymptomKind.MEMORY, "gpu"): KnownCause(
@@ -78,7 +78,7 @@ _CAUSES: dict[tuple[SymptomKind, str], KnownCause] = {
     ),
     (SymptomKind.QUOTA, "artifacts"): KnownCause(
         "the storage that GitHub gives for artifacts is used up, not a disk",
-        "It belongs to the account; GitHub counts it anew every 6 to 12 hours.",
+        "It belongs to the account; GitHub updates it every 6 to 12 hours.",
         "Remove artifacts, or keep them for fewer days (retention-days).",
     ),
     (SymptomKind.QUOTA, "git-lfs"): KnownCause(
@@ -98,7 +98,7 @@ _CAUSES: dict[tuple[SymptomKind, str], KnownCause] = {
     ),
     (SymptomKind.BUILD, "builder-lost"): KnownCause(
         "the builder went away in the middle of a build",
-        "It was killed for want of memory, could not write to a full disk, or was restarted.",
+        "It was killed because memory ran out, could not write to a full disk, or was restarted.",
         "See what ended it:\n"
         "  journalctl --unit docker --since -1h\n"
         "  dmesg | grep -i 'killed process'\n"
@@ -149,7 +149,7 @@ _KNOWN: dict[SymptomKind, KnownCause] = {
         "  registry garbage-collect /etc/docker/registry/config.yml",
     ),
     SymptomKind.MEMORY: KnownCause(
-        "a program was killed, most likely for want of memory",
+        "a program was killed, most likely because memory ran out",
         "The disk has nothing to do with it: exit code 137 is SIGKILL, which the kernel sends when memory runs out.",
         "Look for it, and give the machine memory or swap:\n  dmesg | grep -i 'killed process'",
     ),
@@ -185,12 +185,12 @@ _KNOWN: dict[SymptomKind, KnownCause] = {
     ),
     SymptomKind.PIP: KnownCause(
         "pip could not install",
-        "It is not for want of disk: the log has no sign of that.",
+        "It is not a full disk: the log has no sign of that.",
         "Resolve for the image's Python without building:\n  tonnage forecast",
     ),
     SymptomKind.BUILD: KnownCause(
         "the build of an image failed",
-        "It is not for want of disk: the log has no sign of that. The lines above it name the cause.",
+        "It is not a full disk: the log has no sign of that. The lines above it name the cause.",
         "",
     ),
 }

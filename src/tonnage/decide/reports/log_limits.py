@@ -56,14 +56,14 @@ LIMITS: dict[str, KernelLimit] = {
     "netfilter": KernelLimit(
         what="a rule of the packet filter (iptables, nf_tables) was refused",
         why="The kernel refuses a rule, chain or set with the words of a full disk.",
-        todo="See how many rules there are; a new start of the engine sets its own anew:\n"
+        todo="See how many rules there are; restarting the engine recreates its own:\n"
         "  sudo nft list ruleset | wc --lines\n"
         "  sudo systemctl restart docker",
     ),
     "network": KernelLimit(
         what="a network has no place for another interface, address or route",
         why="A bridge takes 1023 interfaces, and tables of addresses and routes have sizes of their own.",
-        todo="Remove networks and containers that nobody uses:\n  docker network prune",
+        todo="Remove unused networks and containers:\n  docker network prune",
     ),
     "cgroup": KernelLimit(
         what="a control group could not be made or set",

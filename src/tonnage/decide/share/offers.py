@@ -119,7 +119,7 @@ def _why_nothing(spec: BuildSpec, kind: EngineKind, *, ignored_beside: bool) -> 
     if "://" in spec.context or spec.context.startswith("git@"):
         return "its context is not on this machine"
     if spec.pull or spec.no_cache:
-        return f"{'pull' if spec.pull else 'no_cache'}: true asks for its base anew"
+        return f"{'pull' if spec.pull else 'no_cache'}: true pulls its base each time"
     if spec.cache_from or spec.cache_to:
         return "cache_from or cache_to names layers of builds that share nothing"
     if len(spec.platforms) > 1:

@@ -25,7 +25,7 @@ def pauses_builds(engines: Engines, host: str) -> str:
         EngineUnreachableError: The engine does not answer.
     """
     with engines.open(host) as access:
-        why = access.groups(access.facts.engine()).why_not() if access.groups is not None else "nobody can freeze them"
+        why = access.groups(access.facts.engine()).why_not() if access.groups is not None else "they cannot be frozen"
     if why:
         raise EngineLacksError("builds are stopped at the reserve, and not paused before", why=f"{why}.".capitalize())
     return "builds are paused before the reserve until room was made"
@@ -56,5 +56,5 @@ def held_checks(ports: ReclaimPorts, host: str) -> list[Check]:
     found = [f"{name} holds {format_bytes(size)} of removed files open" for name, size in held[:_MOST_HOLDERS]]
     if not found:
         return []
-    todo = "They come free when it ends, or opens its files anew, as many programs do when they are told to by SIGHUP."
+    todo = "They are freed when it ends, or reopens its files, as many programs do on SIGHUP."
     return [Check(name="held", state=WARNING, found="; ".join(found), todo=todo)]

@@ -110,6 +110,6 @@ class RoomMaking:
     def _tell(self, removal: Removal) -> None:
         name = f"the {removal.candidate.kind} {removal.candidate.name}"
         if removal.error is not None:
-            self._emit(Notice(text=f"{name} stays: {removal.error.what}"))
+            self._emit(Notice(text=f"kept {name}: {removal.error.what}"))
         else:
-            self._emit(Notice(text=f"removed {name}: {format_bytes(removal.freed_bytes)} came free"))
+            self._emit(Notice(text=f"removed {name}: freed {format_bytes(removal.freed_bytes)}"))

@@ -187,7 +187,9 @@ class Guard:
             self._tell(f"{disk.mount} came near its reserve: {format_bytes(freed_bytes)} were reclaimed")
         elif not self._settings.yes and report.choice.chosen:
             may_bytes = format_bytes(report.choice.freed_bytes)
-            self._tell(f"{disk.mount} comes near its reserve: {may_bytes} may go; --yes lets the guard remove them")
+            self._tell(
+                f"{disk.mount} comes near its reserve: {may_bytes} can be removed; --yes lets the guard remove them"
+            )
         still_below = disk.available_bytes + freed_bytes < disk.reserve_bytes
         return freed_bytes, (report.failure or _still_below(disk)) if still_below else None
 
@@ -217,7 +219,7 @@ def _still_below(disk: DiskState) -> CannotReclaimError:
     return CannotReclaimError(
         f"{disk.mount} is below its reserve",
         why=f"{format_bytes(disk.available_bytes)} are available and {format_bytes(disk.reserve_bytes)} must remain.",
-        todo="See what may go:\n  tonnage reclaim",
+        todo="See what can be removed:\n  tonnage reclaim",
     )
 
 

@@ -27,7 +27,7 @@ _CHOICES = frozenset(rule.name for rule in RULES if rule.least_bytes)
 _NO_SERVICE = "no service of a stack is built from the file"
 _NO_FIX = "only a person can write what would be forecast"
 _NOT_FORECAST = "what it comes to cannot be forecast here"
-_SAVES_NOTHING = "nothing comes free by the forecast of this stack"
+_SAVES_NOTHING = "frees nothing, by the forecast of this stack"
 _KEEPS_NOTHING = "the servers that were asked let pip keep nothing; others, such as the public index, do"
 
 

@@ -39,7 +39,7 @@ def write_change(change: LintChange, roots: Sequence[str], *, command: str = "")
     if not any(is_shown(str(there), str(Path(root).resolve())) or _is_below(there, root) for root in roots):
         raise UsageError(
             f"{change.file.shown} is not changed",
-            why="It lies outside of the project, and was not named.",
+            why="It is outside the project, and was not named.",
             todo=f"To have it changed all the same, name it:\n  {command} {path}" if command else "Change it by hand.",
         )
     try:

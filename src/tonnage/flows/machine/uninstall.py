@@ -70,7 +70,7 @@ def _find(ports: RehearsalPorts, host: str, *, journal: bool) -> TraceReport:
     notes = [_WHERE]
     rehearsals = Path(ports.rehearsals.root())
     if _has_entries(rehearsals):
-        notes.append(f"Rehearsals that were kept lie in {rehearsals}: tonnage rehearse --remove NAME removes one.")
+        notes.append(f"Rehearsals that were kept are in {rehearsals}: tonnage rehearse --remove NAME removes one.")
     try:
         with ports.engines.facts(host) as facts:
             inventory = observe(facts)

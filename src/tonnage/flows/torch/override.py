@@ -88,7 +88,7 @@ class OverrideFile:
             name = self._path.name if self._of_user else self._other
             raise UsageError(
                 f"{name} is not changed",
-                why="Somebody else wrote it, or changed it: Tonnage writes only files that it wrote itself."
+                why="It was written or changed by hand: Tonnage overwrites only its own files."
                 if self._of_user
                 else f"Compose reads it in place of {self._path.name}.",
                 todo="Add this to it:\n" + "\n".join(lines_to_add(self._given)),

@@ -134,7 +134,7 @@ def write(context: Context, path: str, source: Source, *, appends: bool = False)
     appends = appends or any(each.operator in {">>", "&>>"} for each in context.command.redirections)
     if context.command.repeated:
         if not source.stands_alone or source.text.high_bytes > KILOBYTES.high_bytes:
-            return context.opaque("nobody can tell how often it is repeated")
+            return context.opaque("how often it is repeated is unknown")
         source = _ANYTHING_OF_IT
     words = [word.text for word in context.command.words]
     if words and words[0] == "tee":
@@ -193,7 +193,7 @@ def sized(context: Context) -> tuple[AnyEffect, ...]:
     size = _bytes(named)
     paths = [context.absolute(text) for text in texts if not text.startswith("-") and text != named]
     if not paths or size is None:
-        return (context.opaque("the size cannot be told"),)
+        return (context.opaque("the size is unknown"),)
     # What truncate adds is a hole.
     text = exactly(size) if context.command.program == "fallocate" else at_most(size)
     source = Source(text=text, content=Content.ZEROS, holes=context.command.program == "truncate")

@@ -138,7 +138,7 @@ def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect
     if not folder and len(plain) > 1:
         *plain, folder = plain
     if not folder or not plain:
-        return Nothing(**context.shared) if program == "ln" else context.opaque("its paths cannot be told")
+        return Nothing(**context.shared) if program == "ln" else context.opaque("its paths are unknown")
     links = program == "ln" or (program == "cp" and options.has("-l", "-s", "--link", "--symbolic-link"))
     hard = links and not options.has("-s", "--symbolic", "--symbolic-link")
     return Transfer(

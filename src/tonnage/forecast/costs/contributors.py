@@ -27,7 +27,7 @@ def contributors(cost: LayerCost) -> tuple[Contributor, ...]:
         for each in cost.pieces
     ]
     found += [
-        Contributor(name=redacted(each.name), disk=each.disk, source="kept beside the layer") for each in cost.asides
+        Contributor(name=redacted(each.name), disk=each.disk, source="kept outside the layer") for each in cost.asides
     ]
     found.sort(key=lambda each: (-each.disk.likely_bytes, -each.disk.high_bytes, each.name))
     return tuple(found[:_MOST])

@@ -267,7 +267,7 @@ def written_file(effect: WriteFile, sizes: Mapping[str, Estimate], unknown: Esti
     derives: tuple[DerivedFile, ...] = ()
     content = source.content if source.stands_alone else Content.ANY
     if not source.known:
-        size, how = unknown, "its size is not told: assumed"
+        size, how = unknown, "its size is not reported: assumed"
         if not source.least_percent:
             # What is left of a stream is usually little, and may be all of it.
             size = replace(unknown, likely_bytes=min(BLOCK_BYTES, unknown.high_bytes))

@@ -232,7 +232,7 @@ def _of_scripts(
         names = ", ".join(others)
         found.append(
             WrittenBytes.of_size(
-                f"scripts of {names[:60]}", place, size, "what they write is not told: assumed", download=size
+                f"scripts of {names[:60]}", place, size, "what they write is not reported: assumed", download=size
             )
         )
     return found

@@ -51,13 +51,13 @@ class SeenBuilds(Struct, frozen=True, kw_only=True):
         own = self.images.get(service, {})
         size_bytes = own.get(words)
         if size_bytes is not None:
-            return Lesson(taught=_taught(size_bytes), source="told by the image that is here")
+            return Lesson(taught=_taught(size_bytes), source="from the image that is here")
         least_bytes, most_bytes = self.records.get(words, (0, 0))
         if words not in self.records:
             return None
         # Builds that differ say the same words of different files.
         guess = not own or least_bytes < most_bytes * (100 - _WITHIN_PERCENT) // 100
-        return Lesson(taught=_taught(most_bytes), guess=guess, source="told by a record of the build cache")
+        return Lesson(taught=_taught(most_bytes), guess=guess, source="from a record of the build cache")
 
 
 def seen_builds(inventory: Inventory, services: Iterable[Service]) -> SeenBuilds:

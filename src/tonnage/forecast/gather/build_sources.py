@@ -128,7 +128,7 @@ class Contexts:
             found = context.text(path)
             if found is None or may_be_sent(found.place, self._said.root):
                 return found
-            note = f"{found.place} is not read: it lies outside of the project, and is not named as requirements are"
+            note = f"{found.place} is not read: it is outside the project, and is not named as requirements are"
             self._said.notes += [note] if note not in self._said.notes else []
             return None
 

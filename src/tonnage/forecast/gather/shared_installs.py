@@ -163,11 +163,11 @@ def _why_wheel_apart(each: WheelContents, named: set[str]) -> str:
     if wheel.name in named:
         return "it is named by its address"
     if not each.exact:
-        return "what lies in it was not read"
+        return "its contents were not read"
     if not each.alike:
         return "its archive has modes of which pip and uv make different things"
     if not wheel.digest.startswith("sha256:") or not wheel.url.startswith(("https://", "http://")):
-        return "no index tells its hash"
+        return "no index gives its hash"
     return ""
 
 

@@ -101,7 +101,7 @@ class NodeRegistry:
             else:
                 found[each] = _size(told)
         if self._web.offline or not asked:
-            return found, "nobody is asked (--offline)" if asked else ""
+            return found, "no registry is asked (--offline)" if asked else ""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for each, told in zip(asked, pool.map(self._asked, asked), strict=True):
                 if told is not None:

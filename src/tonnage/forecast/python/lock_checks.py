@@ -63,7 +63,7 @@ def contradictions(request: LockedRequest, asked: Iterable[str]) -> list[str]:
         named = ", ".join(lacking[:_MOST_NAMED]) + (f" and {len(lacking) - _MOST_NAMED} more" if lacking[5:] else "")
         found.append(
             f"{request.lock_name} does not have {named}, which pyproject.toml asks for: an installer that checks it"
-            f" refuses it. Make it anew"
+            f" refuses it. Make it again"
         )
     told = _MADE_FOR.search(request.lock_text) if request.lock_name == "poetry.lock" else None
     if told is not None and not lacking and told[1] not in _sums(request.project_text):

@@ -32,7 +32,7 @@ def note_of_whole(uv: Uv, wheels: Iterable[Wheel]) -> tuple[str, ...]:
     # An index that tells sizes tells hashes.
     unsized = [wheel for wheel in wheels if wheel.size_bytes is None and wheel.url.startswith("http")]
     names = ", ".join(each.name for each in unsized if uv.fetched_whole(each.name, each.version))
-    return (f"the index tells no hashes, so the resolver fetched all of {names}",) if names else ()
+    return (f"the index gives no hashes, so the resolver fetched all of {names}",) if names else ()
 
 
 def notes_of_built(

@@ -36,7 +36,7 @@ def _check(services: Sequence[LintedService]) -> Iterator[StackFinding]:
         finding = step.finding(
             NAME,
             f"all of the context of {service.name} is copied{what}, and there is no .dockerignore",
-            why="What lies there goes to the builder and into the image, and any change of it builds anew.",
+            why="What lies there is sent to the builder and put into the image, and any change of it causes a rebuild.",
             todo=f"Write .dockerignore beside it, such as\n{lines}",
         )
         unneeded_bytes = sum(size for _, size in service.unneeded) if names else None
@@ -60,7 +60,7 @@ RULE = StackRule(
     aliases=("DD006", "DD052", "DD070"),
     title="all of a context is copied without a .dockerignore",
     why="`COPY . .` takes the repository, virtual environments and caches along. They weigh in the image, the classic"
-    " builder copies the whole context besides, and a commit alone builds everything below the COPY anew. The price is"
+    " builder copies the whole context besides, and a commit alone rebuilds everything below the COPY. The price is"
     " what lies now in directories that no image needs.",
     before="# Dockerfile: COPY . .",
     after="# .dockerignore\n.git\n.venv\n**/__pycache__",

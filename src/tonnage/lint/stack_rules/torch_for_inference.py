@@ -66,8 +66,8 @@ RULE = StackRule(
     title="all of PyTorch is there to run a model",
     why="PyTorch 2.3.1 with CUDA is 5.38 GB and ONNX Runtime 0.14 GB, which runs what `torch.onnx.export` wrote. It is"
     " found where a requirement file names torch, and the Python files of the context use it with `eval()`,"
-    " `no_grad` or `inference_mode` and never for training. Whether a model can be exported nobody can tell from"
-    " there, so nothing is changed. That is a choice: it is only told where it saves 300 MB, and counts in no sum.",
+    " `no_grad` or `inference_mode` and never for training. That does not show whether a model can be"
+    " exported, so nothing is changed. That is a choice: it is only told where it saves 300 MB, and counts in no sum.",
     before="# requirements.txt\ntorch==2.3.1",
     after="# requirements.txt\nonnxruntime",
     least_bytes=_WORTH_BYTES,

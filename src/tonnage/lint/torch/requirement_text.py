@@ -180,7 +180,7 @@ def _pinned(
         if not new:
             return (
                 f"{block.name} has hashes there, and those of {block.name}{pin} could not be looked up: compile the"
-                " file anew with the index"
+                " file again with the index"
             )
         edits.append(Edit(hashes[0].start(), hashes[-1].end(), _joint(lines, hashes[0].start(), block).join(new)))
     return edits

@@ -175,11 +175,11 @@ def why_ours_stays(reference: str) -> str:
     found = _VERSION.fullmatch(tag) if reference.startswith(f"{_HERE}tonnage/") else None
     if found is not None:
         if not found["withdrawn"]:
-            return "it is kept for rollback"
-        return "it tells what was rolled away from" if found["record"] else ""
+            return "kept for rollback"
+        return "record of a version that was rolled back" if found["record"] else ""
     if tag.startswith(_ADOPTED) and reference.startswith(f"{_HERE}tonnage/"):
-        return "it tells which stack was adopted"
-    reasons = {"candidate": "a deploy may be about to prove it", "unproven": "a deploy may have to go back to it"}
+        return "record of an adopted stack"
+    reasons = {"candidate": "a deploy may be about to check its health", "unproven": "kept for undo of a deploy"}
     return reasons.get(tag, "") if reference.startswith(f"{_HERE}tonnage/") else ""
 
 

@@ -57,6 +57,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
         caches: Where Dockerfiles leave the cache of an installer; None where one could not be read.
         torch: What each service installs of PyTorch; None where that could not be resolved.
         runs: The last runs of the stack, newest first.
+        disk_bytes: The size of the engine's disk; 0 where it is not known.
     """
 
     workflows: tuple[tuple[str, str], ...] = ()
@@ -65,3 +66,4 @@ class Evidence(Struct, frozen=True, kw_only=True):
     runs: tuple[Run, ...] = ()
     documents: tuple[str, ...] = ()
     rehearsals: str = ""
+    disk_bytes: int = 0

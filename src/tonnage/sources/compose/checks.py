@@ -94,7 +94,7 @@ def _check_inside(service: str, build: BuildSpec, within: str) -> None:
             inside = is_below(path, within)
         if not inside:
             raise UsageError(
-                f"the build of the service {service!r} reads {path}, which lies outside of {within}",
+                f"the build of the service {service!r} reads {path}, which is outside {within}",
                 why="--untrusted reads nothing outside of the checkout.",
                 todo="Read the files yourself first; then forecast without --untrusted.",
                 place=str(build.place or ""),

@@ -49,7 +49,7 @@ def login(stack: RunnerStack, *, condition: str = "") -> list[str]:
             step(
                 f"Log in to {registry or 'the registry'}",
                 'if [ -z "$REGISTRY_USERNAME" ]; then\n'
-                f"  echo '::warning::the secret {username} is not set: nobody is logged in to"
+                f"  echo '::warning::the secret {username} is not set: the job is not logged in to"
                 f" {registry or 'the registry of Docker'}, and a push may be refused after the build'\n"
                 "else\n"
                 "  printf '%s' \"$REGISTRY_PASSWORD\" |\n"

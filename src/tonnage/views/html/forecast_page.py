@@ -52,7 +52,7 @@ def _fit(answer: ForecastAnswer) -> list[Element]:
         ("answer", str(decisive.fit) if decisive is not None else "no disk to compare with"),
         ("peak", _likely(peak)),
         ("peak, at most", _most(peak)),
-        ("stays on the disk", _likely(answer.deploy.kept if answer.deploy is not None else stack.disk)),
+        ("kept on the disk", _likely(answer.deploy.kept if answer.deploy is not None else stack.disk)),
         ("download", _likely(stack.download)),
     ]
     if decisive is not None and decisive.missing_bytes:
@@ -86,7 +86,7 @@ def _against_disk(fit: FilesystemFit, answer: ForecastAnswer) -> list[Element]:
     needs = [("built one after the other", fit.one_after_the_other), ("built all at once", fit.all_at_once)]
     if deploy is not None and deploy.mount == room.mount:
         needs.insert(0, (f"tonnage {deploy.purpose}", deploy.peak))
-    needs.append(("stays at the end", fit.kept))
+    needs.append(("kept at the end", fit.kept))
     whole = max(room.available_bytes, 1, *(need.high_bytes for _, need in needs))
     line = percent(max(0, room.headroom_bytes), whole)
     items = []
@@ -120,7 +120,7 @@ def _services(answer: ForecastAnswer, detail: Detail) -> list[Element]:
     stack = answer.stack
     sums = (stack.image, stack.disk, stack.transient, stack.download)
     rows.append(("all together", *map(_likely, sums), str(weakest(figure.grade for figure in sums[:3]))))
-    heads = ("service", "image", "stays on the disk", "temporary", "download", "known")
+    heads = ("service", "image", "kept on the disk", "temporary", "download", "known")
     caption = "The likely figures; what several services need counts once in all together"
     left = len(stack.services) - len(shown)
     note = [element("p", f"{left} more services are left out.", class_="note")] if left else []
@@ -140,7 +140,7 @@ def _images(services: Sequence[ServiceForecast], detail: Detail) -> list[Element
             maps += [element("h3", cut(service.service, 60)), *told, *drawing]
     if not maps:
         return []
-    return [section("What will lie in the images", "images", legend(wasted=any_wasted), *maps)]
+    return [section("Contents of the images", "images", legend(wasted=any_wasted), *maps)]
 
 
 def _remarks(answer: ForecastAnswer, detail: Detail) -> list[Element]:

@@ -75,7 +75,7 @@ def reclaimed(runs: Sequence[Run], *, most: int) -> list[Element]:
         for run, step in found[:most]
     ]
     left = f", the {most} largest of {len(found)}" if len(found) > most else ""
-    said = f"{format_bytes(freed_bytes)} came free in the runs shown here{left}"
+    said = f"{format_bytes(freed_bytes)} were freed in the runs shown here{left}"
     return [table(said, ("what", "run", "forecast", "measured"), list(rows), figures=(1, 2, 3))]
 
 

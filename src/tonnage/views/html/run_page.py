@@ -40,10 +40,10 @@ def _page(report: RunReport, detail: Detail) -> str:
         sections[-1].append(element("p", f"{left} earlier runs are left out here.", class_="note"))
     sections += _images(report, detail)
     if over_time := history(report.history, most=detail.services):
-        lead = element("p", "What stays on the disk after each run of a service; red did not end well.", class_="note")
+        lead = element("p", "Disk space kept after each run of a service; red: the run failed.", class_="note")
         sections.append(section("Services over runs", "services", lead, *over_time))
     if freed := reclaimed(report.history, most=detail.reclaimed):
-        sections.append(section("What came free", "freed", *freed))
+        sections.append(section("Freed space", "freed", *freed))
     if not sections:
         sections.append(section("No runs yet", "none", element("p", "A deploy, build or reclaim makes the first.")))
     about = f"{len(report.history)} runs are told of here. Made {format_moment(report.made_s)}."
@@ -86,7 +86,7 @@ def _figures(run: Run, points: Sequence[tuple[float, int]]) -> list[tuple[str, s
             ("above the reserve", format_bytes(lowest_bytes - run.reserve_bytes)),
         ]
     if run.kept_bytes is not None:
-        figures.append(("stays on the disk", format_bytes(run.kept_bytes)))
+        figures.append(("kept on the disk", format_bytes(run.kept_bytes)))
     return figures
 
 

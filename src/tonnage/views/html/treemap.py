@@ -91,7 +91,7 @@ def legend(*, wasted: bool) -> Element:
     if wasted:
         striped = swatch("other")
         striped.append(_stripes(14, 14))
-        items.append(element("li", striped, "wasted: nobody needs it in the image"))
+        items.append(element("li", striped, "wasted: not needed in the image"))
     return element("ul", *items, class_="legend")
 
 

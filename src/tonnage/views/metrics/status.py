@@ -115,7 +115,7 @@ def _services(project: str, services: Sequence[Mapping[str, Any]]) -> list[Famil
         *(
             Family(f"tonnage_service_{name}", about, tuple(Sample(int(each[field]), labels) for labels, each in named))
             for name, field, about in (
-                ("replicas", "replicas", "Containers that the service shall have."),
+                ("replicas", "replicas", "Containers that the service should have."),
                 ("running", "running", "Containers of the service that run."),
                 ("done", "done", "1 when a service that runs once has ended with 0."),
             )

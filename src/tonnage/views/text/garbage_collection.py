@@ -57,7 +57,7 @@ def _found(report: CollectionReport) -> str:
     if not policy.told_by:
         return f"not known: the builder {report.builder} tells its limits while it runs, with a buildx of 0.18 or newer"
     if not policy.rules:
-        return f"none: {whole} grows until somebody removes it ({policy.told_by})"
+        return f"none: {whole} grows until it is removed by hand ({policy.told_by})"
     bound = policy.bound
     if bound is None:
         return f"{len(policy.rules)} rules, and none bounds the whole of the cache ({policy.told_by})"

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
+from tonnage.model.deploy.image_names import is_record
 from tonnage.model.reclaim.candidate import NamedKind
 from tonnage.units import format_bytes, format_seconds
 from tonnage.views.text.layout import columns, fits, folded, joined
@@ -147,7 +148,7 @@ def _row(candidate: Candidate, name: str, size_bytes: int, cost_s: float) -> tup
 def _staying(protected: Sequence[Protected], width: int) -> list[str]:
     """Name what is large and the engine's; of the rest say how many there are, and why."""
     shown = sorted(
-        (each for each in protected if each.kind in _NAMED_KINDS),
+        (each for each in protected if each.kind in _NAMED_KINDS and not is_record(each.name)),
         key=lambda each: (-(each.size_bytes or 0), each.candidate_id),
     )
     rows = [
@@ -162,7 +163,11 @@ def _staying(protected: Sequence[Protected], width: int) -> list[str]:
     lines = _table(rows, right=(0,), width=width) if rows else []
     if len(shown) > _STAYING_SHOWN:
         lines.append(f"  and {len(shown) - _STAYING_SHOWN} more (see --json)")
-    others = Counter((each.kind, each.reason) for each in protected if each.kind not in _NAMED_KINDS)
+    others = Counter(
+        ("version record" if is_record(each.name) else each.kind, each.reason)
+        for each in protected
+        if each.kind not in _NAMED_KINDS or is_record(each.name)
+    )
     for (kind, reason), count in others.most_common(_STAYING_SHOWN):
         lines += folded([f"{count} {kind}: {reason}"], width, indent="  ")
     if len(others) > _STAYING_SHOWN:

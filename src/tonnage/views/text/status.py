@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from tonnage.model.deploy.image_names import is_config, repository, version_names
 from tonnage.model.inventory import PODMAN
 from tonnage.model.orphans import REMOVE_ORPHANS, orphans_of
 from tonnage.model.reports.activity import Activity
@@ -122,7 +123,7 @@ def status_text(
     blocks.append(["the engine keeps", *columns(rows, right=(1, 2), indent="  ")])
     if stack.name:
         forms = _service_forms(inventory, stack, services)
-        cells = [_service_row(form) for form in forms]
+        cells = [_service_row(form, _version(inventory, stack.name, str(form["service"]))) for form in forms]
         heads = ("service", "state", "health", "running", "version")
         blocks.append([f"stack {stack.name}", *columns((heads, *cells), indent="  ")])
         orphans = _orphan_forms(inventory, stack, services)
@@ -225,14 +226,30 @@ def _service_form(inventory: Inventory, project: str, service: Service) -> dict[
     }
 
 
-def _service_row(form: Mapping[str, Any]) -> tuple[str, ...]:
+def _version(inventory: Inventory, project: str, service: str) -> str:
+    """Return the name of the version that the containers of a service run, as rollback lists it; empty for none."""
+    mine, found = repository(project, service), set()
+    for container in inventory.service_containers(project, service):
+        names = [
+            name
+            for image in inventory.images
+            if inventory.runs(container, image)
+            for _, name in version_names(mine, image.references)
+            if not (name.withdrawn or name.is_record)
+            and (not container.config_digest or is_config(name.config, container.config_digest))
+        ]
+        found.add(max(names).number if names else 0)
+    return f"v{found.pop()} " if len(found) == 1 and any(found) else ""
+
+
+def _service_row(form: Mapping[str, Any], version: str) -> tuple[str, ...]:
     ended = form["state"] == "exited" and form["exit_code"] is not None
     return (
         form["service"],
         f"exited {form['exit_code']}" if ended else "+".join(form["states"]) or "absent",
         form["health"] or "-",
         "done" if form["done"] else f"{form['running']}/{form['replicas']}",
-        "+".join(form["versions"]) or "-",
+        version + "+".join(form["versions"]) or "-",
     )
 
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 _HEADS = ("service", "version", "image", "proven", "bytes", "")
 _BYTES = (4,)
+_LEGEND = (
+    "Numbers count over all services of the stack; a version that a rollback starts again gets a new one.",
+    "Bytes are what removing a version alone would free.",
+)
 
 
 def versions_text(found: Sequence[ServiceVersions]) -> str:
@@ -22,7 +26,7 @@ def versions_text(found: Sequence[ServiceVersions]) -> str:
     if not rows:
         return "no versions are known"
     lines = columns((_HEADS, *rows), right=_BYTES)
-    return joined([*lines, "", "Bytes are what comes free with a version alone."])
+    return joined([*lines, "", *_LEGEND])
 
 
 def versions_form(found: Sequence[ServiceVersions]) -> dict[str, object]:
@@ -75,7 +79,7 @@ def _short(image_id: str) -> str:
 
 
 def _state(service: ServiceVersions, known: KnownVersion) -> str:
-    told = "runs" if known == service.runs else "rolled away from" if known.withdrawn else "good"
+    told = "runs" if known == service.runs else "rolled back" if known.withdrawn else "good"
     if known.version is None:
         told = f"{'it ran before' if told == 'good' else told}; how it was configured is not known"
     return told

@@ -65,7 +65,7 @@ def test_what_a_secret_held_is_not_claimed_to_be_back() -> None:
     web, of = at("2", held="two")
     made = rollback(proven("1", 1, held="one"), proven("2", 2, held="two"), web, of)
     switch = next(step for step in made.steps if step.name == "web.switch")
-    assert "with what its secrets and configs hold now (tok): what they held then is kept by nobody" in switch.cause
+    assert "with what its secrets and configs hold now (tok): their earlier contents are not stored" in switch.cause
     recorded = next(step.version for step in made.steps if step.name == "web.good")
     assert recorded is not None
     assert recorded.config_digest == config_digest(at("1", held="two")[0])
@@ -87,7 +87,7 @@ def test_a_version_that_differs_by_what_nobody_keeps_is_not_gone_back_to() -> No
     made = rollback(proven("2", 1, held="one"), proven("2", 2, held="two"), web, of)
     assert not made.steps
     (left,) = made.unchanged
-    assert left.reason.startswith("v1 differs only by what its secrets and configs held, which nobody keeps")
+    assert left.reason.startswith("v1 differs only by the contents of its secrets and configs, which are not stored")
 
 
 def test_the_way_back_says_with_what_secrets_hold_now() -> None:

@@ -238,7 +238,7 @@ def test_a_container_that_is_dead_fails_at_once() -> None:
 def test_a_container_without_memory_is_told_so() -> None:
     proof = judge(PLAIN, [at(100.0, ended(137, oom_killed=True))])
 
-    assert proof.reason == "hello-web-1 ended with exit code 137: the kernel killed it for want of memory"
+    assert proof.reason == "hello-web-1 ended with exit code 137: the kernel killed it because memory ran out"
     assert "memory limit" in proof.todo
 
 

@@ -166,7 +166,7 @@ def test_a_network_that_is_written_otherwise_by_now_is_told() -> None:
 
     subnet = {"ipam": {"config": [{"subnet": "10.77.20.0/24"}]}}
     (note,) = noted({"name": "shop_front"}, {"name": "shop_front", **subnet})
-    assert note.startswith("the network front is written otherwise than when web started on it.")
+    assert note.startswith("the network front has changed in the compose file since web started on it.")
     assert not noted({"name": "shop_front", **subnet}, {"name": "shop_front", "internal": False, **subnet})
     assert not noted(None, {"ipam": {}})
 

@@ -164,7 +164,7 @@ def test_an_image_is_meant_by_its_repository_also_where_its_registry_has_a_port(
 
 def test_patterns_that_kept_nothing_are_told_once() -> None:
     found = telling_unmatched(narrowed(ALL, keep=["cheap", "chaep"]), ["cheap", "chaep", "chaep"])
-    assert found.notes == ("--keep chaep matches nothing that was found and may go",)
+    assert found.notes == ("--keep chaep matches nothing that was found and could be removed",)
     assert telling_unmatched(Findings(notes=("a first note",)), ["chaep"]).notes == ("a first note", *found.notes)
 
 

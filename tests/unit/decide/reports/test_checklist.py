@@ -37,6 +37,11 @@ def item(name: str, evidence: Evidence) -> Item:
     return next(each for each in checklist(evidence) if name in each.name)
 
 
+def test_a_rehearsal_is_proposed_on_a_disk_of_the_engine_s_own_size() -> None:
+    assert item("rehearsed", Evidence(disk_bytes=21_000_000_011)).todo.endswith("tonnage rehearse --disk 21.0GB")
+    assert item("rehearsed", Evidence()).todo.endswith("tonnage rehearse --disk 14GB")
+
+
 def test_without_evidence_nothing_passes() -> None:
     items = checklist(Evidence())
 

@@ -29,7 +29,7 @@ def test_caches_that_stay_in_a_layer_are_named_with_their_line() -> None:
     assert found is not None
     assert (found.lines, found.likely_bytes) == ({"web": {4: "ENV PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1"}}, 1_000_003)
     assert "  web/Dockerfile:4" in found.todo
-    assert without_caches([forecast("web", "pip cache", source="kept beside the layer")], FILES) is None
+    assert without_caches([forecast("web", "pip cache", source="kept outside the layer")], FILES) is None
 
 
 def test_cuda_that_nobody_asked_for_is_told_with_the_lines_to_write() -> None:

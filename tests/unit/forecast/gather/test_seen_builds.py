@@ -85,7 +85,7 @@ def test_what_the_image_tells_of_a_command_is_learned_at_once(forecasts: Forecas
     step = forecasts.of(image(told))["RUN sh"]
     assert (step.image.grade, step.image.likely_bytes) == (Grade.LEARNED, BYTES)
     assert step.image.low_bytes < BYTES < step.image.high_bytes
-    assert "told by the image that is here" in step.contributors[0].source
+    assert "from the image that is here" in step.contributors[0].source
 
 
 def test_other_words_and_no_image_teach_nothing(forecasts: Forecasts) -> None:

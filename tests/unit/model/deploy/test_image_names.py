@@ -68,10 +68,10 @@ def test_a_configuration_is_known_by_the_beginning_of_its_digest_and_an_unknown_
         ("v1-0123456789ab", "kept for rollback"),
         ("v1", "kept for rollback"),
         ("v1-0123456789ab.record", "kept for rollback"),
-        ("withdrawn-v1-0123456789ab.record", "rolled away from"),
+        ("withdrawn-v1-0123456789ab.record", "rolled back"),
         ("withdrawn-v1-0123456789ab", ""),
-        ("candidate", "about to prove it"),
-        ("unproven", "go back to it"),
+        ("candidate", "about to check"),
+        ("unproven", "undo of a deploy"),
         ("latest", ""),
     ],
 )

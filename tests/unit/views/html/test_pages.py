@@ -142,7 +142,7 @@ def test_the_report_tells_what_the_disk_did_and_each_step() -> None:
         "forecast 4.01 GB (exact) · measured 3.97 GB · temporary 900 MB",
         "Wasted: package lists 19.0 MB, pip cache 391 MB",
         "torch 2.9.1",
-        "19.2 GB came free in the runs shown here",
+        "19.2 GB were freed in the runs shown here",
     ):
         assert expected in text, expected
 
@@ -152,7 +152,7 @@ def test_a_run_keeps_on_the_page_what_it_keeps_in_the_terminal() -> None:
     (run,) = report.runs
     assert run.kept_bytes
     assert change_text(run.kept_bytes) in run_lines_text([run])
-    assert f"<dt>stays on the disk</dt><dd>{format_bytes(run.kept_bytes)}</dd>" in run_page(report)
+    assert f"<dt>kept on the disk</dt><dd>{format_bytes(run.kept_bytes)}</dd>" in run_page(report)
 
 
 def test_a_run_without_samples_says_so() -> None:

@@ -64,6 +64,19 @@ def test_without_a_stack_there_are_no_services() -> None:
     assert status_form(INVENTORY, reserves=LINES, stack=nothing)["services"] == []
 
 
+def test_a_version_that_runs_has_the_name_that_rollback_lists() -> None:
+    digest = "0123456789abcdef"
+    names = [f"localhost/tonnage/hello/web:{tag}" for tag in ("v4-0123456789ab", "v3-fedcba987654", "withdrawn-v9")]
+    image = replace(INVENTORY.images[0], references=(*names, "localhost/tonnage/hello/job:v7-0123456789ab"))
+    one = replace(INVENTORY.containers[0], config_digest=digest)
+    inventory = replace(INVENTORY, images=(image,), containers=(one,))
+
+    told = status_text(inventory, reserves=LINES, stack=STACK)
+    assert "  web      running  healthy  1/2      v4 aaaaaaaaaaaa" in told
+    other = replace(inventory, containers=(replace(one, config_digest="changed by hand"),))
+    assert "  web      running  healthy  1/2      aaaaaaaaaaaa" in status_text(other, reserves=LINES, stack=STACK)
+
+
 def test_only_the_named_services_are_told_about() -> None:
     services = status_form(INVENTORY, reserves=LINES, stack=STACK, services=("job",))["services"]
 
