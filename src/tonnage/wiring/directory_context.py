@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.context.context_files import ContextFiles
     from tonnage.adapters.context.copied_files import CopyMeter
     from tonnage.adapters.context.copy_digest import FileTokens
+    from tonnage.adapters.context.known_copies import KnownCopies
     from tonnage.model.forecast.debian_package import DebPackage
     from tonnage.model.forecast.python_lock import LocalWheel
     from tonnage.model.forecast.recipe import CopyInstruction
@@ -35,12 +36,20 @@ class DirectoryContext:
 
     Args:
         files: Its files; None where the context lies elsewhere.
+        known: What is remembered of copies.
     """
 
     def __init__(
-        self, files: ContextFiles | None, key: str, meter: CopyMeter, tokens: FileTokens, packing: Packing
+        self,
+        files: ContextFiles | None,
+        key: str,
+        meter: CopyMeter,
+        tokens: FileTokens,
+        packing: Packing,
+        known: KnownCopies,
     ) -> None:
         self._files = files
+        self._known = known
         self._packing = packing
         self._meter = meter
         self._tokens = tokens
@@ -49,10 +58,15 @@ class DirectoryContext:
 
     def copied(self, copy: CopyInstruction, *, packing: bool = False) -> Copied:
         """Measure what an instruction copies or adds."""
+        known = self._known.find(copy, self._files, packing=packing)
+        if known is not None:
+            found, tree = known
+            return Copied(tree, found.by_name, found.by_path, found.files)
         found = contents_of(copy, self._files, self._tokens)
         how = "\0".join((self.key, found.by_path, copy.destination, *copy.excludes, str(copy.parents)))
         tries = partial(self._packing.tried, how, self._files) if packing else None
         tree = self._meter.tree(copy, self._files, tries)
+        self._known.keep(copy, self._files, found, tree, packing=packing)
         return Copied(tree, found.by_name, found.by_path, found.files)
 
     def whole(self) -> Tree:

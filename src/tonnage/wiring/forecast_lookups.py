@@ -18,6 +18,7 @@ from tonnage.adapters.context.copied_files import CopyMeter
 from tonnage.adapters.context.copy_digest import FileTokens
 from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.context.inputs_digest import is_remote
+from tonnage.adapters.context.known_copies import KnownCopies
 from tonnage.adapters.context.known_sums import KnownSums
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
@@ -99,6 +100,7 @@ class RealLookups:
         self._meter = CopyMeter(self._heads)
         self._tokens = FileTokens(KnownSums(self._kept))
         self._packing = Packing(self._kept)
+        self._copies = KnownCopies(self._kept)
         self._once = SingleFlight()
         self._over = threading.Event()
         self._reading_lock = threading.Lock()
@@ -153,7 +155,7 @@ class RealLookups:
         return self._once.ask(("context", key), lambda: self._directory(open_context(spec), spec.context))
 
     def _directory(self, files: ContextFiles | None, key: str) -> DirectoryContext:
-        return DirectoryContext(files, key, self._meter, self._tokens, self._packing)
+        return DirectoryContext(files, key, self._meter, self._tokens, self._packing, self._copies)
 
     def base_image(self, reference: str, platform: str) -> BaseImage:
         """Return an image: from the engine, else from its registry.
@@ -370,15 +372,20 @@ def open_lookups(
             from_registries=scope.from_registries,
         )
     from tonnage.adapters.docker.base_images import EngineImages  # noqa: PLC0415
-    from tonnage.adapters.docker.throwaway_container import EngineProbe  # noqa: PLC0415
 
+    probe: EngineProbe | None = None
+    if scope.probe:
+        # It speaks through the library for Docker, which takes a third of a small forecast to import.
+        from tonnage.adapters.docker.throwaway_container import EngineProbe  # noqa: PLC0415
+
+        probe = EngineProbe(facts.connection)
     registries = facts.registries()
     return RealLookups(
         environment,
         cache,
         engine=EngineImages(facts.connection, images, containerd=facts.images_root()),
         offline=scope.offline,
-        probe=EngineProbe(facts.connection) if scope.probe else None,
+        probe=probe,
         mirrors=registries.mirrors,
         insecure=registries.insecure,
         untrusted=scope.untrusted,

@@ -10,6 +10,7 @@ Source: docs.docker.com/reference/dockerfile (COPY), Go's ``path/filepath.Match`
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import struct
@@ -17,6 +18,7 @@ import sys
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from tonnage.adapters.context.entries import IgnoreRules, directories
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _WILD = regex(r"[*?\[\\]")
 _MOST_LINKS = 40
+_ENCODED_AT_ONCE = 10_000
 _STAMP = struct.Struct("<QqqQQ")
 
 
@@ -82,6 +85,8 @@ class ContextFiles:
         self._rules = rules or IgnoreRules()
         self._place = place
         self._entries: tuple[ContextEntry, ...] | None = None
+        self._fingerprint: str | None = None
+        self._largest_bytes = self._changed_ns = 0
         self._by_path: dict[str, ContextEntry] = {}
         self._sorted: tuple[list[str], list[int]] | None = None
         self._resolved: dict[str, str] = {}
@@ -104,6 +109,32 @@ class ContextFiles:
             self._by_path = {entry.path: entry for entry in found}
             self._entries = found
         return self._entries
+
+    @property
+    def largest_bytes(self) -> int:
+        """The size of the largest file in it, in bytes."""
+        _ = self.entries
+        return self._largest_bytes
+
+    @property
+    def changed_ns(self) -> int:
+        """When one of its files last changed, nanoseconds since the epoch; 0 without any."""
+        _ = self.entries
+        return self._changed_ns
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from itself at any other time, by what the filesystem says; empty where a name is no text."""
+        if self._fingerprint is None:
+            digest = hashlib.sha256(b"%d\0" % self.whole.mode)
+            encode = msgspec.msgpack.Encoder().encode
+            try:
+                for first in range(0, len(self.entries), _ENCODED_AT_ONCE):
+                    digest.update(encode(self.entries[first : first + _ENCODED_AT_ONCE]))
+                self._fingerprint = digest.hexdigest()
+            except UnicodeEncodeError:
+                self._fingerprint = ""
+        return self._fingerprint
 
     def entry(self, path: str) -> ContextEntry | None:
         """Return what lies at a path in it, links of directories on the way followed within it.
@@ -231,6 +262,7 @@ class ContextFiles:
 
     def _walk(self) -> Iterator[ContextEntry]:
         root, pack = self._directory, _STAMP.pack
+        largest_bytes = newest_ns = 0
         for directory, found in directories(root, self._rules, self._place):
             for path, entry in found:
                 try:
@@ -241,12 +273,18 @@ class ContextFiles:
                     continue
                 size_bytes, mode = seen.st_size, stat.S_IMODE(seen.st_mode)
                 if kind == stat.S_IFREG:
-                    stamp = pack(size_bytes, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, seen.st_dev)
+                    modified_ns, changed_ns = seen.st_mtime_ns, seen.st_ctime_ns
+                    stamp = pack(size_bytes, modified_ns, changed_ns, seen.st_ino, seen.st_dev)
+                    if size_bytes > largest_bytes:  # noqa: PLR1730 - a call less for each file
+                        largest_bytes = size_bytes
+                    if changed_ns > newest_ns or modified_ns > newest_ns:
+                        newest_ns = max(modified_ns, changed_ns)
                     yield ContextEntry(path, size_bytes, "file", root, mode, "", stamp)
                 elif kind == stat.S_IFDIR:
                     yield ContextEntry(path, 0, "directory", root, mode)
                 elif kind == stat.S_IFLNK:
                     yield ContextEntry(path, size_bytes, "link", root, target=target)
+        self._largest_bytes, self._changed_ns = largest_bytes, newest_ns
 
 
 def open_context(spec: BuildSpec) -> ContextFiles | None:

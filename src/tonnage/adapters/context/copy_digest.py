@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.recipe import CopyInstruction
     from tonnage.small_files import Descent
 
-_SMALL = FileKind("a file of a context that is compared by its sum", 1_000_000)
+COMPARED_BYTES = 1_000_000
+"""Larger files are compared with each other."""
+_SMALL = FileKind("a file of a context that is compared by its sum", COMPARED_BYTES)
 _PIECE_BYTES = 2**20
 _BEGINNING_BYTES = 2**17
 # So many files that begin alike are compared with each other; from the next one on each is read once.
@@ -181,20 +183,25 @@ def contents_of(copy: CopyInstruction, files: ContextFiles | None, tokens: FileT
         looking = _CopyScan(tokens, way)
         for document in copy.inline:
             looking.say(f"{document.name}\0{document.body}\0", f"{document.name}\0{document.body}\0")
-        for source in copy.sources:
-            if files is None or (copy.adds and is_address(source)):
-                looking.say(f"{source}\1", f"{source}\1")
-                continue
-            looking.say(f"{_last_name(source)}\1", "\1")
-            for path, entry in named_by(source, files).items():
-                looking.take(path, entry, files)
+        looking.look_at(copy, files)
         return looking.contents()
+
+
+def sent_files(copy: CopyInstruction, files: ContextFiles) -> tuple[tuple[str, int], ...]:
+    """Return what ``contents_of`` finds of files and directories that the builder is sent, without looking into them.
+
+    Raises:
+        UsageError: The context cannot be read.
+    """
+    looking = _CopyScan(None, None)
+    looking.look_at(copy, files)
+    return looking.files
 
 
 class _CopyScan:
     """The sources of one instruction while they are looked at."""
 
-    def __init__(self, tokens: FileTokens, way: Descent | None) -> None:
+    def __init__(self, tokens: FileTokens | None, way: Descent | None) -> None:
         self._tokens = tokens
         self._way = way
         self._by_name, self._by_path = _LongText(), _LongText()
@@ -209,6 +216,16 @@ class _CopyScan:
             self._by_name.take()
             self._by_path.take()
 
+    def look_at(self, copy: CopyInstruction, files: ContextFiles | None) -> None:
+        """Look at all sources of an instruction."""
+        for source in copy.sources:
+            if files is None or (copy.adds and is_address(source)):
+                self.say(f"{source}\1", f"{source}\1")
+                continue
+            self.say(f"{_last_name(source)}\1", "\1")
+            for path, entry in named_by(source, files).items():
+                self.take(path, entry, files)
+
     def take(self, path: str, entry: ContextEntry, files: ContextFiles) -> None:
         """Add what is named, with all that is in it; of a link also the file that it leads to."""
         name = PurePosixPath(path).name
@@ -220,7 +237,16 @@ class _CopyScan:
 
     def _add_below(self, directory: str, name: str, files: ContextFiles) -> None:
         """Add what lies in a directory, which may be a million files."""
-        token, way, known = self._tokens.token, self._way, self._files
+        way, known = self._way, self._files
+        if self._tokens is None:
+            for entry in files.beginning_with(f"{directory}/" if directory else ""):
+                path, kind = entry.path, entry.kind
+                above = path.rpartition("/")[0]
+                if above and above not in known:
+                    self._know_above(above)
+                known[path] = in_blocks(entry.size_bytes) if kind == "file" else on_disk(kind, entry.size_bytes)
+            return
+        token = self._tokens.token
         for inside, entry in files.below(directory):
             kind, size_bytes, path = entry.kind, entry.size_bytes, entry.path
             told = token(entry, files, way) if kind == "file" else entry.target
@@ -235,23 +261,34 @@ class _CopyScan:
                 self._know_above(above)
             known[path] = in_blocks(size_bytes) if kind == "file" else on_disk(kind, size_bytes)
 
+    def _know(self, path: str, kind: str, size_bytes: int) -> None:
+        self._know_above(path.rpartition("/")[0])
+        if path:
+            self._files[path] = in_blocks(size_bytes) if kind == "file" else on_disk(kind, size_bytes)
+
     def _know_above(self, path: str) -> None:
         # Above one that is known all are.
         while path and path not in self._files:
             self._files[path] = on_disk("directory", 0)
             path = path.rpartition("/")[0]
 
+    @property
+    def files(self) -> tuple[tuple[str, int], ...]:
+        """The files and directories that the builder is sent, each with its bytes on a disk."""
+        return tuple(self._files.items())
+
     def contents(self) -> CopyContents:
         """Return what was found."""
-        return CopyContents(self._by_name.hexdigest(), self._by_path.hexdigest(), tuple(self._files.items()))
+        return CopyContents(self._by_name.hexdigest(), self._by_path.hexdigest(), self.files)
 
     def _add(self, entry: ContextEntry, name: str, path: str, files: ContextFiles) -> None:
+        if self._tokens is None:
+            self._know(path, entry.kind, entry.size_bytes)
+            return
         token = self._tokens.token(entry, files, self._way) if entry.kind == "file" else entry.target
         said = f"\0{entry.kind}\0{entry.mode}\0{entry.size_bytes}\0{token}\0"
         self.say(name + said, path + said)
-        self._know_above(path.rpartition("/")[0])
-        if path:
-            self._files[path] = on_disk(entry.kind, entry.size_bytes)
+        self._know(path, entry.kind, entry.size_bytes)
 
 
 class _LongText:

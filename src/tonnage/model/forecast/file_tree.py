@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
-from tonnage.model.forecast.estimate import NOTHING
-
-if TYPE_CHECKING:
-    from tonnage.model.forecast.estimate import Estimate
+from tonnage.model.forecast.estimate import NOTHING, Estimate  # noqa: TC001
 
 
 class Tree(Struct, frozen=True, kw_only=True):
