@@ -130,6 +130,6 @@ def _show_smaller(session: Session, flags: StackFlags, answer: ForecastAnswer) -
     from tonnage.flows.lint.smaller import smaller  # noqa: PLC0415 - as above
     from tonnage.views.text.lint import smaller_text  # noqa: PLC0415
 
-    text = smaller_text(smaller(session.ports, flags), width=session.width)
+    text = smaller_text(smaller(session.ports, flags, answer.stack.services), width=session.width)
     if text:
         session.show(f"\n{text}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ class LintRequest(Struct, frozen=True, kw_only=True):
         since: Only what a commit had not is told, and files that it had as they are are not; empty for everything.
         of_stack: Only files of the services of the stack are looked at.
         prices_within_s: After so many seconds what has no price yet gets none; None for no limit.
+        priced_first: Services whose findings get their prices before those of others, in this order.
+        priced_together: Forecast also what all fixes save together.
     """
 
     named: tuple[str, ...] = ()
@@ -65,6 +68,8 @@ class LintRequest(Struct, frozen=True, kw_only=True):
     offline: bool = False
     since: str = ""
     prices_within_s: float | None = None
+    priced_first: tuple[str, ...] = ()
+    priced_together: bool = True
     of_stack: bool = False
 
 
@@ -93,8 +98,11 @@ def lint(
     built = tuple(each.name for each in stack.built) if stack is not None else ()
     if request.of_stack and not built:
         return LintReport(rules=RULES)
+    services = _ByPath(stack.services if stack is not None else ())
     for file in files_of(built if request.of_stack else request.named, stack, here):
-        found = _look(file, wanted, project_root(stack.directory if stack is not None else here), choices=choices)
+        found = _look(
+            file, services.of(file), project_root(stack.directory if stack is not None else here), choices=choices
+        )
         files.append(found.file)
         if not found.file.failure:
             looked.append(found)
@@ -115,6 +123,8 @@ def lint(
             chosen=chosen,
             offline=request.offline,
             within_s=request.prices_within_s,
+            first=request.priced_first,
+            sums=request.priced_together,
         )
     else:
         told = without_prices(looked, together, chosen)
@@ -185,9 +195,8 @@ def _stack(ports: DeployPorts, flags: StackFlags) -> tuple[DesiredState | None, 
 
 
 def _look(
-    file: LintedFile, wanted: DesiredState | None, root: str, *, choices: Sequence[DockerfileRule] = ()
+    file: LintedFile, services: tuple[Service, ...], root: str, *, choices: Sequence[DockerfileRule] = ()
 ) -> LookedAt:
-    services = _services_of(file, wanted)
     build = services[0].build if services else None
     args: Mapping[str, str] = dict(build.args) if build is not None else {}
     target = build.target if build is not None else ""
@@ -199,6 +208,7 @@ def _look(
     without_device = services and not any(each.devices for each in services)
     requirement_rules = [each for each in REQUIREMENT_RULES if without_device or each is not torch_cuda.RULE]
 
+    @cache
     def find(text: str) -> tuple[Finding, ...]:
         if file.kind is LintedKind.DOCKERFILE:
             return dockerfile_findings(text, file.shown, build_args=args, target=target, rules=rules)
@@ -225,18 +235,29 @@ def _look(
     return LookedAt(file=file, text=text, findings=findings, find=find, services=services)
 
 
-def _services_of(file: LintedFile, wanted: DesiredState | None) -> tuple[Service, ...]:
-    """Return the services whose images a file goes into."""
-    found = []
-    for service in wanted.stack.services if wanted is not None else ():
-        build = service.build
-        if build is None:
-            continue
-        is_dockerfile = file.kind is LintedKind.DOCKERFILE and build.dockerfile == file.path
-        in_context = build.context.startswith("/") and file.path.startswith(f"{build.context.rstrip('/')}/")
-        if is_dockerfile or (file.kind is LintedKind.REQUIREMENTS and in_context):
-            found.append(service)
-    return tuple(found)
+class _ByPath:
+    """Services by what their images are made from."""
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        self._by_dockerfile: dict[str, list[int]] = {}
+        self._by_context: dict[str, list[int]] = {}
+        self._services = services
+        for number, service in enumerate(services):
+            if service.build is not None:
+                self._by_dockerfile.setdefault(service.build.dockerfile, []).append(number)
+                if service.build.context.startswith("/"):
+                    self._by_context.setdefault(service.build.context.rstrip("/"), []).append(number)
+
+    def of(self, file: LintedFile) -> tuple[Service, ...]:
+        """Return the services whose images a file goes into."""
+        if file.kind is LintedKind.DOCKERFILE:
+            found = self._by_dockerfile.get(file.path, [])
+        elif file.kind is LintedKind.REQUIREMENTS:
+            ends = [at for at, sign in enumerate(file.path) if sign == "/"]
+            found = sorted(number for end in ends for number in self._by_context.get(file.path[:end], ()))
+        else:
+            found = []
+        return tuple(self._services[number] for number in found)
 
 
 def _changes(looked: list[LookedAt], request: LintRequest, chosen: frozenset[str]) -> tuple[LintChange, ...]:

@@ -87,9 +87,11 @@ def prices(
     with fresh_forecasts(ports, wanted, services, offline=offline, within_s=_WITHIN_S) as fresh:
         if fresh is None:
             return none, "nothing can be forecast from here"
-        before = {each.service: each for each in fresh.forecast(services, {})}
-        if not any(each.found_out for each in before.values()):
-            return none, next((each.failures[0] for each in before.values() if each.failures), "nothing is built")
+        before: dict[str, ServiceForecast] = {}
+        if within_s is None:
+            before = {each.service: each for each in fresh.forecast(services, {})}
+            if not any(each.found_out for each in before.values()):
+                return none, next((each.failures[0] for each in before.values() if each.failures), "nothing is built")
 
         deadline = None if within_s is None else time.monotonic() + within_s
 
@@ -98,6 +100,9 @@ def prices(
                 return Saving()
             touched = {service.name for each in change for service in each.services}
             some = tuple(each for each in services if each.name in touched)
+            # Within a limit of time nothing is forecast that no change asks for.
+            unknown = [each for each in some if each.name not in before]
+            before.update({each.service: each for each in (fresh.forecast(unknown, {}) if unknown else ())})
             after = _after(fresh, some, change) if some else ()
             as_it_is = [before[each.name] for each in some]
             if not after or not all(map(_comparable, as_it_is, after)):

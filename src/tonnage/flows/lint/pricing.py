@@ -63,11 +63,15 @@ def priced(
     chosen: frozenset[str],
     offline: bool,
     within_s: float | None,
+    first: Sequence[str] = (),
+    sums: bool = True,
 ) -> tuple[list[Finding], Estimate | None, str]:
     """Return all findings with their prices, what all fixes save together, and why nothing has a price.
 
     Args:
         chosen: Rules that were named: what is a choice is told then, whatever it saves.
+        first: Services whose findings come first, in this order.
+        sums: Forecast what all fixes save together.
     """
     found = [(each, _of_services(finding, each)) for each in looked for finding in each.findings]
     of_stack = [
@@ -75,6 +79,8 @@ def priced(
     ]
     files = {each.file.path: each for each in looked}
     single = [index for index, (each, one) in enumerate(found) if _tried(one) and each.services]
+    order = {name: number for number, name in enumerate(first)}
+    single.sort(key=lambda index: min(order.get(each.name, len(order)) for each in found[index][0].services))
     shared = [index for index, each in enumerate(together) if each.edits and each.path in files]
     if wanted is None or not (single or shared):
         whole = not any(each.services for each in looked) and any(each.findings for each in looked)
@@ -92,14 +98,13 @@ def priced(
             _change(files[together[index].path], together[index].edits, _in(wanted, together[index]))
             for index in shared
         ),
-        [
-            part
-            for each in looked
-            if each.services
-            for part in _text(each, each.mended(lambda finding: finding.rule not in _CHOICES).text)
-        ],
+        *([_all_mended(looked)] if sums else []),
     ]
-    at = [*(found[index][1].changes_at for index in single), *(of_stack[index].changes_at for index in shared), None]
+    at = [
+        *(found[index][1].changes_at for index in single),
+        *(of_stack[index].changes_at for index in shared),
+        *([None] if sums else []),
+    ]
     savings, why = prices(ports, wanted, changes, at=at, offline=offline, within_s=within_s)
     for index, saving in zip(single, savings, strict=False):
         found[index] = (found[index][0], _with(found[index][1], saving))
@@ -110,7 +115,7 @@ def priced(
         *(_explained(each, has_service=True) for each in of_stack),
     ]
     kept = [each for each in all_told if each.rule in chosen or _is_worth_telling(each)]
-    return kept, savings[-1].kept if single else None, why
+    return kept, savings[-1].kept if single and sums else None, why
 
 
 def _tried(finding: Finding) -> tuple[Edit, ...]:
@@ -134,6 +139,12 @@ def _text(each: LookedAt, text: str, services: tuple[Service, ...] = ()) -> list
     from tonnage.flows.lint.prices import ChangedText  # noqa: PLC0415 - as above
 
     return [ChangedText(file=each.file, text=text, services=services or each.services)]
+
+
+def _all_mended(looked: Sequence[LookedAt]) -> list[ChangedText]:
+    """Return all files with all their fixes but those that are a choice."""
+    mended = [(each, each.mended(lambda finding: finding.rule not in _CHOICES)) for each in looked if each.services]
+    return [part for each, after in mended for part in _text(each, after.text)]
 
 
 def _with(finding: Finding, saving: Saving) -> Finding:

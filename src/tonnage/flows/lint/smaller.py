@@ -12,18 +12,33 @@ from tonnage.flows.lint.looking import LintRequest, lint
 from tonnage.lint.rules import RULES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.requests import StackFlags
+    from tonnage.model.forecast.estimate import ServiceForecast
     from tonnage.model.forecast.finding import Finding
 
 _MOST = 5
-_WITHIN_S = 2.0
+_WITHIN_S = 1.0
 _WORTH_TELLING, _WORTH_A_CHOICE = 1_000_000, 300_000_000
 
 
-def smaller(ports: DeployPorts, flags: StackFlags) -> tuple[Finding, ...]:
-    """Return what saves most, at most five findings; none where nothing has a price, or files cannot be read."""
-    request = LintRequest(of_stack=True, writes=False, offline=True, prices_within_s=_WITHIN_S)
+def smaller(ports: DeployPorts, flags: StackFlags, forecasts: Sequence[ServiceForecast] = ()) -> tuple[Finding, ...]:
+    """Return what saves most, at most five findings; none where nothing has a price, or files cannot be read.
+
+    Args:
+        forecasts: The services as they are: the heaviest get prices first, since there is a second for all of them.
+    """
+    heaviest = sorted(forecasts, key=lambda each: -each.peak.likely_bytes)
+    request = LintRequest(
+        of_stack=True,
+        writes=False,
+        offline=True,
+        prices_within_s=_WITHIN_S,
+        priced_first=tuple(each.service for each in heaviest),
+        priced_together=False,
+    )
     try:
         report = lint(ports, flags, request)
     except TonnageError:

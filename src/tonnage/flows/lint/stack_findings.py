@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
+from bisect import bisect_left
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tonnage.errors import TonnageError
 from tonnage.flows.lint.files import linted
@@ -44,7 +48,8 @@ def stack_findings(
         texts: Files that were read, by path.
         here: The working directory, from which files are named.
     """
-    known = tuple(one for service in services if (one := _linted(service, texts, here)) is not None)
+    requirements = _RequirementFiles(texts)
+    known = tuple(one for service in services if (one := _linted(service, texts, requirements, here)) is not None)
     ignored = {file.shown: Ignored(WrittenLines(text)) for file, text in texts.values()}
     found: list[StackFinding] = []
     for rule in STACK_RULES:
@@ -56,7 +61,40 @@ def stack_findings(
     return tuple(found)
 
 
-def _linted(service: Service, texts: Mapping[str, tuple[LintedFile, str]], here: str) -> LintedService | None:
+class _OfContext(Struct, frozen=True):
+    """The requirement files in a context: by path their names and texts, exact versions of heavy packages in them."""
+
+    files: dict[str, tuple[str, str]]
+    pins: dict[str, tuple[str, Place]]
+    names_torch: bool
+
+
+class _RequirementFiles:
+    """Requirement files by the contexts that they lie in; each context is looked through once."""
+
+    def __init__(self, texts: Mapping[str, tuple[LintedFile, str]]) -> None:
+        self._texts = {path: told for path, told in texts.items() if told[0].kind is LintedKind.REQUIREMENTS}
+        self._order = {path: number for number, path in enumerate(self._texts)}
+        self._paths = sorted(self._texts)
+        self._known: dict[str, _OfContext] = {}
+
+    def of(self, context: str) -> _OfContext:
+        """Return those in a context."""
+        known = self._known.get(context)
+        if known is None:
+            inside = f"{context.rstrip('/')}/"
+            first = bisect_left(self._paths, inside)
+            beyond = bisect_left(self._paths, f"{inside}{chr(sys.maxunicode)}", first)
+            paths = sorted(self._paths[first:beyond], key=self._order.__getitem__)
+            files = {path: (self._texts[path][0].shown, self._texts[path][1]) for path in paths}
+            names_torch = any(_names_torch(text) for _, text in files.values())
+            known = self._known[context] = _OfContext(files, _pins(files), names_torch)
+        return known
+
+
+def _linted(
+    service: Service, texts: Mapping[str, tuple[LintedFile, str]], requirements: _RequirementFiles, here: str
+) -> LintedService | None:
     spec = service.build
     if spec is None:
         return None
@@ -69,7 +107,7 @@ def _linted(service: Service, texts: Mapping[str, tuple[LintedFile, str]], here:
     place = service.place or Place("compose.yaml")
     shown = linted(place.file, here, LintedKind.COMPOSE).shown if place.file.startswith("/") else place.file
     local = spec.context.startswith("/")
-    requirements = _requirements(spec, texts) if local else {}
+    found = requirements.of(spec.context) if local else _OfContext({}, {}, names_torch=False)
     has_ignore_file = not local or _has_ignore_file(spec)
     return LintedService(
         name=service.name,
@@ -79,9 +117,9 @@ def _linted(service: Service, texts: Mapping[str, tuple[LintedFile, str]], here:
         has_health_check=service.health is not None or "healthcheck" in service.config,
         has_ignore_file=has_ignore_file,
         unneeded=() if has_ignore_file else _unneeded(spec.context),
-        pins=_pins(spec, texts) if local else {},
-        requirements=requirements,
-        only_infers=any(_names_torch(text) for _, text in requirements.values()) and only_infers(spec.context),
+        pins=found.pins,
+        requirements=found.files,
+        only_infers=found.names_torch and only_infers(spec.context),
     )
 
 
@@ -112,28 +150,17 @@ def _unneeded(context: str) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def _requirements(spec: BuildSpec, texts: Mapping[str, tuple[LintedFile, str]]) -> dict[str, tuple[str, str]]:
-    inside = f"{spec.context.rstrip('/')}/"
-    return {
-        path: (file.shown, text)
-        for path, (file, text) in texts.items()
-        if file.kind is LintedKind.REQUIREMENTS and path.startswith(inside)
-    }
-
-
 def _names_torch(text: str) -> bool:
     return any(TORCH.match(line) for line in text.splitlines())
 
 
-def _pins(spec: BuildSpec, texts: Mapping[str, tuple[LintedFile, str]]) -> dict[str, tuple[str, Place]]:
-    """Return the exact versions of heavy packages in the requirement files of a context."""
+def _pins(files: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, Place]]:
+    """Return the exact versions of heavy packages in requirement files."""
     found: dict[str, tuple[str, Place]] = {}
-    for path, (file, text) in texts.items():
-        if file.kind is not LintedKind.REQUIREMENTS or not path.startswith(f"{spec.context.rstrip('/')}/"):
-            continue
+    for shown, text in files.values():
         for number, line in enumerate(text.splitlines(), 1):
             pin = _PIN.fullmatch(line) if len(line) <= 2_000 and "==" in line else None  # noqa: PLR2004 - as elsewhere
             if pin is not None and pin["name"].lower().replace("_", "-") in HEAVY:
                 name = pin["name"].lower().replace("_", "-")
-                found.setdefault(name, (pin["version"].partition("+")[0], Place(file.shown, number)))
+                found.setdefault(name, (pin["version"].partition("+")[0], Place(shown, number)))
     return found
