@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Sequence
 
     from tonnage.model.forecast.finding import Finding
     from tonnage.model.forecast.sized_effects import BuildWork
@@ -59,6 +59,7 @@ class Grade(StrEnum):
 
 
 _WORST_LAST = (Grade.EXACT, Grade.DECLARED, Grade.LEARNED, Grade.UNKNOWN)
+_PLACES = {grade: place for place, grade in enumerate(_WORST_LAST)}
 
 
 class Estimate(Struct, frozen=True):
@@ -113,29 +114,38 @@ class Estimate(Struct, frozen=True):
         """
         if not (self.known and other.known):
             return UNKNOWN
-        low_bytes, likely_bytes = self.low_bytes + other.low_bytes, self.likely_bytes + other.likely_bytes
-        high_bytes = self.high_bytes + other.high_bytes
-        if self.grade is other.grade and not (self.parts or other.parts):
-            return Estimate(low_bytes, likely_bytes, high_bytes, self.grade)
-        if not (self.parts or other.parts):
+        one_bytes, other_bytes, plain = self.high_bytes, other.high_bytes, not (self.parts or other.parts)
+        if plain:
             # Most sums have a nothing in them, which changes no grade.
-            if other == NOTHING and self.high_bytes > 0:
+            if other is NOTHING and one_bytes > 0:
                 return self
-            if self == NOTHING and other.high_bytes > 0:
+            if self is NOTHING and other_bytes > 0:
                 return other
-        if min(self.high_bytes, other.high_bytes) < 0:
+        low_bytes, likely_bytes = self.low_bytes + other.low_bytes, self.likely_bytes + other.likely_bytes
+        high_bytes = one_bytes + other_bytes
+        if plain:
+            if self.grade is other.grade:
+                return Estimate(low_bytes, likely_bytes, high_bytes, self.grade)
+            if other == NOTHING and one_bytes > 0:
+                return self
+            if self == NOTHING and other_bytes > 0:
+                return other
+        if one_bytes < 0 or other_bytes < 0:
             # What is left of something is known as badly as what is taken off, however small that is.
             return Estimate(low_bytes, likely_bytes, high_bytes, weakest((self.grade, other.grade)))
-        shares = self._shares()
-        for grade, count in other._shares().items():
-            shares[grade] += count
+        shares = [0, 0, 0, 0]
+        self._share_out(shares)
+        other._share_out(shares)
         return _graded(low_bytes, likely_bytes, high_bytes, shares)
 
-    def _shares(self) -> dict[Grade, int]:
-        """Return how many of the high bytes are known how."""
-        shares = dict.fromkeys(_WORST_LAST, 0) | dict(self.parts)
-        shares[self.grade] = max(0, self.high_bytes - sum(count for _, count in self.parts))
-        return shares
+    def _share_out(self, shares: list[int]) -> None:
+        """Add how many of the high bytes are known how; one after the other, the worst known ones last."""
+        rest_bytes = self.high_bytes
+        for grade, count in self.parts:
+            shares[_PLACES[grade]] += count
+            rest_bytes -= count
+        if rest_bytes > 0:
+            shares[_PLACES[self.grade]] += rest_bytes
 
     def _said(self, low_bytes: int, likely_bytes: int, high_bytes: int) -> Estimate:
         """Return what comes of a figure that says something: that it is 0 is known then."""
@@ -156,17 +166,21 @@ RECORDS = Estimate(0, 0, 0, Grade.DECLARED)
 _SMALL_PART, _SMALL_UNKNOWN_BYTES = 100, 1_000_000
 
 
-def _graded(low_bytes: int, likely_bytes: int, high_bytes: int, shares: Mapping[Grade, int]) -> Estimate:
-    """Return an estimate with the grade that nearly all of its high bytes have or are better than."""
-    weaker = 0
-    grade = Grade.EXACT
-    for each in reversed(_WORST_LAST):
-        weaker += shares[each]
-        most = min(high_bytes // _SMALL_PART, _SMALL_UNKNOWN_BYTES if each is Grade.UNKNOWN else high_bytes)
-        if weaker > most:
-            grade = each
-            break
-    told = tuple((each, count) for each, count in shares.items() if count and each is not grade)
+def _graded(low_bytes: int, likely_bytes: int, high_bytes: int, shares: Sequence[int]) -> Estimate:
+    """Return an estimate with the grade that nearly all of its high bytes have or are better than.
+
+    Args:
+        shares: How many of the high bytes are known how, the worst known ones last.
+    """
+    _, declared, learned, unknown = shares
+    most = high_bytes // _SMALL_PART
+    if unknown > min(most, _SMALL_UNKNOWN_BYTES):
+        grade = Grade.UNKNOWN
+    elif unknown + learned > most:
+        grade = Grade.LEARNED
+    else:
+        grade = Grade.DECLARED if unknown + learned + declared > most else Grade.EXACT
+    told = tuple((each, count) for each, count in zip(_WORST_LAST, shares, strict=True) if count and each is not grade)
     return Estimate(low_bytes, likely_bytes, high_bytes, grade, told)
 
 
@@ -202,9 +216,11 @@ def weakest(grades: Iterable[Grade]) -> Grade:
 def total(estimates: Iterable[Estimate]) -> Estimate:
     """Return the sum of some estimates: what adding one after the other gives, in one pass."""
     low_bytes = likely_bytes = high_bytes = 0
-    shares = dict.fromkeys(_WORST_LAST, 0)
+    shares = [0, 0, 0, 0]
     every = tuple(estimates)
     for each in every:
+        if each is NOTHING:
+            continue
         if not each.known:
             return UNKNOWN
         if each.high_bytes < 0:
@@ -213,10 +229,9 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
         likely_bytes += each.likely_bytes
         high_bytes += each.high_bytes
         if each.parts:
-            for grade, count in each._shares().items():  # noqa: SLF001 - of the same kind
-                shares[grade] += count
+            each._share_out(shares)  # noqa: SLF001 - of the same kind
         else:
-            shares[each.grade] += each.high_bytes
+            shares[_PLACES[each.grade]] += each.high_bytes
     return _graded(low_bytes, likely_bytes, high_bytes, shares)
 
 
