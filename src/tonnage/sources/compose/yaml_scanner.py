@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ruamel.yaml.parser import Parser
-from ruamel.yaml.reader import Reader
-from ruamel.yaml.scanner import Scanner, ScannerError
+from ruamel.yaml.scanner import ScannerError
 from ruamel.yaml.tokens import AliasToken, DirectiveToken, ScalarToken, TagToken
 
 from tonnage.lazily import regex
+from tonnage.sources.compose.yaml_steps import QuickParser, QuickReader, QuickScanner
 
 if TYPE_CHECKING:
     import re
 
     from ruamel.yaml.error import StringMark
+    from ruamel.yaml.parser import Parser
     from ruamel.yaml.tokens import AnchorToken
 
 _BREAKS = "\n\r\x85\u2028\u2029"
@@ -38,6 +38,7 @@ _WORDS = {inside: regex(rf"{word}(?:[ \t]++(?!#){word})*") for inside, word in (
 _SPACES = regex(rf"[ \t{_BREAKS}]*+")
 _DOCUMENT = regex(rf"(?:---|\.\.\.){_END}")
 _QUOTED = {'"': regex(rf'[^"\\\0 \t{_BREAKS}]+'), "'": regex(rf"(?:[^'\0 \t{_BREAKS}]|'')+")}
+_SKIPPED = frozenset(f" \t#\ufeff{_BREAKS}")
 _INDENTATION = regex(" *")
 _LINE = regex(rf"[^\0{_BREAKS}]*")
 _ESCAPES = {
@@ -65,7 +66,7 @@ class _Loader:
 
     def __init__(self, text: str) -> None:
         self.resolver = self
-        self.reader = Reader(text, loader=self)
+        self.reader = QuickReader(text, loader=self)
         self.scanner = _Scanner(loader=self)
 
 
@@ -75,19 +76,22 @@ def parser_of(text: str) -> Parser:
     Raises:
         YAMLError: The text holds characters that none may hold.
     """
-    return Parser(_Loader(text))
+    return QuickParser(_Loader(text))
 
 
-class _Scanner(Scanner):
+class _Scanner(QuickScanner):
     """Finds tokens; regular expressions go over what ruamel.yaml goes over sign by sign."""
 
     def _move(self, end: int) -> None:
         """Go to a position in the text."""
         reader = self.reader
         start, text = reader.pointer, reader.buffer
+        if _LINE_END.search(text, start, end) is None:
+            reader.forward(end - start)
+            return
         ends = [each.end() for each in _LINE_END.finditer(text, start, end)]
         reader.line += len(ends)
-        reader.column = end - ends[-1] if ends else reader.column + end - start
+        reader.column = end - ends[-1]
         reader.index += end - start
         reader.pointer = end
 
@@ -99,13 +103,16 @@ class _Scanner(Scanner):
         """Skip blanks, comments and line ends; a tab is a blank where no key can begin."""
         reader = self.reader
         text = reader.buffer
-        while True:
+        while text[reader.pointer] in _SKIPPED:
             if reader.column == 0 and text[reader.pointer] == "\ufeff":
-                self._move(reader.pointer + 1)
+                reader.forward()
             found = _found(_BLANKS[bool(self.flow_level) or not self.allow_simple_key], text, reader.pointer)
-            self._move(found.end())
+            reader.forward(found.end() - reader.pointer)
             if not found["end"]:
                 return
+            # What was gone over ends with the one line end in it.
+            reader.line += 1
+            reader.column = 0
             self.allow_simple_key = self.allow_simple_key or not self.flow_level
 
     def scan_plain(self) -> ScalarToken:
@@ -125,7 +132,7 @@ class _Scanner(Scanner):
             spaces, last = _folded(between[0])
             if last is None:
                 break
-            if any("\t" in line[:indent] for line in _LINE_END.split(between[0])[1:]):
+            if "\t" in between[0] and any("\t" in line[:indent] for line in _LINE_END.split(between[0])[1:]):
                 self._fail("while scanning a plain scalar", start, "a tab stands in the indentation", position)
             if not self.flow_level and len(last) < indent:
                 break
@@ -296,9 +303,12 @@ def _break(text: str) -> str:
 
 def _folded(spaces: str, *, escaped: bool = False) -> tuple[str, str | None]:
     """Return what blanks and line ends within a scalar mean, and the blanks behind the last end; None without ends."""
-    ends = [_break(end) for end in _LINE_END.findall(spaces)]
-    if not ends:
+    before, end, last = spaces.partition("\n")
+    if not end and not before.strip(" \t"):
         return spaces, None
+    if not before and not last.strip(" \t"):
+        return "" if escaped else " ", last
+    ends = [_break(end) for end in _LINE_END.findall(spaces)]
     last = _LINE_END.split(spaces)[-1]
     # A backslash hides the first of them.
     folded = "".join(ends[1:]) or " " if ends[0] == "\n" else "".join(ends)

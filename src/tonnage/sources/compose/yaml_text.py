@@ -50,7 +50,9 @@ _BASES = {"hex": 16, "octal": 8, "binary": 2}
 _WHOLE_NUMBERS = range(-(2**63), 2**64)
 _MOST_DIGITS = 80
 """More than the widest number of 64 bits has, also as ones and zeros with a sign and a mark of its base."""
-_MOST_VALUES = 1_000_000
+_MOST_VALUES, _MOST_WRITTEN = 1_000_000, 150_000
+"""With aliases written out, and as they stand in a file: a megabyte of services has two thirds of that."""
+_MOST_DOCUMENTS = 1_000
 _DEEPEST = 100
 """Deeper than any compose file; whatever works on a tree may go into it level by level."""
 _MOST_OPEN = 300
@@ -168,13 +170,20 @@ class _Builder:
         self._parser = parser
         self._file = file
         self._anchors: dict[str, tuple[ComposeNode, int] | None] = {}
+        self._written = 0
 
     def documents(self) -> list[ComposeNode]:
         parser = self._parser
         parser.get_event()
         found = []
         while not parser.check_event(StreamEndEvent):
-            parser.get_event()
+            begin = parser.get_event()
+            if len(found) == _MOST_DOCUMENTS:
+                raise UsageError(
+                    f"this YAML has more than {_MOST_DOCUMENTS:,} documents",
+                    todo="Write one document for each file.",
+                    place=str(Place(self._file, begin.start_mark.line + 1)),
+                )
             node, _ = self._build(parser.get_event(), 0)
             if node.rule is MergeRule.RESET:
                 raise UsageError("the whole document is marked !reset", place=str(node.place))
@@ -189,6 +198,14 @@ class _Builder:
             override: It stands in what is marked !override, where Compose looks for no marks.
         """
         place = Place(self._file, event.start_mark.line + 1)
+        self._written += 1
+        if self._written > _MOST_WRITTEN:
+            raise UsageError(
+                "this YAML has too many values",
+                why=f"More than {_MOST_WRITTEN:,} are written in it.",
+                todo="Divide it into several files.",
+                place=str(place),
+            )
         if isinstance(event, AliasEvent):
             if event.anchor not in self._anchors:
                 raise _syntax(f"found undefined alias {event.anchor!r}", place)

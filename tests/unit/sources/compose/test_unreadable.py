@@ -9,6 +9,7 @@ import pytest
 
 from tonnage.errors import UsageError
 from tonnage.runtime.load_stack import StackRequest, load_stack
+from tonnage.sources.compose import yaml_text
 from tonnage.sources.compose.files import FilesHere
 
 if TYPE_CHECKING:
@@ -154,3 +155,20 @@ def test_a_directory_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
     directory.mkdir()
     _written(directory, GOOD)
     assert "holds bytes that are no UTF-8 text" in _refused(directory).what
+
+
+def test_more_values_than_any_stack_has_are_refused_where_they_are_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(yaml_text, "_MOST_WRITTEN", 100)
+    # Before the entries there are the document, three keys, what stands behind them, and the image.
+    file = _written(tmp_path, GOOD + "x-a:\n" + "- a\n" * 200)
+    error = _refused(tmp_path)
+    assert (error.what, error.place) == ("this YAML has too many values", f"{file}:{3 + 100 - 8}")
+
+
+def test_more_documents_than_anybody_writes_are_refused(tmp_path: Path) -> None:
+    file = _written(tmp_path, GOOD + "---\n{}\n" * 1_000)
+    error = _refused(tmp_path)
+    assert error.what == "this YAML has more than 1,000 documents"
+    assert error.place == f"{file}:{2 + 2 * 999 + 1}"
