@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FED_PROGRAM = regex(r"(?P<heading>\d*<<-?\S+)\s+(?P<words>(?:[^&|;<()]|>&)+)(?P<rest>[^<]*)")
 _MOST_NAMES = 1_000
+_MOST_SCRIPT_BYTES, _MOST_CHARACTER_BYTES = 131_071, 4
 _SHEBANG = regex(r"#!\s*(?P<words>\S[^\n]*)")
 _HEADING = regex(r"\d*<<-?[^<\s]+")
 _FROM = regex(r"(?:^|,)\s*from=(?P<name>[^,]*)")
@@ -236,6 +237,7 @@ class StageReader:
         network = expand(instruction.flag("network") or "")
         if instruction.words is not None:
             return RunInstruction(words=instruction.words, mounts=mounts, network=network)
+        _refuse_what_cannot_start(instruction, place)
         script, starts = _script(instruction)
         return RunInstruction(script=script, mounts=mounts, network=network, line_starts=starts)
 
@@ -273,6 +275,26 @@ class StageReader:
 def _on(instruction: Instruction, name: str) -> bool:
     value = instruction.flag(name)
     return value is not None and value.lower() not in {"false", "0"}
+
+
+def _refuse_what_cannot_start(instruction: Instruction, place: str) -> None:
+    """Refuse a script that Linux starts no shell with: builders hand it over as one argument.
+
+    Source: ``MAX_ARG_STRLEN`` of Linux, 32 pages with the end of the text; ``dispatchRun`` of BuildKit, which makes a
+    file only of a document that begins with ``#!``.
+    """
+    documents = [each.body for each in instruction.heredocs]
+    written = documents or [instruction.body.strip()]
+    if sum(map(len, written)) <= _MOST_SCRIPT_BYTES // _MOST_CHARACTER_BYTES or written[0].startswith("#!"):
+        return
+    size_bytes = sum(len(each.encode(errors="surrogatepass")) for each in written)
+    if size_bytes > _MOST_SCRIPT_BYTES:
+        raise UsageError(
+            f"this RUN has {size_bytes:,} bytes, and no build can start it",
+            why=f"A shell gets it as one argument, and Linux takes {_MOST_SCRIPT_BYTES:,} bytes for one.",
+            todo="Put it into a file, copy that into the image, and run it.",
+            place=place,
+        )
 
 
 def _script(instruction: Instruction) -> tuple[str, tuple[tuple[int, int], ...]]:

@@ -270,3 +270,20 @@ def test_a_mount_that_is_too_long_is_refused_with_its_line(mount: str) -> None:
     with pytest.raises(UsageError, match="a --mount cannot be read") as refused:
         recipe(read_dockerfile(f"FROM a\nRUN {mount}\n", "Dockerfile"))
     assert "Dockerfile:2" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "kept"),
+    [("RUN ", "\n", 131_071), ("RUN <<END\n", "\nEND\n", 131_070), ("RUN python <<END\n", "\nEND\n", 131_070)],
+)
+def test_a_run_that_linux_starts_no_shell_with_is_refused(before: str, behind: str, kept: int) -> None:
+    assert made(f"FROM a\n{before}{'x' * kept}{behind}").final.steps
+    too_long = "\u00e9" * (kept // 2 + 1)
+    error = failing(f"FROM a\nRUN y\n{before}{too_long}{behind}")
+    assert str(error.place).endswith(":3")
+    assert "no build can start it" in error.what
+
+
+@pytest.mark.parametrize("run", [f'RUN ["sh", "{"x" * 140_000}"]', f"RUN <<END\n#!/bin/sh\n{'x' * 140_000}\nEND"])
+def test_what_is_no_argument_of_a_shell_may_be_longer(run: str) -> None:
+    assert made(f"FROM a\n{run}\n").final.steps
