@@ -73,10 +73,18 @@ class LogLine(Struct, kw_only=True):
     is_script: bool = False
 
 
+SAYS_NOTHING = 1
+"""A line of so many signs says nothing of what is looked for; logs may have a million empty ones."""
+
+
 def read_lines(lines: Iterable[str]) -> Iterator[LogLine]:
     """Read lines one after the other."""
     in_build = False
     for number, whole in enumerate(lines, 1):
+        if len(whole) <= SAYS_NOTHING:
+            text = whole.rstrip()
+            yield LogLine(number=number, text=text, said=text, in_build=in_build)
+            continue
         # A complaint stands at one of the ends; patterns would look for long in what is between them.
         raw = whole if len(whole) <= 2 * _LONGEST_END else f"{whole[:_LONGEST_END]} ... {whole[-_LONGEST_END:]}"
         line = LogLine(number=number, text="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonnage.decide.reports.log_lines import SAYS_NOTHING
 from tonnage.lazily import regex
 from tonnage.model.reports.symptom import LogOrigin
 
@@ -58,6 +59,8 @@ class OriginReader:
     def read(self, line: LogLine) -> None:
         """Take a line in."""
         text = line.text
+        if len(text) <= SAYS_NOTHING and line.at_s is None and not line.when:
+            return
         if line.at_s is not None:
             self._begin_s = line.at_s if self._begin_s is None else self._begin_s
             self._end_s = line.at_s

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from tonnage.decide.reports.log_lines import read_lines
+from tonnage.decide.reports.log_lines import SAYS_NOTHING, read_lines
 from tonnage.decide.reports.log_origin import OriginReader
 from tonnage.decide.reports.log_words import words_in
 from tonnage.errors import UsageError
@@ -147,7 +147,8 @@ class _SymptomReader:
     def read(self, line: LogLine) -> None:
         """Take a line in."""
         text = line.text
-        self._judge(text, line)
+        if len(text) > SAYS_NOTHING:
+            self._judge(text, line)
         if line.is_script or not text:
             return
         if self._looked_at >= _FIRST_SYMPTOMS:
