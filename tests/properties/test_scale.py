@@ -24,13 +24,16 @@ from tonnage.decide.reclaim import subset_search
 from tonnage.decide.reclaim.choice import decide
 from tonnage.decide.reclaim.engine_candidates import engine_findings
 from tonnage.decide.reports.log_patterns import find_symptoms
+from tonnage.flows.lint.stack_findings import stack_findings
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.recipe import CopyInstruction, FileSource, FileSourceKind
 from tonnage.model.inventory import CacheRecord, Layer
 from tonnage.model.reclaim.candidate import Roots
+from tonnage.model.reports.lint import LintedFile, LintedKind
 from tonnage.model.stack import BuildSpec, Service
+from tonnage.sources.compose.yaml_text import read_yaml
 from tonnage.wiring.forecast_lookups import RealLookups
 
 if TYPE_CHECKING:
@@ -178,6 +181,34 @@ def test_forecasting_grows_with_the_stages(forecasting: Forecasting) -> None:
 
     # What each stage has is found in those below it.
     assert growth(forecasting(text), 12, threads=True) < 2 * TWICE
+
+
+@pytest.mark.parametrize(
+    "piece", ["- a\n", "- &a b\n", "- {a: b}\n", "- [a, b, 'c']\n", "- |\n  a\n", "- !a b\n", "\n", "# a\n"]
+)
+def test_reading_yaml_grows_with_the_text(piece: str) -> None:
+    assert growth(lambda size: lambda: read_yaml(f"x:\n{piece * size}", "compose.yaml"), 200) < TWICE
+
+
+def _linting(services: int) -> Callable[[], object]:
+    """Return what looks at services together, each with a Dockerfile and requirements in a context of its own."""
+    texts, built = {}, []
+    for number in range(services):
+        context = f"/nowhere/s{number}"
+        spec = BuildSpec(context=context, dockerfile=f"{context}/Dockerfile")
+        built.append(Service(name=f"s{number}", image="s", build=spec))
+        for name, kind, text in (
+            ("Dockerfile", LintedKind.DOCKERFILE, f"FROM python:3.11-slim\nRUN make part-{number}\n"),
+            ("requirements.txt", LintedKind.REQUIREMENTS, f"numpy==1.{number}\n"),
+        ):
+            path = f"{context}/{name}"
+            texts[path] = (LintedFile(path=path, shown=path, kind=kind), text)
+    return lambda: stack_findings(built, texts, "/nowhere")
+
+
+def test_looking_at_services_together_grows_with_the_services() -> None:
+    # More than are compared with each other.
+    assert growth(_linting, 80) < TWICE
 
 
 def test_explaining_grows_with_the_log() -> None:
