@@ -197,7 +197,7 @@ def _warm(place: Place, size: int) -> tuple[str, ...]:
     return ("forecast",)
 
 
-@axis("instructions RUN", 100, 1_000)
+@axis("instructions RUN", 1_000, 10_000)
 def _runs(place: Place, size: int) -> tuple[str, ...]:
     return place.dockerfile("FROM scratch\n" + "".join(f"RUN make part-{number}\n" for number in range(size)))
 
@@ -208,13 +208,13 @@ def _commands(place: Place, size: int) -> tuple[str, ...]:
     return place.dockerfile(f"FROM scratch\nRUN <<EOF\n{lines}EOF\n")
 
 
-@axis("continued lines of one RUN", 1_000, 10_000)
+@axis("continued lines of one RUN", 500, 5_000)
 def _continued(place: Place, size: int) -> tuple[str, ...]:
     lines = " && \\\n".join(f"    echo part-{number}" for number in range(size))
     return place.dockerfile(f"FROM scratch\nRUN {lines}\n")
 
 
-@axis("characters of one instruction", 80_000, 800_000)
+@axis("characters of one instruction", 13_000, 130_000)
 def _characters(place: Place, size: int) -> tuple[str, ...]:
     words = " ".join(["word$X"] * max(1, size // 7))
     return place.dockerfile(f"FROM scratch\nARG X\nRUN echo {words}\n")
