@@ -11,6 +11,8 @@ import pytest
 from tests.unit.cli.simulated_ports import GOOD, make_world
 from tests.unit.cli.test_forecast import COMPOSE, index, told, world
 
+from tonnage.flows.lint import smaller
+
 __all__ = ["index", "world"]
 
 if TYPE_CHECKING:
@@ -302,3 +304,22 @@ def test_a_forecast_ends_with_what_would_make_it_smaller(
     assert len(others) <= 4
     assert wasting.run("forecast", "--explain", "web") == 0
     assert "smaller" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("most", "shown"), [(1, ["b"]), (2, ["b", "a"])])
+def test_of_many_findings_those_of_the_heaviest_services_have_prices(
+    wasting: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], most: int, shown: list[str]
+) -> None:
+    monkeypatch.setattr(smaller, "_MOST_PRICED", most)
+    for name, size in (("a", 3_000_017), ("b", 5_000_011)):
+        (wasting.directory / name / "data").mkdir(parents=True)
+        (wasting.directory / name / "data" / "one").write_bytes(random.Random(7).randbytes(size))
+        (wasting.directory / name / "Dockerfile").write_text(
+            "FROM scratch\nCOPY data /srv\nRUN chown -R 1000:1000 /srv\n"
+        )
+    compose = next(wasting.directory.glob("*compose*.y*ml"))
+    compose.write_text("services:\n  a: {build: ./a}\n  b: {build: ./b}\n")
+    assert wasting.run("forecast") == 0
+    out = capsys.readouterr().out
+    lines = out[out.index("what would make it smaller") :].splitlines()
+    assert [name for line in lines for name in ("a", "b") if f" {name}/Dockerfile:" in line] == shown

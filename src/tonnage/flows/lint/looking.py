@@ -58,6 +58,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
         of_stack: Only files of the services of the stack are looked at.
         prices_within_s: After so many seconds what has no price yet gets none; None for no limit.
         priced_first: Services whose findings get their prices before those of others, in this order.
+        priced_at_most: So many findings of single files get a price; None for all.
         priced_together: Forecast also what all fixes save together.
     """
 
@@ -69,6 +70,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
     since: str = ""
     prices_within_s: float | None = None
     priced_first: tuple[str, ...] = ()
+    priced_at_most: int | None = None
     priced_together: bool = True
     of_stack: bool = False
 
@@ -124,6 +126,7 @@ def lint(
             offline=request.offline,
             within_s=request.prices_within_s,
             first=request.priced_first,
+            at_most=request.priced_at_most,
             sums=request.priced_together,
         )
     else:

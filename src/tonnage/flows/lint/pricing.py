@@ -64,6 +64,7 @@ def priced(
     offline: bool,
     within_s: float | None,
     first: Sequence[str] = (),
+    at_most: int | None = None,
     sums: bool = True,
 ) -> tuple[list[Finding], Estimate | None, str]:
     """Return all findings with their prices, what all fixes save together, and why nothing has a price.
@@ -71,6 +72,7 @@ def priced(
     Args:
         chosen: Rules that were named: what is a choice is told then, whatever it saves.
         first: Services whose findings come first, in this order.
+        at_most: How many findings of single files get a price; None for all.
         sums: Forecast what all fixes save together.
     """
     found = [(each, _of_services(finding, each)) for each in looked for finding in each.findings]
@@ -81,6 +83,7 @@ def priced(
     single = [index for index, (each, one) in enumerate(found) if _tried(one) and each.services]
     order = {name: number for number, name in enumerate(first)}
     single.sort(key=lambda index: min(order.get(each.name, len(order)) for each in found[index][0].services))
+    single = single[:at_most]
     shared = [index for index, each in enumerate(together) if each.edits and each.path in files]
     if wanted is None or not (single or shared):
         whole = not any(each.services for each in looked) and any(each.findings for each in looked)

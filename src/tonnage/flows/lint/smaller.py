@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.finding import Finding
 
 _MOST = 5
-_WITHIN_S = 1.0
+_WITHIN_S, _MOST_PRICED = 2.0, 30
+"""How long prices may take, and how many findings of single files get one: those of the heaviest services."""
 _WORTH_TELLING, _WORTH_A_CHOICE = 1_000_000, 300_000_000
 
 
@@ -28,7 +29,7 @@ def smaller(ports: DeployPorts, flags: StackFlags, forecasts: Sequence[ServiceFo
     """Return what saves most, at most five findings; none where nothing has a price, or files cannot be read.
 
     Args:
-        forecasts: The services as they are: the heaviest get prices first, since there is a second for all of them.
+        forecasts: The services as they are; findings of the heaviest ones get prices.
     """
     heaviest = sorted(forecasts, key=lambda each: -each.peak.likely_bytes)
     request = LintRequest(
@@ -37,6 +38,7 @@ def smaller(ports: DeployPorts, flags: StackFlags, forecasts: Sequence[ServiceFo
         offline=True,
         prices_within_s=_WITHIN_S,
         priced_first=tuple(each.service for each in heaviest),
+        priced_at_most=_MOST_PRICED,
         priced_together=False,
     )
     try:
