@@ -118,6 +118,7 @@ def sequential(project: Project, runner: Runner, service: str, *, cleanup_after:
     return ended["sequential"][0], ended["verify"][0]
 
 
+@pytest.mark.each_engine
 @pytest.mark.parametrize(
     ("service", "names"),
     [

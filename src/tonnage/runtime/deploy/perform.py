@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.versions import record_labels
-from tonnage.errors import StepFailedError
+from tonnage.decide.reclaim.layer_copies import copies
+from tonnage.errors import CacheUnknownError, StepFailedError
 from tonnage.model.compose_labels import config_hash_of
 from tonnage.model.deploy.image_names import LABEL_STACK, image_in, record_of, version_names
 from tonnage.model.deploy.plan import (
@@ -32,6 +33,7 @@ from tonnage.model.deploy.plan import (
 )
 from tonnage.model.deploy.rolling import Connect, Drain, Retire, StartRolling
 from tonnage.model.deploy.versions import same_image
+from tonnage.model.inventory import Inventory
 from tonnage.model.references import find_image, tagged
 from tonnage.model.replacement import of_service
 from tonnage.runtime.deploy.reclaim_step import reclaim_for_plan
@@ -40,12 +42,12 @@ from tonnage.runtime.ledger import ALONE
 from tonnage.runtime.reclaim.engine_removal import EngineRemoval, records_behind_images, remove_free_records
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from tonnage.adapters.interface import Cancel, EngineActs, EngineFacts, Progress
     from tonnage.model.deploy.plan import Plan, Step, Version
     from tonnage.model.deploy.rolling import RollingAction
-    from tonnage.model.inventory import Container
+    from tonnage.model.inventory import Container, Image
     from tonnage.runtime.clock import Clock
     from tonnage.runtime.ledger import Ledger
 
@@ -285,7 +287,8 @@ def _remove_records(action: RemoveImage, facts: EngineFacts, acts: EngineActs) -
 
 def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs, progress: Progress) -> None:
     _remove_records(action, facts, acts)
-    image = find_image(facts.images(), action.image)
+    images = facts.images()
+    image = find_image(images, action.image)
     if image is None:
         return
     ours = {tagged(reference) for reference in action.references}
@@ -302,10 +305,21 @@ def _remove_image(action: RemoveImage, facts: EngineFacts, acts: EngineActs, pro
             f"the image {action.image} stays: the container {users[0].name} uses it",
             todo=f"Remove the container if it is not needed:\n  docker rm {users[0].name}",
         )
-    behind = records_behind_images(facts) if action.with_cache else frozenset()
+    behind = records_behind_images(facts) | _copies_of(image, images, facts) if action.with_cache else frozenset()
     for reference in names:
         acts.untag(reference)
     if find_image(facts.images(), image.image_id) is not None:
         acts.remove_image(image.image_id)
     if behind:
         remove_free_records(facts, acts, progress, lambda record: record in behind)
+
+
+def _copies_of(image: Image, images: Sequence[Image], facts: EngineFacts) -> frozenset[str]:
+    """Return the records of the cache that are second copies of layers which only this image has."""
+    try:
+        inventory = Inventory(engine=facts.engine(), filesystems=(), images=tuple(images), cache=facts.cache())
+    except CacheUnknownError:
+        return frozenset()
+    others = {layer.chain_id for each in images if each.image_id != image.image_id for layer in each.layers}
+    mine = {layer.chain_id for layer in image.layers} - others
+    return frozenset(record for record, copy in copies(inventory).items() if copy.chain_id in mine)

@@ -175,7 +175,7 @@ class _Builder:
     def documents(self) -> list[ComposeNode]:
         parser = self._parser
         parser.get_event()
-        found = []
+        found: list[ComposeNode] = []
         while not parser.check_event(StreamEndEvent):
             begin = parser.get_event()
             if len(found) == _MOST_DOCUMENTS:

@@ -275,7 +275,8 @@ def _turn(stack: RunnerStack, service: RunnerService) -> list[str]:
             f"Build and verify {service.name}",
             f'{_tonnage(stack, "deploy")} "$SERVICE" {_events(stack.built.index(service) + 1)}',
             condition=mine,
-            environment=this,
+            # Where images lie in containerd, a deploy leaves its build cache to the next one.
+            environment={**this, "TONNAGE_CLEANUP": "${{ inputs.cleanup_after && 'always' || '' }}"},
         ),
     ]
     if service.pushed:

@@ -33,7 +33,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a context that counts as large, and whose files were all written a while ago."""
     monkeypatch.setattr(known_copies, "LEAST_ENTRIES", 3)
     now_ns = time.time_ns()
-    monkeypatch.setattr(known_copies.time, "time_ns", lambda: now_ns + LATER_NS)
+    monkeypatch.setattr("tonnage.adapters.context.known_copies.time.time_ns", lambda: now_ns + LATER_NS)
     context = tmp_path / "context"
     (context / "a" / "b").mkdir(parents=True)
     for name in ("a/one", "a/b/two", "three"):
@@ -79,6 +79,11 @@ def with_its_old_time(context: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+def with_another_end(context: Path) -> None:
+    (context / "a" / "link").unlink()
+    (context / "a" / "link").symlink_to("../3hree")
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "a file holds something else": with_its_old_time,
     "a file may be run": lambda context: (context / "three").chmod(0o755),
@@ -88,10 +93,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a directory has another mode": lambda context: (context / "a").chmod(0o700),
     "the context has another mode": lambda context: context.chmod(0o700),
     "a name is another one": lambda context: (context / "three").rename(context / "four"),
-    "a link leads elsewhere": lambda context: (
-        (context / "a" / "link").unlink(),
-        (context / "a" / "link").symlink_to("../3hree"),
-    ),
+    "a link leads elsewhere": with_another_end,
 }
 
 
