@@ -32,6 +32,9 @@ A comment above an instruction, or between its lines, leaves findings out: `# to
 and `# hadolint ignore=DL3042` as hadolint reads it. For a whole file there is `# tonnage: ignore-file=RULE` and
 `# hadolint global ignore=DL3042`.
 
+What is no Dockerfile, workflow or compose file although it has the name of one is told with its line, the others are looked at all the same,
+and the end is 2. A Dockerfile in `dockerfile_inline` of a compose file is looked at where it stands; its findings have no price and no fix.
+
 ## What looks like waste and is not
 
 - **Several RUN in a row** (DL3059, DD005): a layer costs no bytes by itself. Merging saves something only where one instruction removes what
@@ -43,7 +46,7 @@ and `# hadolint ignore=DL3042` as hadolint reads it. For a whole file there is `
 
 | its rule | here |
 |---|---|
-| DL3042 | also `uv` (`uv-cache`); a cache that the same RUN removes behind the install, on any mount, or turned off by the environment, is no finding |
+| DL3042 | also `uv` (`uv-cache`); a cache that the same RUN removes behind the install, on any mount, or turned off by the environment or by a `pip.conf` that the Dockerfile writes or copies, is no finding |
 | DL3009 | lists that a later instruction installs from are told and never removed; what is cleaned before the update is a finding |
 | DL3015 | settings of apt that turn recommends off count; `apt install` is found as `apt-get install` is |
 | DL3019, DL3032, DL3036, DL3040, DL3060 | one rule, `package-cache`; cache and tmpfs mounts count; npm and conda, which hadolint has no rule for, are found; `rm -rf /var/cache/apk/*` behind `apk add` leaves nothing, and is no finding |

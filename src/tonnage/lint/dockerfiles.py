@@ -10,7 +10,7 @@ from tonnage.lint.reading import read_for_rules
 from tonnage.lint.rules import DOCKERFILE_RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.lint.reading import DockerfileReading
     from tonnage.lint.rule import DockerfileRule
@@ -24,16 +24,20 @@ def dockerfile_findings(
     build_args: Mapping[str, str] | None = None,
     target: str = "",
     rules: Sequence[DockerfileRule] = DOCKERFILE_RULES,
+    context_text: Callable[[str], str | None] | None = None,
 ) -> tuple[Finding, ...]:
     """Return what is found in a Dockerfile.
 
     Args:
         file: How it is named in findings.
+        context_text: Returns the text of a file of the context; None for none.
 
     Raises:
         UsageError: It is none, or says what no builder accepts.
     """
-    return findings_of(read_for_rules(text, file, build_args=build_args, target=target), rules)
+    return findings_of(
+        read_for_rules(text, file, build_args=build_args, target=target, context_text=context_text), rules
+    )
 
 
 def findings_of(read: DockerfileReading, rules: Sequence[DockerfileRule] = DOCKERFILE_RULES) -> tuple[Finding, ...]:

@@ -11,27 +11,33 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.forecast.commands.effects import effects_by_command
+from tonnage.forecast.gather.build_files import follow
+from tonnage.forecast.gather.visible_files import StageFiles, TextFile
 from tonnage.lazily import regex
 from tonnage.lint.cutting import cut_out
 from tonnage.lint.written_lines import JoinedText, WrittenLines
 from tonnage.model.forecast.finding import Edit, Finding
-from tonnage.model.forecast.recipe import CopyInstruction, RunInstruction
+from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind, RunInstruction
 from tonnage.model.stack import Place
 from tonnage.sources.dockerfile.lines import definitions
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from tonnage.forecast.gather.visible_files import Reader
     from tonnage.model.forecast.dockerfile import Dockerfile, Instruction
     from tonnage.model.forecast.effects import AnyEffect
-    from tonnage.model.forecast.recipe import Recipe, RecipeStage, RecipeStep
+    from tonnage.model.forecast.recipe import FileSource, Recipe, RecipeStage, RecipeStep
     from tonnage.model.forecast.shell_script import ShellCommand
 
 _NOT_SAID = "not-said"
+_SETTINGS = (".conf", ".cfg", ".ini")
 # At the end of a script it takes in what is written behind it.
 _COMMENT = regex(r"(?<=[\s;&|])#")
+_SUDO = regex(r"(?:\w+=\S*\s+)*sudo\s")
+_ENDS = regex(r"exec\b")
 _KEYWORD = regex(r"\s*(?:ONBUILD\s+)?[A-Za-z]+")
 
 
@@ -127,18 +133,26 @@ class ReadStep(Struct, kw_only=True, eq=False):
         """Return the commands behind one of them."""
         return self.commands[self.commands.index(command) + 1 :]
 
-    def appended(self, command: str) -> tuple[Edit, ...]:
+    def appended(self, command: str, by: ReadCommand | None = None) -> tuple[Edit, ...]:
         """Return the edit that adds a command at the end of the script, in the style of its lines; none without place.
 
         What could not be read might swallow it, and an exec form has no end to add something to.
+
+        Args:
+            by: The command behind which it cleans up: where that needs ``sudo``, so does this.
         """
         if self.script is None or not self.script.text.strip():
             return ()
-        text = self.script.text.rstrip()
+        # Behind a last semicolon it would hide that what stands before it failed.
+        text = self.script.text.rstrip().removesuffix(";").rstrip()
         at = self.script.behind(len(text))
-        if at is None or text.endswith(("&", "|", "\\")) or _COMMENT.search(text, self._last_end()):
+        if at is None or text.endswith(("&", "|", "\\", ";")) or _COMMENT.search(text, self._last_end()):
             return ()
-        joint = "" if text.endswith(";") else "&& "
+        if any(each.command is not None and _ENDS.match(each.command.text) for each in self.commands[-1:]):
+            return ()
+        if by is not None and by.command is not None and _SUDO.match(by.command.text):
+            command = f"sudo {command}"
+        joint = "&& "
         last, _ = self.lines.position(at - 1)
         if self.instruction.heredocs or last == self.instruction.line:
             return (Edit(at, at, f" {joint}{command}"),)
@@ -232,13 +246,19 @@ class DockerfileReading(Struct, kw_only=True, eq=False):
 
 
 def read_for_rules(
-    text: str, file: str, *, build_args: Mapping[str, str] | None = None, target: str = ""
+    text: str,
+    file: str,
+    *,
+    build_args: Mapping[str, str] | None = None,
+    target: str = "",
+    context_text: Callable[[str], str | None] | None = None,
 ) -> DockerfileReading:
     """Read a Dockerfile.
 
     Args:
         build_args: What the build gives its arguments; one of a ``FROM`` that nothing gives a value stays unknown.
         target: The stage that becomes the image; empty for the last.
+        context_text: Returns the text of a file of the context, which settings of pip are copied from; None for none.
 
     Raises:
         UsageError: It is none, or says what no builder accepts.
@@ -257,17 +277,34 @@ def read_for_rules(
             other = recipe(parsed, build_args=args, target=str(index))
             found |= {stage.index: (stage, other) for stage in other.stages if stage.index not in found}
     read = DockerfileReading(file=file, lines=lines, dockerfile=parsed, target=main.target)
-    read.stages = tuple(_stage(read, *found[index]) for index in sorted(found))
+    files: dict[int, StageFiles] = {}
+    read.stages = tuple(_stage(read, *found[index], files, context_text) for index in sorted(found))
     return read
 
 
-def _stage(read: DockerfileReading, stage: RecipeStage, made: Recipe) -> ReadStage:
+def _stage(
+    read: DockerfileReading,
+    stage: RecipeStage,
+    made: Recipe,
+    files: dict[int, StageFiles],
+    context_text: Callable[[str], str | None] | None,
+) -> ReadStage:
     opening = read.dockerfile.stages[stage.index].opening
     result = ReadStage(stage=stage, read=read, final=stage.index == made.target == read.target, opening=opening)
     remembered: dict[str, str] = {}
     steps = []
+    below = files.get(stage.base.stage) if stage.base.stage is not None else None
+    own = files[stage.index] = below.above() if below is not None else StageFiles()
+
+    def reader(origin: FileSource) -> Reader:
+        return _read_by(context_text if origin.kind is FileSourceKind.CONTEXT else None)
+
     for number, step in enumerate(stage.steps):
-        done = effects_by_command(step, platform=stage.platform, remembered=remembered)
+        own.take(step, reader, files)
+        seen = own.seen_by(step, reader, files)
+        done = effects_by_command(step, platform=stage.platform, remembered=remembered, files=_settings_in(seen))
+        for each in (effect for _, effects in done for effect in effects):
+            follow(own, each)
         if step.inherited:
             continue
         found = ReadStep(step=step, stage=result, number=number, lines=read.lines)
@@ -277,3 +314,16 @@ def _stage(read: DockerfileReading, stage: RecipeStage, made: Recipe) -> ReadSta
         steps.append(found)
     result.steps = tuple(steps)
     return result
+
+
+def _settings_in(files: StageFiles) -> Callable[[str], str | None]:
+    """Return what reads files of settings; scripts that commands run have no place in the Dockerfile."""
+    return lambda path: files.text(path) if path.endswith(_SETTINGS) else None
+
+
+def _read_by(context_text: Callable[[str], str | None] | None) -> Reader:
+    def read(path: str) -> TextFile | None:
+        text = context_text(path) if context_text is not None and path.endswith(_SETTINGS) else None
+        return None if text is None else TextFile(text, path)
+
+    return read

@@ -323,3 +323,58 @@ def test_of_many_findings_those_of_the_heaviest_services_have_prices(
     out = capsys.readouterr().out
     lines = out[out.index("what would make it smaller") :].splitlines()
     assert [name for line in lines for name in ("a", "b") if f" {name}/Dockerfile:" in line] == shown
+
+
+def test_settings_of_pip_are_read_where_they_are_copied_from(
+    wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    web = wasting.directory / "web"
+    (web / "Dockerfile").write_text(WASTING.replace("COPY", "COPY pip.conf /etc/\nCOPY", 1))
+    (web / "pip.conf").write_text("[global]\nno-cache-dir = true\n")
+    assert wasting.run("lint", "--json", "--no-prices") == 0
+    assert not told(capsys)["findings"]
+    outside = wasting.directory / "pip.conf"
+    (web / "pip.conf").rename(outside)
+    (web / "pip.conf").symlink_to(outside)
+    assert wasting.run("lint", "--json", "--no-prices") == 0
+    assert [each["rule"] for each in told(capsys)["findings"]] == ["pip-cache"]
+
+
+def test_workflows_that_are_none_are_told_and_dockerfiles_in_compose_files_are_looked_at(
+    wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workflows = wasting.directory / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    (workflows / "broken.yml").write_text("jobs: [\n")
+    (workflows / "good.yml").write_text("jobs:\n  a:\n    steps:\n      - run: docker compose build\n")
+    (wasting.directory / "deploy").mkdir()
+    (wasting.directory / "deploy" / "compose.yaml").write_text(
+        "services:\n  a:\n    build:\n      dockerfile_inline: |\n"
+        "        FROM python:3.11-slim\n        RUN pip install b\n"
+    )
+    assert wasting.run("lint", "--json", "--no-prices") == 2
+    document = told(capsys)
+    assert [each["file"] for each in document["files"] if each["failure"]] == [".github/workflows/broken.yml"]
+    found = {(each["file"], each["rule"], each["line"]) for each in document["findings"]}
+    assert {("deploy/compose.yaml", "pip-cache", 6), (".github/workflows/good.yml", "no-disk-check", 4)} <= found
+    (workflows / "broken.yml").unlink()
+    assert wasting.run("lint", "--no-prices", "--fix") == 0
+    assert "RUN pip install b\n" in (wasting.directory / "deploy" / "compose.yaml").read_text()
+
+
+def test_a_cache_mount_has_the_price_of_what_it_keeps_beside_the_image(
+    wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mount = "RUN --mount=type=cache,target=/root/.cache/uv"
+    mounted = WASTING.replace("RUN pip install --no-compile", f"{mount} uv pip install")
+    dockerfile = wasting.directory / "web" / "Dockerfile"
+    dockerfile.write_text(mounted)
+    assert wasting.run("forecast", "--json", "web") == 0
+    before = told(capsys)["services"][0]["disk_bytes"]["likely"]
+    assert wasting.run("lint", "--json") == 0
+    [finding] = told(capsys)["findings"]
+    dockerfile.write_text(mounted.replace("install", "install --no-cache"))
+    assert wasting.run("forecast", "--json", "web") == 0
+    after = told(capsys)["services"][0]["disk_bytes"]["likely"]
+    assert (finding["rule"], finding["fix"]) == ("cache-mount", None)
+    assert finding["price_bytes"]["likely"] == before - after > 0

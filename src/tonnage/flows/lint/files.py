@@ -6,16 +6,25 @@ A directory is walked without the places where programs keep what others wrote.
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.reports.lint import LintedFile, LintedKind
-from tonnage.small_files import COMPOSE_FILE, CONTEXT_TEXT, DOCKERFILE, WRITTEN_FOR_CI, read_bytes
+from tonnage.small_files import (
+    COMPOSE_FILE,
+    CONTEXT_TEXT,
+    DOCKERFILE,
+    SETTINGS,
+    WRITTEN_FOR_CI,
+    read_bytes,
+    read_text,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tonnage.model.stack import Stack
     from tonnage.small_files import FileKind
@@ -83,6 +92,26 @@ def written_text(file: LintedFile) -> str:
         OSError: It cannot be read.
     """
     return read_bytes(file.path, _KINDS[file.kind]).decode("utf-8", errors="surrogateescape")
+
+
+def settings_in(directory: str) -> Callable[[str], str | None]:
+    """Return what reads files of settings in a directory that is copied from, each once, and none that lies elsewhere.
+
+    Args:
+        directory: Its absolute path; empty for none.
+    """
+    real = os.path.realpath(directory) if directory else ""
+
+    @cache
+    def read(path: str) -> str | None:
+        if not real:
+            return None
+        try:
+            return read_text(Path(real, path.lstrip("/")), SETTINGS, errors="replace", within=real)
+        except OSError:
+            return None
+
+    return read
 
 
 def _of_services(stack: Stack | None, names: set[str], here: str) -> Iterator[LintedFile]:

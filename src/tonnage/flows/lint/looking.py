@@ -16,16 +16,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import TonnageError, UsageError
-from tonnage.flows.lint.files import files_of, written_text
+from tonnage.flows.lint.files import files_of, settings_in, written_text
 from tonnage.flows.lint.looked_at import LookedAt
 from tonnage.flows.lint.pricing import by_bytes, priced, without_prices
 from tonnage.flows.lint.stack_findings import stack_findings
 from tonnage.flows.lint.writing import roots_of, write_change
 from tonnage.flows.stack import read_if_there
 from tonnage.lint.dockerfiles import dockerfile_findings
+from tonnage.lint.inline_dockerfiles import inline_findings
 from tonnage.lint.requirement_rules import torch_cuda
 from tonnage.lint.rules import CHOICES, DOCKERFILE_RULES, REQUIREMENT_RULES, RULES, WORKFLOW_RULES, rules_named
 from tonnage.lint.text_files import text_findings
+from tonnage.lint.workflow_rules.jobs import refuse_no_workflow
 from tonnage.model.forecast.finding import Safety
 from tonnage.model.reports.lint import LintChange, LintedKind, LintReport
 from tonnage.small_files import UnfitFileError
@@ -204,6 +206,9 @@ def _look(
     args: Mapping[str, str] = dict(build.args) if build is not None else {}
     target = build.target if build is not None else ""
 
+    beside = build.context if build is not None else str(Path(file.path).parent)
+    context_text = settings_in(beside if beside.startswith("/") else "")
+
     # A choice is told for what it saves, which nobody knows without a service.
     rules = (*DOCKERFILE_RULES, *choices)
 
@@ -214,9 +219,14 @@ def _look(
     @cache
     def find(text: str) -> tuple[Finding, ...]:
         if file.kind is LintedKind.DOCKERFILE:
-            return dockerfile_findings(text, file.shown, build_args=args, target=target, rules=rules)
+            return dockerfile_findings(
+                text, file.shown, build_args=args, target=target, rules=rules, context_text=context_text
+            )
         if file.kind is LintedKind.WORKFLOW:
+            refuse_no_workflow(text, file.shown)
             return text_findings(text, file.shown, WORKFLOW_RULES)
+        if file.kind is LintedKind.COMPOSE:
+            return inline_findings(text, file.shown, rules, context_text)
         return text_findings(text, file.shown, requirement_rules) if file.kind is LintedKind.REQUIREMENTS else ()
 
     def failed(why: str) -> LookedAt:

@@ -13,7 +13,7 @@ from tonnage.model.forecast.effects import Opaque
 from tonnage.model.forecast.shell_script import Word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tonnage.model.forecast.effects import Source
     from tonnage.model.forecast.recipe import RunMount
@@ -44,6 +44,7 @@ class Context(Struct, frozen=True, kw_only=True):
         fed_from: The file that its standard input comes from; empty where that is not known.
         remembered: Settings that earlier commands of the stage have written, as environment variables. Commands that
             write settings add to it.
+        text_of: Returns the text of a file of the image as the command sees it; None where that is not known.
     """
 
     command: ShellCommand
@@ -57,6 +58,7 @@ class Context(Struct, frozen=True, kw_only=True):
     pipe: str = ""
     fed_from: str = ""
     remembered: dict[str, str] = field(default_factory=dict)
+    text_of: Callable[[str], str | None] | None = None
 
     @property
     def shared(self) -> Shared:

@@ -32,6 +32,7 @@ from tonnage.forecast.commands.other_managers import manages, other_manager
 from tonnage.forecast.commands.pipenv_commands import pipenv
 from tonnage.forecast.commands.pipes import naming, pipe_of, with_substitutions, without_bytes
 from tonnage.forecast.commands.python_commands import python_effects
+from tonnage.forecast.commands.settings_of_pip import FilesOfScript
 from tonnage.forecast.commands.sourced_files import sourced
 from tonnage.forecast.commands.text_programs import FOLLOWED, printed_text
 from tonnage.forecast.shell.script import is_shell, read_script
@@ -113,12 +114,18 @@ def effects_by_command(
         return ((None, (Opaque(command=key, place=step.place, key=key, reason=reason),)),)
     script = _with_cut_pipelines(_script(run, step, _answers(platform), files))
     found: list[tuple[ShellCommand | None, tuple[AnyEffect, ...]]] = []
+    seen = FilesOfScript(files)
+
+    def done(part: Script, at: int) -> tuple[AnyEffect, ...]:
+        return _effects(replace(_context(part, at, step, run, kept), text_of=seen.text), part, at)
+
     for index in range(len(script.commands)):
         inner, script = with_substitutions(script, index)
         for each in inner:
             for at, command in enumerate(each.commands):
-                found.append((command, without_bytes(_effects(_context(each, at, step, run, kept), each, at))))
-        found.append((script.commands[index], _effects(_context(script, index, step, run, kept), script, index)))
+                found.append((command, without_bytes(done(each, at))))
+        found.append((script.commands[index], done(script, index)))
+        seen.follow(found[-1][1])
     broken = tuple(
         Opaque(command=text, place=step.place, key=text, reason="it cannot be read as a shell script")
         for text in script.broken

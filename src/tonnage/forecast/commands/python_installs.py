@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tonnage.forecast.commands.context import table
 from tonnage.forecast.commands.python_indexes import indexes
+from tonnage.forecast.commands.settings_of_pip import keeps_no_cache_by_file
 from tonnage.forecast.requirements.lines import read_requirement
 from tonnage.model.forecast.installs import Cache, CacheKind, Installer, PythonInstall
 
@@ -122,7 +123,9 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
         virtual_environment=environment_of(context, options.last("--python")),
         platforms=options.all("--platform"),
         python_version=options.last("--python-version"),
-        cache=cache_of(context, _cache(context, options, "PIP_CACHE_DIR", "pip"), off=no_cache),
+        cache=cache_of(
+            context, _cache(context, options, "PIP_CACHE_DIR", "pip"), off=no_cache or keeps_no_cache_by_file(context)
+        ),
         compiles=not keeps_files and _pip_compiles(context, options),
         temporary_mounted=context.mount_over(temporary) is not None,
         downloads_only=keeps_files,

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.errors import UsageError
 from tonnage.lazily import regex
+from tonnage.sources.compose.yaml_text import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +45,23 @@ class WorkflowJob(Struct):
             for number, text in self.lines
             for match in pattern.finditer(text)  # type: ignore[attr-defined]
         ]
+
+
+def refuse_no_workflow(text: str, file: str) -> None:
+    """Refuse a text that is no workflow, of which rules that look at lines would have nothing to say.
+
+    Raises:
+        UsageError: It is no YAML, or no mapping.
+    """
+    try:
+        written = read_yaml(text, file)
+    except UsageError as error:
+        # A number as a key, such as GitHub takes it, is no error here.
+        if "key must be text, not" in error.what:
+            return
+        raise
+    if not isinstance(written.value, dict):
+        raise UsageError("this is no workflow", why="It is no mapping with jobs.", place=file)
 
 
 def jobs(lines: WrittenLines) -> Iterator[WorkflowJob]:
