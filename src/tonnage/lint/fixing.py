@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.errors import TonnageError
+from tonnage.model.forecast.finding import Safety
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -82,6 +83,8 @@ def mended(
     refused: set[tuple[str, str, tuple[Edit, ...]]] = set()
     for _ in range(_MOST_ROUNDS):
         found = [each for each in find(text) if each.fix is not None and wanted(each)]
+        # What is safe is not kept from being mended by what is a choice.
+        found.sort(key=_is_choice)
         chosen = _together(found, refused)
         if not chosen:
             break
@@ -96,6 +99,10 @@ def mended(
         text = new
         fixed += chosen
     return Mended(text=text, fixed=tuple(fixed))
+
+
+def _is_choice(finding: Finding) -> bool:
+    return finding.fix is not None and finding.fix.safety is not Safety.SAFE
 
 
 def _remembering(find: Callable[[str], Sequence[Finding]]) -> Callable[[str], Sequence[Finding]]:

@@ -18,8 +18,8 @@ OPTIONS = frozenset(
 )  # fmt: skip
 """What fixes add to a command, or take off it."""
 _ADDED = regex(
-    r"rm -rf /\S+|apt-get clean|(?:dnf|yum|microdnf) clean all|zypper clean --all|(?:conda|mamba|micromamba) clean -afy"
-    r"|yarn cache clean|npm cache clean --force"
+    r"(?:sudo )?(?:rm -rf /\S+|apt-get clean|(?:dnf|yum|microdnf) clean all|zypper clean --all"
+    r"|(?:conda|mamba|micromamba) clean -afy|yarn cache clean|npm cache clean --force)"
     r"|find /\S+ -depth -type d \( -name tests -o -name test \) -exec rm -rf {} \+"
 )
 _GONE = regex(r"rm(?: -\S+)* /\S+")

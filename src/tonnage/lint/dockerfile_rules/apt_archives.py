@@ -38,7 +38,7 @@ def _of_stage(stage: ReadStage) -> Iterator[Finding]:
                 continue
             if any(isinstance(each, AptInstall) for each in later):
                 continue
-            edits = step.appended("apt-get clean")
+            edits = step.appended("apt-get clean", command)
             yield step.finding(
                 NAME,
                 "apt keeps the packages that it fetched in the layer",

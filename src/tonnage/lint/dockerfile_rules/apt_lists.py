@@ -39,7 +39,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
         if any(cleaned) or removed_behind(step, updates[-1], _LISTS):
             continue
         needing = _needing(read, step, installing)
-        edits = () if needing is not None else step.appended(f"rm -rf {_LISTS}/*")
+        edits = () if needing is not None else step.appended(f"rm -rf {_LISTS}/*", updates[-1])
         todo = f"End the instruction with\n  && rm -rf {_LISTS}/*"
         if needing is not None:
             line = needing.step.place.line

@@ -68,7 +68,7 @@ def _of_step(step: ReadStep) -> Iterator[Finding]:
             continue
         if runs_behind(step, command, known.programs, known.verbs):
             continue
-        edits = step.appended(known.cleans)
+        edits = step.appended(known.cleans, command)
         yield step.finding(
             NAME,
             f"{manager} keeps what it fetched in the layer",
@@ -85,7 +85,7 @@ def _apk(step: ReadStep, command: ReadCommand, effect: OtherInstall) -> Iterator
     edits = command.with_option("--no-cache", "add", "upgrade")
     todo, what = "Add --no-cache.", "add --no-cache"
     if effect.action == "update":
-        edits, todo = step.appended("rm -rf /var/cache/apk/*"), "Leave it out, and add --no-cache to apk add."
+        edits, todo = step.appended("rm -rf /var/cache/apk/*", command), "Leave it out, and add --no-cache to apk add."
         what = "remove the lists at the end of the instruction"
     yield step.finding(
         NAME,

@@ -14,7 +14,7 @@ from tonnage.model.forecast.recipe import FileSourceKind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tonnage.lint.reading import DockerfileReading, ReadStage
+    from tonnage.lint.reading import DockerfileReading, ReadStep
     from tonnage.model.forecast.finding import Finding
 
 NAME = "wheel-leftovers"
@@ -30,7 +30,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
             continue
         if any(isinstance(each, Remove) and _TESTS & set(each.names) for _, each in step.found):
             continue
-        where = next((each.target or each.virtual_environment for _, each in installs), "") or _system(step.stage)
+        where = next((_own_place(each) for _, each in installs), "") or _system(step)
         plain = where.startswith("/") and not any(each in where for each in " $'\"*?\\")
         command = f"find {where} -depth -type d ( -name tests -o -name test ) -exec rm -rf {{}} +"
         edits = step.appended(command.replace("(", "\\(").replace(")", "\\)")) if plain else ()
@@ -44,8 +44,18 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
         )
 
 
-def _system(stage: ReadStage) -> str:
-    """Return where the interpreter of an official image has its packages; empty for others: find fails without it."""
+def _own_place(install: PythonInstall) -> str:
+    return install.target or install.user_base or install.virtual_environment
+
+
+def _system(step: ReadStep) -> str:
+    """Return where the interpreter of an official image has its packages; empty for others: find fails without it.
+
+    Another user than root may remove nothing there, and installs elsewhere.
+    """
+    stage = step.stage
+    if step.step.surroundings.user.partition(":")[0] not in {"", "0", "root"}:
+        return ""
     bases = {each.stage.index: each.stage.base for each in stage.read.stages}
     base = stage.stage.base
     while base.stage is not None:
