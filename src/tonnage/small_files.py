@@ -23,12 +23,10 @@ from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
-    from typing import Self
 
 _HANDLE = os.O_PATH | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _PIECE_BYTES = 2**20
-_MOST_HELD = 16
 _MOST_LINKS = 40
 """As many as the kernel follows. Source: path_resolution(7)."""
 _OF_THE_KERNEL = frozenset(
@@ -37,8 +35,7 @@ _OF_THE_KERNEL = frozenset(
         "nfsd", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs",
     }
 )  # fmt: skip
-_ITS_PLACES = ("/proc/", "/sys/")
-_NO_NAMES = frozenset({"", ".", ".."})
+ITS_PLACES = ("/proc/", "/sys/")
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -87,11 +84,11 @@ def read_bytes(path: str | os.PathLike[str], kind: FileKind, *, within: str = ""
         UnfitFileError: It is no regular file, is larger than its kind may be, or lies outside.
         OSError: It is not there, or may not be read.
     """
-    handle = _handle(path)
+    handle = take_hold(path)
     try:
-        if within and not is_below(_real_path(handle), within):
+        if within and not is_below(path_of(handle), within):
             raise UnfitFileError(errno.EACCES, f"It is outside {within}", os.fspath(path))
-        return _content(handle, os.fspath(path), kind, piped=piped and _is_given(os.fspath(path)))
+        return content_of(handle, os.fspath(path), kind, piped=piped and _is_given(os.fspath(path)))
     finally:
         os.close(handle)
 
@@ -103,7 +100,7 @@ def read_held(handle: int, path: str, kind: FileKind) -> bytes:
         UnfitFileError: It is no regular file, or is larger than its kind may be.
         OSError: It may not be read.
     """
-    return _content(handle, path, kind, piped=False)
+    return content_of(handle, path, kind, piped=False)
 
 
 def read_text(
@@ -132,7 +129,7 @@ def opened(path: str | os.PathLike[str], kind: FileKind) -> Iterator[str]:
         UnfitFileError: It is no regular file, or is larger than its kind may be.
         OSError: It is not there, or may not be read.
     """
-    handle = _handle(path)
+    handle = take_hold(path)
     try:
         fd = _opened(handle, os.fspath(path), stat.S_ISREG)
     finally:
@@ -152,9 +149,9 @@ def read_bytes_in(root: str, path: str, kind: FileKind) -> bytes:
         UnfitFileError: It is no regular file, or is larger than its kind may be.
         OSError: It is not there, or may not be read.
     """
-    handle = _find_in(root, path)
+    handle = find_in(root, path)
     try:
-        return _content(handle, f"{root}/{path}", kind, piped=False)
+        return content_of(handle, f"{root}/{path}", kind, piped=False)
     finally:
         os.close(handle)
 
@@ -166,91 +163,11 @@ def open_in(root: str, path: str) -> int:
         UnfitFileError: It is no regular file.
         OSError: It is not there, or may not be read.
     """
-    handle = _find_in(root, path)
+    handle = find_in(root, path)
     try:
         return _opened(handle, f"{root}/{path}", stat.S_ISREG)
     finally:
         os.close(handle)
-
-
-class Descent:
-    """Files of one directory, taken one after the other in the order of their directories.
-
-    The nearest directories stay open, so that a deep tree is not walked from its top for each file. Links are followed
-    as for ``read_bytes_in``. Not for several threads.
-    """
-
-    def __init__(self, root: str) -> None:
-        self._root = root
-        self._held: list[tuple[str, int]] = []
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close what is open."""
-        _close([handle for _, handle in self._held])
-        self._held = []
-
-    def read_bytes(self, path: str, kind: FileKind) -> bytes:
-        """Return what a file holds.
-
-        Raises:
-            UnfitFileError: It is no regular file, or is larger than its kind may be.
-            OSError: It is not there, or may not be read.
-        """
-        handle = self._find(path)
-        try:
-            return _content(handle, f"{self._root}/{path}", kind, piped=False)
-        finally:
-            os.close(handle)
-
-    def open_directory(self, path: str) -> int:
-        """Open a directory.
-
-        Raises:
-            OSError: It is not there, is no directory, or may not be read.
-        """
-        above = self._above(path)
-        handle = _find_in(self._root, path) if above is None else above
-        try:
-            return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=handle)
-        finally:
-            if above is None:
-                os.close(handle)
-
-    def _find(self, path: str) -> int:
-        directory, _, name = path.rpartition("/")
-        above = self._above(directory)
-        if above is not None and name not in _NO_NAMES:
-            handle = _handle(name, os.O_NOFOLLOW, above)
-            if not stat.S_ISLNK(os.fstat(handle).st_mode):
-                return handle
-            os.close(handle)
-        return _find_in(self._root, path)
-
-    def _above(self, directory: str) -> int | None:
-        """Return the handle of a directory, which stays open; None where its path is not one of directories alone."""
-        if not self._held:
-            self._held.append(("", _handle(self._root, os.O_DIRECTORY)))
-        while (held := self._held[-1])[0] and directory != held[0] and not directory.startswith(f"{held[0]}/"):
-            os.close(self._held.pop()[1])
-        path, handle = held
-        if path == directory:
-            return handle
-        for name in directory.removeprefix(f"{path}/").split("/"):
-            if name in _NO_NAMES:
-                return None
-            try:
-                handle = _handle(name, os.O_NOFOLLOW | os.O_DIRECTORY, handle)
-            except OSError:
-                return None
-            path = f"{path}/{name}" if path else name
-            self._held.append((path, handle))
-            if len(self._held) > _MOST_HELD:
-                os.close(self._held.pop(1)[1])
-        return handle
 
 
 def real_path(path: str | os.PathLike[str]) -> str:
@@ -259,9 +176,9 @@ def real_path(path: str | os.PathLike[str]) -> str:
     Raises:
         OSError: It is not there, or may not be looked at.
     """
-    handle = _handle(path)
+    handle = take_hold(path)
     try:
-        return _real_path(handle)
+        return path_of(handle)
     finally:
         os.close(handle)
 
@@ -277,16 +194,26 @@ def is_below(path: str, directory: str) -> bool:
     return path == directory or path.startswith(f"{directory.rstrip('/')}/")
 
 
-def _handle(path: str | os.PathLike[str], flags: int = 0, above: int | None = None) -> int:
-    """Take hold of what lies at a path, without opening it."""
+def take_hold(path: str | os.PathLike[str], flags: int = 0, above: int | None = None) -> int:
+    """Take hold of what lies at a path, without opening it.
+
+    Raises:
+        UnfitFileError: No file can have such a name.
+        OSError: It is not there, or may not be looked at.
+    """
     try:
         return os.open(path, _HANDLE | flags, dir_fd=above)
     except ValueError:  # a NUL, or half of a pair of surrogates
         raise UnfitFileError(errno.EINVAL, "No file can have such a name", os.fspath(path)) from None
 
 
-def _content(handle: int, path: str, kind: FileKind, *, piped: bool) -> bytes:
-    """Read what a handle stands for."""
+def content_of(handle: int, path: str, kind: FileKind, *, piped: bool) -> bytes:
+    """Read what a handle stands for.
+
+    Raises:
+        UnfitFileError: It is no regular file, or is larger than its kind may be.
+        OSError: It may not be read.
+    """
     fd = _opened(handle, path, _is_stream if piped else stat.S_ISREG)
     try:
         if piped:
@@ -316,11 +243,11 @@ def _opened(handle: int, path: str, fits: Callable[[int], bool]) -> int:
         what = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
         raise UnfitFileError(errno.EINVAL, f"It is {what}, and only a file is read here", path)
     if stat.S_ISREG(found.st_mode) and (
-        found.st_dev in _devices_of_the_kernel() or _real_path(handle).startswith(_ITS_PLACES)
+        found.st_dev in devices_of_the_kernel() or path_of(handle).startswith(ITS_PLACES)
     ):
         raise UnfitFileError(errno.EINVAL, "It is no file of a disk: the kernel makes up what it holds", path)
     try:
-        return os.open(f"/proc/self/fd/{handle}", _READ)
+        return os.open(f"/proc/self/fd/{handle}", READ)
     except OSError as error:
         error.filename = path
         raise
@@ -336,13 +263,18 @@ def _is_given(path: str) -> bool:
     return path == "/dev/stdin" or (parts[:3] == ["", "dev", "fd"] or parts[:4] == ["", "proc", "self", "fd"])
 
 
-def _real_path(handle: int) -> str:
+def path_of(handle: int) -> str:
+    """Return where what a handle stands for lies."""
     return os.readlink(f"/proc/self/fd/{handle}")  # noqa: PTH115 - text as it is
 
 
-def _find_in(root: str, path: str) -> int:
-    """Return a handle of what a path in a directory leads to; nothing outside of the directory is looked at."""
-    above = [_handle(root, os.O_DIRECTORY)]
+def find_in(root: str, path: str) -> int:
+    """Return a handle of what a path in a directory leads to; nothing outside of the directory is looked at.
+
+    Raises:
+        OSError: It is not there, or may not be looked at.
+    """
+    above = [take_hold(root, os.O_DIRECTORY)]
     names = _names(path)
     followed = 0
     try:
@@ -352,7 +284,7 @@ def _find_in(root: str, path: str) -> int:
                 if len(above) > 1:
                     os.close(above.pop())
                 continue
-            handle = _handle(name, os.O_NOFOLLOW, above[-1])
+            handle = take_hold(name, os.O_NOFOLLOW, above[-1])
             mode = os.fstat(handle).st_mode
             if stat.S_ISLNK(mode):
                 target = os.readlink("", dir_fd=handle)
@@ -369,7 +301,7 @@ def _find_in(root: str, path: str) -> int:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), f"{root}/{path}")
         return above.pop()
     finally:
-        _close(above)
+        close_all(above)
 
 
 def _names(path: str) -> list[str]:
@@ -377,13 +309,14 @@ def _names(path: str) -> list[str]:
     return [name for name in reversed(path.split("/")) if name not in {"", "."}]
 
 
-def _close(handles: Collection[int]) -> None:
+def close_all(handles: Collection[int]) -> None:
+    """Close handles."""
     for handle in handles:
         os.close(handle)
 
 
 @cache
-def _devices_of_the_kernel() -> frozenset[int]:
+def devices_of_the_kernel() -> frozenset[int]:
     """Return the devices of what is mounted here and holds no files of a disk."""
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:  # noqa: PTH123

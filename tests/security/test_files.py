@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from tests.unit.cli.simulated_ports import make_world
 from tests.unit.cli.test_forecast import LocalLookups
 
+from tonnage.adapters.context.descent import Descent
 from tonnage.errors import UsageError
 from tonnage.runtime.load_stack import StackRequest, load_stack
 from tonnage.small_files import (
     DOCKERFILE,
     VARIABLES,
-    Descent,
     FileKind,
     UnfitFileError,
     open_in,
@@ -159,6 +159,25 @@ def test_files_one_after_the_other_are_those_that_a_builder_sees(outside: Path, 
             with pytest.raises((FileNotFoundError, NotADirectoryError)):
                 way.read_bytes(path, DOCKERFILE)
         assert way.read_bytes("d/./f0", DOCKERFILE) == b"0"
+
+
+def test_of_many_files_none_is_read_that_is_no_plain_file_or_too_large(context: Path, outside: Path) -> None:
+    os.mkfifo(context / "pipe")
+    (context / "link").symlink_to(outside)
+    (context / "large").write_bytes(bytes(DOCKERFILE.most_bytes + 1))
+    (context / "whole").write_bytes(bytes(DOCKERFILE.most_bytes))
+    (context / "empty").touch()
+    with Descent(str(context)) as way:
+        for path in ("pipe", "large"):
+            with pytest.raises(UnfitFileError):
+                way.read_bytes(path, DOCKERFILE)
+        with pytest.raises(FileNotFoundError):
+            way.read_bytes("link", DOCKERFILE)
+        assert way.read_bytes("whole", DOCKERFILE) == bytes(DOCKERFILE.most_bytes)
+        assert way.read_bytes("empty", DOCKERFILE) == b""
+    for root, path in (("/proc", "self/status"), ("/", "proc/self/status"), ("/sys", "kernel/profiling")):
+        with Descent(root) as way, pytest.raises(OSError, match=r"kernel|No such file"):
+            way.read_bytes(path, DOCKERFILE)
 
 
 def test_a_directory_that_becomes_a_link_meanwhile_shows_nothing_of_what_is_outside(

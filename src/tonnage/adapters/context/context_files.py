@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from tonnage.adapters.context.descent import Descent
 from tonnage.adapters.context.entries import IgnoreRules, directories
 from tonnage.adapters.context.inputs_digest import is_remote, rules_of
 from tonnage.lazily import regex
-from tonnage.small_files import Descent, open_in, read_bytes_in
+from tonnage.small_files import open_in, read_bytes_in
 from tonnage.sources.dockerfile.patterns import name_pattern
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from tonnage.small_files import FileKind
 
 if TYPE_CHECKING:
     from tonnage.adapters.context.context_files import ContextEntry, ContextFiles
+    from tonnage.adapters.context.descent import Descent
     from tonnage.model.forecast.recipe import CopyInstruction
-    from tonnage.small_files import Descent
 
 COMPARED_BYTES = 1_000_000
 """Larger files are compared with each other."""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.adapters.context.descent import Descent
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
-from tonnage.small_files import Descent
 from tonnage.sources.dockerfile.patterns import StateMatcher, ignore_pattern
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tonnage.adapters.context.context_files import ContextEntry
-    from tonnage.small_files import Descent, FileKind
+    from tonnage.adapters.context.descent import Descent
+    from tonnage.small_files import FileKind
 
 
 class Counted(ContextFiles):
