@@ -272,6 +272,7 @@ def find_in(root: str, path: str) -> int:
     """Return a handle of what a path in a directory leads to; nothing outside of the directory is looked at.
 
     Raises:
+        NotADirectoryError: Something on the way is none.
         OSError: It is not there, or may not be looked at.
     """
     above = [take_hold(root, os.O_DIRECTORY)]
