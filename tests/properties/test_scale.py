@@ -19,6 +19,7 @@ from tests.unit.decide import observed
 
 from tonnage.adapters.context.context_files import ContextFiles
 from tonnage.adapters.context.copy_digest import FileTokens, contents_of
+from tonnage.adapters.context.entries import IgnoreRules
 from tonnage.decide.deploy.planning import plan_deploy
 from tonnage.decide.reclaim import subset_search
 from tonnage.decide.reclaim.choice import decide
@@ -27,6 +28,7 @@ from tonnage.decide.reports.log_patterns import find_symptoms
 from tonnage.flows.lint.stack_findings import stack_findings
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
+from tonnage.forecast.requirements.files import read_requirements
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.forecast.recipe import CopyInstruction, FileSource, FileSourceKind
 from tonnage.model.inventory import CacheRecord, Layer
@@ -188,6 +190,26 @@ def test_forecasting_grows_with_the_stages(forecasting: Forecasting) -> None:
 )
 def test_reading_yaml_grows_with_the_text(piece: str) -> None:
     assert growth(lambda size: lambda: read_yaml(f"x:\n{piece * size}", "compose.yaml"), 200) < TWICE
+
+
+@pytest.mark.parametrize(
+    "line", ["a-{0}==1.0\n", "a-{0} \\\n  >=1\n", "a{0}; python_version > '3'\n", "# {0}\n", "-r b.txt\n"]
+)
+def test_reading_requirements_grows_with_their_lines(line: str) -> None:
+    def work(size: int) -> Callable[[], object]:
+        files = {"/a.txt": "".join(line.format(number) for number in range(size)), "/b.txt": "b\n"}
+        return lambda: read_requirements("/a.txt", files.get)
+
+    assert growth(work, 100) < TWICE
+
+
+@pytest.mark.parametrize("pattern", ["a{0}\n", "**/*.{0}\n", "!a{0}*\n", "a/b/{0}/**\n"])
+def test_leaving_out_of_a_context_grows_with_the_patterns(pattern: str) -> None:
+    def work(size: int) -> Callable[[], object]:
+        text = "".join(pattern.format(number) for number in range(size))
+        return lambda: [IgnoreRules(text).hit(f"a/b/{number}") for number in range(20)]
+
+    assert growth(work, 100) < TWICE
 
 
 def _linting(services: int) -> Callable[[], object]:
