@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,8 @@ Captured = pytest.CaptureFixture[str]
 @pytest.fixture
 def called(tmp_path: Path) -> Runner:
     """Make a runner for a chain of three, with stand-ins that write their arguments to the file ``called``."""
+    if shutil.which("jq") is None:
+        pytest.skip("no jq, which runners of GitHub have")
     written(tmp_path, "a-chain")
     programs = tmp_path / "programs"
     programs.mkdir()

@@ -8,6 +8,7 @@ so for a second here.
 from __future__ import annotations
 
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +41,8 @@ def registry(engine: RealEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "pulled.tar").write_bytes(layer(71, 3 * MIB))
     monkeypatch.setenv("TONNAGE_STATE_DIR", str(tmp_path / "state"))
     with layer_registry(tmp_path, PORT, ["ip", "netns", "exec", engine.netns]):
-        ask = ["ip", "netns", "exec", engine.netns, "wget", "-q", "-O", "-", f"http://127.0.0.1:{PORT}/v2/"]
+        asking = f"import urllib.request; urllib.request.urlopen('http://127.0.0.1:{PORT}/v2/')"
+        ask = ["ip", "netns", "exec", engine.netns, sys.executable, "-c", asking]
         assert soon(lambda: not subprocess.run(ask, check=False, capture_output=True).returncode)
         yield
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from tonnage.errors import TonnageError, UsageError
 from tonnage.lint.dockerfiles import dockerfile_findings
 from tonnage.model.stack import Place
-from tonnage.sources.compose.yaml_text import Documents, read_documents
+from tonnage.sources.compose.nodes import documents
+from tonnage.sources.compose.yaml_text import read_documents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,7 +71,7 @@ def _placed(finding: Finding, of: _Inline, file: str) -> Finding:
 def _inline(text: str, file: str) -> Iterator[_Inline]:
     written = read_documents(text, file)
     lines = text.splitlines()
-    for document in written.value if isinstance(written.value, Documents) else [written]:
+    for document in documents(written):
         for name, service in _children(_child(document, "services")):
             inline = _child(_child(service, "build"), "dockerfile_inline")
             if inline is None or not isinstance(inline.value, str) or not inline.value.strip():

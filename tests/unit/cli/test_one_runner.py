@@ -87,7 +87,7 @@ def test_what_does_not_fit_one_runner_has_a_job_for_each_service(
 ) -> None:
     assert world.run("ci", "github", "--write", "--runner-disk", "3MB") == 0
 
-    assert "each service on a runner of its own" in capsys.readouterr().err
+    assert "each service on its own runner" in capsys.readouterr().err
     assert [each["service"] for each in jobs(world)["build"]["strategy"]["matrix"]["include"]] == [
         "web",
         "worker",

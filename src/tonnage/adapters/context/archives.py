@@ -12,7 +12,7 @@ from __future__ import annotations
 import lzma
 import tarfile
 import zlib
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Self, cast
 
 from tonnage.lazily import regex
 from tonnage.units import told_count
@@ -66,7 +66,7 @@ def list_archive(file: BinaryIO, take: Callable[[str, str, int], None]) -> bool:
     file.seek(0)
     listed = False
     try:
-        with tarfile.TarFile(fileobj=cast("IO[bytes]", _Forwards(file, suffix))) as archive:
+        with tarfile.TarFile(fileobj=cast("IO[bytes]", _Forwards(file, suffix)), tarinfo=_Entry) as archive:
             listed = True
             while (entry := archive.next()) is not None:
                 # It would keep them all.
@@ -81,6 +81,17 @@ def list_archive(file: BinaryIO, take: Callable[[str, str, int], None]) -> bool:
     except _DAMAGED:
         return listed
     return True
+
+
+class _Entry(tarfile.TarInfo):
+    """An entry whose size is looked at first: newer Pythons take one below nothing for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        found = super().frombuf(buf, encoding, errors)
+        if found.size < 0:
+            raise UnlistedError("an entry ends before it begins")
+        return found
 
 
 class _Forwards:

@@ -5,6 +5,7 @@ They say which fields are there; a form may get more of them later, so other fie
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import msgspec
@@ -61,7 +62,20 @@ EVENTS: dict[str, Any] = {
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return each schema by the name of its file: one for each document, and ``events`` for a line of a stream."""
-    return {name: _document(name, form) for name, form in DOCUMENTS.items()} | {"events": _events()}
+    found = {name: _document(name, form) for name, form in DOCUMENTS.items()} | {"events": _events()}
+    return {name: _without_indents(schema) for name, schema in found.items()}
+
+
+def _without_indents(schema: Any) -> Any:  # noqa: ANN401 - whatever JSON may hold
+    """Return a schema whose descriptions begin at the margin, as docstrings do from Python 3.13 on."""
+    if isinstance(schema, list):
+        return [_without_indents(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: inspect.cleandoc(value) if key == "description" and isinstance(value, str) else _without_indents(value)
+        for key, value in schema.items()
+    }
 
 
 def _document(name: str, form: object) -> dict[str, Any]:
