@@ -42,9 +42,9 @@ class QuickReader(Reader):
         self.column += length
 
     def get_mark(self) -> StringMark:
-        """Return the place: one mark, however often it is asked for."""
+        """Return the place: one mark for each line, as nothing else of a place is told."""
         mark = self._mark
-        if mark is None or mark.pointer != self.pointer:
+        if mark is None or mark.line != self.line:
             mark = StringMark(self.name, self.index, self.line, self.column, self.buffer, self.pointer)
             self._mark = mark
         return mark
@@ -118,7 +118,7 @@ class QuickScanner(Scanner):
             self.fetch_plain()
         elif sign == ":" and self.check_value():
             self.fetch_value()
-        elif sign == "-" and reader.column and self.check_block_entry():
+        elif sign == "-" and (reader.column or reader.prefix(3) != "---") and self.check_block_entry():
             self.fetch_block_entry()
         else:
             super().fetch_more_tokens()
