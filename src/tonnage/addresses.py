@@ -6,6 +6,7 @@ addresses that stand somewhere in a text of others.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -28,6 +29,8 @@ Origin = tuple[str, str, int]
 """Scheme, host and port: what was given for one goes to no other."""
 
 
+# Of the thousands of wheels of a lock the same is asked for each fix of a file that may bring them.
+@lru_cache(8192)
 def origin_of(address: str) -> Origin | None:
     """Return the server that an address leads to; None where it is no address of one."""
     try:

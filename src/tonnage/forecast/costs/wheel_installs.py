@@ -233,14 +233,18 @@ def _once(pieces: Sequence[WrittenBytes], contents: Sequence[WheelContents]) -> 
     seen: set[tuple[str, str]] = set()
     found = []
     for piece, each in zip(pieces, contents, strict=True):
-        twice = {(part.path, part.digest) for part in each.parts} & seen
-        seen |= {(part.path, part.digest) for part in each.parts}
-        again = [part for part in piece.parts if part.path in {path for path, _ in twice}] if twice else []
+        parts = {(part.path, part.digest) for part in each.parts}
+        twice = {path for path, _ in parts & seen}
+        seen |= parts
+        again = [part for part in piece.parts if part.path in twice] if twice else []
+        if not again:
+            found.append(piece)
+            continue
         image_bytes = sum(part.image_bytes + part.bytecode_bytes for part in again)
         disk_bytes = sum(part.disk_bytes + part.bytecode_disk_bytes for part in again)
         kept = tuple(part for part in piece.parts if part not in again)
         image, disk = _less(piece.image, image_bytes), _less(piece.disk, disk_bytes)
-        found.append(replace(piece, image=image, disk=disk, parts=kept) if again else piece)
+        found.append(replace(piece, image=image, disk=disk, parts=kept))
     return found
 
 
