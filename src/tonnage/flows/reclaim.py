@@ -123,7 +123,7 @@ def _once(
         from tonnage.views.text.reclaim import choice_text, reclaimed_text  # noqa: PLC0415
 
         choice = _decide(context, request, plan)
-        tell(choice_text(choice, mount=context.mount, width=width))
+        tell(choice_text(choice, mount=context.mount, width=width, again=bool(earlier.removals)))
         if context.trouble is not None:
             note(note_text(context.trouble))
         if not request.yes:

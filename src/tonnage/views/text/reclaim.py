@@ -25,11 +25,12 @@ _BELOW = "      "
 _NAMED_KINDS = frozenset({"image", "container", "volume", "cache", *NamedKind})
 
 
-def choice_text(choice: ReclaimChoice, *, mount: str, width: int = 0) -> str:
+def choice_text(choice: ReclaimChoice, *, mount: str, width: int = 0, again: bool = False) -> str:
     """Write what would be removed, with bytes, cost, reason and what breaks.
 
     Args:
         width: Columns of the terminal; 0 to leave lines long.
+        again: What is kept, and the notes, were written a moment ago.
     """
     available = f"{mount}: {format_bytes(choice.available_bytes)} available"
     if choice.target_bytes:
@@ -38,7 +39,7 @@ def choice_text(choice: ReclaimChoice, *, mount: str, width: int = 0) -> str:
         head = f"{available}; everything removable"
     lines = [head, ""]
     if choice.chosen:
-        lines += _table([_HEAD, *_rows(choice.chosen)], right=(0, 1), width=width)
+        lines += _table([_HEAD, *_rows(choice)], right=(0, 1), width=width)
         after_bytes = choice.available_bytes + choice.freed_bytes
         lines += ["", f"total: frees {format_bytes(choice.freed_bytes)}, leaves {format_bytes(after_bytes)} available"]
     elif not choice.target_bytes or choice.short_bytes:
@@ -47,6 +48,8 @@ def choice_text(choice: ReclaimChoice, *, mount: str, width: int = 0) -> str:
         lines.append("  nothing to do: that much is available")
     if choice.short_bytes:
         lines.append(f"{format_bytes(choice.short_bytes)} short of the target")
+    if again:
+        return joined(lines)
     staying = _staying(choice.findings.protected, width)
     if staying:
         lines += ["", "kept:", *staying]
@@ -119,7 +122,8 @@ def reclaim_form(
 _HEAD = ("frees", "costs", "kind", "what", "why, what breaks, how it comes back")
 
 
-def _rows(chosen: Sequence[Candidate]) -> list[tuple[str, ...]]:
+def _rows(choice: ReclaimChoice) -> list[tuple[str, ...]]:
+    chosen = choice.chosen
     sorts = Counter(_sort(each) for each in chosen)
     rows: list[tuple[str, ...]] = []
     told: set[tuple[str, str, str]] = set()
@@ -131,6 +135,8 @@ def _rows(chosen: Sequence[Candidate]) -> list[tuple[str, ...]]:
             told.add(sort)
             same = [other for other in chosen if _sort(other) == sort]
             size_bytes, cost_s = sum(other.unique_bytes for other in same), sum(other.cost_s for other in same)
+            # Records that nothing else is removed with give back what they share as well.
+            size_bytes = choice.freed_bytes if len(same) == len(chosen) else size_bytes
             rows.append(_row(each, f"{len(same)} records", size_bytes, cost_s))
     return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from tonnage.model.reclaim.candidate import Candidate, CandidateId, CandidateKind, Findings, Protected
 from tonnage.model.reclaim.outcome import ReclaimChoice
@@ -77,3 +78,20 @@ def test_how_a_figure_is_known_is_left_out_last() -> None:
     assert _shortened(chain, 40) == chain
     assert _shortened(chain, 34) == "<- ... <- Dockerfile:4 (declared)"
     assert _shortened(chain, 28) == "<- Dockerfile:4 (declared)"
+
+
+def test_records_that_alone_are_removed_show_what_they_free_together_and_what_is_kept_is_listed_once() -> None:
+    records = tuple(
+        Candidate(
+            candidate_id=CandidateId(CandidateKind.CACHE, f"r{number}"), kind=CandidateKind.CACHE, name=f"r{number}",
+            unique_bytes=11, cost_s=0.0, removal_s=0.1, reason="left by a failed run", breaks="", back="no need to",
+        )
+        for number in range(4)
+    )  # fmt: skip
+    choice = replace(CHOICE, chosen=records, freed_bytes=90_211)
+    told = choice_text(choice, mount="/")
+    assert "  90.2 kB  0.0 s  cache  4 records" in told
+    assert "kept:" in told
+    with_an_image = replace(choice, chosen=(*records, *CHOICE.chosen))
+    assert any(line.split()[:2] == ["44", "B"] for line in choice_text(with_an_image, mount="/").splitlines())
+    assert "kept:" not in choice_text(choice, mount="/", again=True)
