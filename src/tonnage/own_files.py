@@ -252,7 +252,7 @@ def write_whole(
         with contextlib.suppress(FileNotFoundError):
             there = os.stat(name, dir_fd=above, follow_symlinks=False)
         if there is not None and not stat.S_ISREG(there.st_mode):
-            raise FileExistsError(errno.EEXIST, "It is there, and is no file", str(path))
+            raise FileExistsError(errno.EEXIST, "It is there, and is not a file", str(path))
         beside = f"{_BESIDE}{os.urandom(8).hex()}"
         made = os.open(beside, _NEW, 0o600, dir_fd=above)
         try:

@@ -245,7 +245,7 @@ def _opened(handle: int, path: str, fits: Callable[[int], bool]) -> int:
     if stat.S_ISREG(found.st_mode) and (
         found.st_dev in devices_of_the_kernel() or path_of(handle).startswith(ITS_PLACES)
     ):
-        raise UnfitFileError(errno.EINVAL, "It is no file of a disk: the kernel makes up what it holds", path)
+        raise UnfitFileError(errno.EINVAL, "It is not a regular file: the kernel generates its contents", path)
     try:
         return os.open(f"/proc/self/fd/{handle}", READ)
     except OSError as error:

@@ -131,12 +131,12 @@ def test_a_workflow_directory_that_is_a_file_is_named(tmp_path: Path, capsys: Ca
     (tmp_path / ".github").write_text("a file")
 
     assert world.run("ci", "github", "--write") == 2
-    assert f"{tmp_path / '.github'} is no directory" in capsys.readouterr().err
+    assert f"{tmp_path / '.github'} is not a directory" in capsys.readouterr().err
     (tmp_path / ".github").unlink()
     (tmp_path / ".github").mkdir()
     (tmp_path / ".github" / "workflows").touch()
     assert world.run("ci", "github", "--check") == 2
-    assert f"{tmp_path / '.github' / 'workflows'} is no directory" in capsys.readouterr().err
+    assert f"{tmp_path / '.github' / 'workflows'} is not a directory" in capsys.readouterr().err
 
 
 def test_what_became_of_the_files_is_told_to_programs(tmp_path: Path, capsys: Captured) -> None:

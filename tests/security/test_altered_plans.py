@@ -231,7 +231,7 @@ def test_a_plan_for_something_that_is_never_saved_is_refused(tmp_path: Path, cap
         document["plan"]["purpose"] = purpose
         file.write_text(json.dumps(signed(document)))
         assert world.run("deploy", "--plan", str(file)) == 2
-        assert "this is no plan of a deploy or a build" in capsys.readouterr().err
+        assert "this is not the plan of a deploy or a build" in capsys.readouterr().err
 
 
 def test_what_is_carried_out_is_the_plan_of_now(tmp_path: Path) -> None:

@@ -273,9 +273,9 @@ def _start(
         )
     except (FileNotFoundError, NotADirectoryError) as error:
         if directory is not None and not os.path.isdir(directory):  # noqa: PTH112 - the text is passed on as it is
-            raise UsageError(f"The directory {directory} does not exist") from error
+            raise UsageError(f"the directory {directory} does not exist") from error
         raise EngineLacksError(
-            f"The program {arguments[0]} is not installed, or not on the PATH",
+            f"the program {arguments[0]} is not installed, or not on the PATH",
             todo=f"Install {arguments[0]}, or correct the PATH.",
         ) from error
     except OSError as error:
@@ -283,7 +283,7 @@ def _start(
 
 
 def _unstartable(arguments: Sequence[str], error: OSError) -> EngineLacksError:
-    return EngineLacksError(f"The program {arguments[0]} cannot be started", why=error.strerror or str(error))
+    return EngineLacksError(f"the program {arguments[0]} cannot be started", why=error.strerror or str(error))
 
 
 def _bind(process_id: int, bounds: Bounds | None) -> None:

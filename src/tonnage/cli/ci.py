@@ -97,7 +97,7 @@ def command(
     if write and check:
         raise click.UsageError("--write and --check exclude each other")
     if force and not write:
-        raise click.UsageError("--force belongs to --write")
+        raise click.UsageError("--force needs --write")
     typed = RunnerFlags(runner=runner, runner_disk=runner_disk, branch=branch, install=install)
     if what in {"summary", "comment", "verdict", "next-runner"}:
         if write or check:

@@ -204,11 +204,11 @@ def deploy_job(
         wanted = read_wanted(session.ports, flags, builds=not no_build)
         return Job(purpose=Purpose.DEPLOY, wanted=for_deploy(wanted, allowed, pull=pull, no_build=no_build))
     if flags.services or flags.settings or allowed != Allowed() or pull is not None or no_build:
-        raise click.UsageError("--plan brings its own services and settings: name none beside it")
+        raise click.UsageError("--plan contains services and settings: leave them out")
     read = read_plan_file(plan_file)
     saved = read.plan
     if saved.purpose not in {Purpose.DEPLOY, Purpose.BUILD}:
-        raise UsageError("this is no plan of a deploy or a build", todo=MAKE_ONE, place=plan_file)
+        raise UsageError("this is not the plan of a deploy or a build", todo=MAKE_ONE, place=plan_file)
     wanted = read_wanted(session.ports, replace(flags, services=saved.services), builds=not saved.policy.no_build)
     wanted = replace(wanted, policy=saved.policy)
     return Job(purpose=saved.purpose, wanted=wanted, saved=saved, saved_place=plan_file, saved_changed=read.was_changed)

@@ -56,7 +56,7 @@ def command(
     from tonnage.views.text.status import filesystem_forms  # noqa: PLC0415
 
     if (write or daemon_json) and not suited:
-        raise click.UsageError("--write and --daemon-json belong to --builder-gc")
+        raise click.UsageError("--write and --daemon-json need --builder-gc")
     if show_settings:
         settings = with_places(read_if_there(session.ports, flags).settings, session.ports.environment)
         width = session.width

@@ -58,8 +58,8 @@ _MOST_TOLD = 5
 )
 @click.option("--no-prices", is_flag=True, help="Forecast nothing.")
 @click.option("--offline", is_flag=True, help="Make no network requests for prices; use cached answers only.")
-@click.option("--fail-over", metavar="SIZE", help="End with 11 where all that can be mended is more than this.")
-@click.option("--fail-on-findings", is_flag=True, help="End with 11 where anything is found that is not mended.")
+@click.option("--fail-over", metavar="SIZE", help="End with 11 where more than this could be saved.")
+@click.option("--fail-on-findings", is_flag=True, help="End with 11 where a finding remains.")
 @untrusted_option
 @ask_hosts_option
 def command(
@@ -92,7 +92,7 @@ def command(
     if limit_bytes is not None and no_prices:
         raise UsageError("--fail-over compares prices, and --no-prices makes none", todo="Leave one of them out.")
     if dry_run and not fix:
-        raise UsageError("--dry-run is about --fix", todo="Write what is to be mended:\n  tonnage lint --fix --dry-run")
+        raise UsageError("--dry-run is about --fix", todo="Show what would be fixed:\n  tonnage lint --fix --dry-run")
     request = LintRequest(named=named, fix=fix, writes=not dry_run, prices=not no_prices, offline=offline, since=since)
 
     # SARIF has standard output for itself, as JSON has.
@@ -111,7 +111,7 @@ def command(
     _judge(report, limit_bytes)
     left = len(report.findings) - (0 if dry_run else sum(len(each.fixed) for each in report.changes))
     if fail_on_findings and left > 0:
-        raise LimitPassedError(f"{left} finding{'s' if left != 1 else ''} left", todo="They stand above.")
+        raise LimitPassedError(f"{left} finding{'s' if left != 1 else ''} left", todo="They are listed above.")
 
 
 def _print(session: Session, report: LintReport, output: str) -> None:
@@ -139,11 +139,11 @@ def _judge(report: LintReport, limit_bytes: int | None) -> None:
     if limit_bytes is not None and removable_bytes > limit_bytes:
         raise LimitPassedError(
             f"{format_bytes(removable_bytes)} can be saved, and {format_bytes(limit_bytes)} are allowed",
-            todo="To mend what is safe:\n  tonnage lint --fix",
+            todo="To fix what is safe:\n  tonnage lint --fix",
         )
     unread = [each for each in report.files if each.failure]
     if unread:
         # Said again: the answer and the errors may go to different places.
         why = "\n".join(f"{each.shown}: {each.failure}" for each in unread[:_MOST_TOLD])
         files = "1 file" if len(unread) == 1 else f"{len(unread)} files"
-        raise UsageError(f"{files} could not be looked at", why=why, todo="Correct what is named there.")
+        raise UsageError(f"{files} could not be read", why=why, todo="Correct what is named there.")

@@ -96,7 +96,7 @@ def _machine_and_place(to: str) -> tuple[str, str]:
     parts = urlsplit(to)
     if parts.scheme != "ssh" or not parts.hostname or parts.query or parts.fragment:
         raise UsageError(
-            f"{to!r} names no machine", todo="Write --to ssh://user@host or --to ssh://user@host/srv/shop."
+            f"{to!r} is not a machine", todo="Write --to ssh://user@host or --to ssh://user@host/srv/shop."
         )
     return f"ssh://{parts.netloc}", "" if parts.path == "/" else unquote(parts.path)
 

@@ -162,10 +162,10 @@ _CARRIED_OUT = {
 
 def _check(version: str, *, build: bool, push: bool, back: bool, images: bool, explains: bool) -> None:
     if push and not build:
-        raise click.UsageError("--push belongs to --build")
+        raise click.UsageError("--push needs --build")
     if (back or build) and images:
-        raise click.UsageError("--pull and --no-build belong to a deploy")
+        raise click.UsageError("--pull and --no-build are for a deploy only")
     if explains and back:
-        raise click.UsageError("--explain-sharing belongs to what is built, and a rollback builds nothing")
+        raise click.UsageError("--explain-sharing is for builds, and a rollback builds nothing")
     if version and not back:
-        raise click.UsageError(f"--to {version}: a version belongs to --rollback, a machine is ssh://user@host")
+        raise click.UsageError(f"--to {version}: a version needs --rollback, a machine is written ssh://user@host")

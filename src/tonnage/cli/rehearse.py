@@ -55,7 +55,7 @@ def command(
 
     if remove:
         if disk or keep or imports or nodes is not None:
-            raise click.UsageError("--remove stands alone")
+            raise click.UsageError("--remove takes no other options")
         session.ports.rehearsals.remove(remove)
         session.say(f"the rehearsal {remove} is gone")
         return

@@ -41,11 +41,13 @@ def command(session: Session, *, flags: StackFlags, listed: bool, version: str) 
     from tonnage.model.deploy.plan import Purpose  # noqa: PLC0415
 
     if listed and version:
-        raise click.UsageError("--list changes nothing: give it or a version")
+        raise click.UsageError("--list and a version exclude each other")
     wanted = read_wanted(session.ports, flags, builds=False, forecasts=False)
     if is_clustered(wanted):
         if wanted.services:
-            raise click.UsageError("on a Swarm a stack goes back whole: leave the names of services out")
+            raise click.UsageError(
+                "on a Swarm only the whole stack can be rolled back: leave out the names of services"
+            )
         if listed:
             show_status(session, wanted)
         else:

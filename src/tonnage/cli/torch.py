@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     examples=(
         ("tonnage torch cpu", "PyTorch without CUDA in every service"),
         ("tonnage torch cpu --dry-run web", "Who brought CUDA to one service, and what would be written"),
-        ("tonnage torch auto", "With CUDA only where a service asks for a device"),
+        ("tonnage torch auto", "With CUDA only for services that request a GPU"),
         ("tonnage torch cuda --index https://download.pytorch.org/whl/cu121", "The build of one version of CUDA"),
         ("tonnage torch cpu --override", "As build arguments in docker-compose.override.yml; no source is changed"),
     ),
@@ -67,7 +67,7 @@ def command(
 
     if index_url and not _is_address(index_url):
         raise UsageError(
-            f"--index: {index_url!r} is no address of an index",
+            f"--index: {index_url!r} is not the address of an index",
             todo="Write it like https://download.pytorch.org/whl/cpu, without a name and a password: those belong into"
             " the settings of pip.",
         )

@@ -274,7 +274,7 @@ def _existing(path: Path, root: Path) -> str:
     except NotADirectoryError as error:
         in_the_way = next(each for each in path.parents if each.exists())
         raise UsageError(
-            f"{in_the_way} is no directory", why=f"{path.name} belongs into it.", todo="Move it away."
+            f"{in_the_way} is not a directory", why=f"{path.name} belongs into it.", todo="Move it away."
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error

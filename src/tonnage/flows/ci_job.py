@@ -217,7 +217,7 @@ def judge(working_directory: str, typed: JobFlags) -> JobVerdict:
     here = _document(typed.forecast, JobForecast, "forecast")
     most_bytes = typed_value("--grows-at-most", typed.grows_at_most, parse_bytes) if typed.grows_at_most else None
     if here is None:
-        raise UsageError("there is no forecast to judge", todo="Make one:\n  tonnage forecast --json > forecast.json")
+        raise UsageError("there is no forecast", todo="Make one:\n  tonnage forecast --json > forecast.json")
     base = _document(typed.base, JobForecast, "forecast")
     lines, annotations = (
         [forecast_log(here)],
@@ -292,9 +292,9 @@ def _comment_text(typed: JobFlags) -> tuple[str, str]:
     if typed.lint:
         found = _document(typed.lint, JobLint, "lint")
         if found is None:
-            raise UsageError("there is nothing of lint to tell of", todo="Make it:\n  tonnage lint --json > lint.json")
+            raise UsageError("there is no output of lint", todo="Make it:\n  tonnage lint --json > lint.json")
         return lint_comment(found), MARKER
     here = _document(typed.forecast, JobForecast, "forecast")
     if here is None:
-        raise UsageError("there is no forecast to tell of", todo="Make one:\n  tonnage forecast --json > forecast.json")
+        raise UsageError("there is no forecast", todo="Make one:\n  tonnage forecast --json > forecast.json")
     return size_comment(here, _document(typed.base, JobForecast, "forecast")), marker(here.stack.name)

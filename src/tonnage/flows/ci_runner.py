@@ -93,12 +93,12 @@ def choose_runner(typed: RunnerFlags, remembered: Mapping[str, str]) -> RunnerCh
     values = {**_DEFAULTS, **said}
     for option, value in values.items():
         if not value.strip() or not is_visible(value):
-            raise UsageError(f"{option}: {value!r} is no line of text", todo="Write one line that is not empty.")
+            raise UsageError(f"{option}: {value!r} is not a line of text", todo="Write one line that is not empty.")
     labels = tuple(label.strip() for label in values["--runner"].split(","))
     for label in labels:
         if not _LABEL.fullmatch(label):
             raise UsageError(
-                f"--runner: {label!r} is no label of a runner",
+                f"--runner: {label!r} is not the label of a runner",
                 todo="Write one label, or several with commas between them:\n  --runner self-hosted,linux",
             )
     words = [

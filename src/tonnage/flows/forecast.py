@@ -122,11 +122,11 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
         InterruptedRunError: A signal ended it.
     """
     if options.python and not _PYTHON.fullmatch(options.python):
-        raise UsageError(f"--python: {options.python!r} is no version", todo="Write it like 3.11 or 3.11.9.")
+        raise UsageError(f"--python: {options.python!r} is not a version", todo="Write it like 3.11 or 3.11.9.")
     if options.probe and flags.untrusted:
         raise UsageError("--probe starts base images, and --untrusted starts nothing", todo="Leave one of them out.")
     if options.platform and options.platform.count("/") not in {1, 2}:
-        raise UsageError(f"--platform: {options.platform!r} is no platform", todo="Write it like linux/arm64.")
+        raise UsageError(f"--platform: {options.platform!r} is not a platform", todo="Write it like linux/arm64.")
     named = engine_named(options.engine) if options.engine else None
     wanted = read_wanted(ports, flags)
     chosen = asked_for(wanted.stack, (*wanted.services, *((options.explain,) if options.explain else ())))

@@ -69,7 +69,7 @@ def wait_for_space(ports: ReclaimPorts, host: str, directory: str, wanted_bytes:
                 raise CannotReclaimError(
                     f"{mount} has {format_bytes(available_bytes)} available,"
                     f" and {format_bytes(wanted_bytes)} were waited for",
-                    why="No reclaim of this user goes on in the background any more.",
+                    why="No reclaim of this user is running in the background any more.",
                     todo=f"See what can still be removed:\n  tonnage reclaim --until {wanted_bytes}B",
                     log=background.said(),
                 )

@@ -377,7 +377,7 @@ class SeenFile(Struct, frozen=True, kw_only=True):
     Args:
         size_bytes: Its length; None when it was not found or is no file.
         sha256: Its checksum; empty when it was not read, because its length is wrong already.
-        trouble: Why it could not be looked at; empty when it could.
+        trouble: Why it could not be read; empty when it could.
     """
 
     size_bytes: int | None = None

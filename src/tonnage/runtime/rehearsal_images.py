@@ -66,7 +66,7 @@ def image_files(texts: Sequence[str], working_directory: str) -> tuple[ImageFile
             )
         path = Path(working_directory, file)
         if not path.is_file():
-            raise UsageError(f"The file {path} for the image {reference} is not there")
+            raise UsageError(f"the file {path} for the image {reference} is not there")
         found.append(ImageFile(reference, path))
     return tuple(found)
 

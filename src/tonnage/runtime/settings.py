@@ -243,7 +243,7 @@ def failure_call(stack: Stack, environment: Mapping[str, str]) -> FailureCall | 
     try:
         command = tuple(shlex.split(told))
     except ValueError as error:
-        raise UsageError(f"{_ON_FAILURE_VARIABLE} is no command line: {error}") from None
+        raise UsageError(f"{_ON_FAILURE_VARIABLE} is not a command line: {error}") from None
     if "/" in command[0] and not command[0].startswith("/"):
         raise UsageError(
             f"{_ON_FAILURE_VARIABLE} names the program {command[0]!r}, which is another one in each directory",
@@ -303,14 +303,14 @@ def _parse_guard(text: str) -> AtReserve:
 
 def _parse_count(text: str) -> int:
     if not text.strip().isdecimal() or len(text.strip()) > _LONGEST_COUNT:
-        raise UsageError(f"{text!r} is no number of versions", todo="Write a whole number, such as 3.")
+        raise UsageError(f"{text!r} is not a number of versions", todo="Write a whole number, such as 3.")
     return int(text)
 
 
 def _parse_at_once(text: str) -> int:
     if not text.strip().isdecimal() or not 1 <= int(text.strip()[: _LONGEST_COUNT + 1]) <= _MOST_AT_ONCE:
         raise UsageError(
-            f"{text!r} is no number of images at once",
+            f"{text!r} is not a number of images at once",
             todo=f"Write a whole number from 1 to {_MOST_AT_ONCE}, such as 3.",
         )
     return int(text)

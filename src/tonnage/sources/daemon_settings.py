@@ -78,9 +78,9 @@ def _object(text: str, place: str) -> dict[str, Any]:
     try:
         told = json.loads(text) if text.strip() else {}
     except (ValueError, RecursionError) as error:
-        raise UsageError("the engine's configuration is no JSON", why=f"{error}.", place=place) from None
+        raise UsageError("the engine's configuration is not JSON", why=f"{error}.", place=place) from None
     if not isinstance(told, dict):
-        raise UsageError("the engine's configuration is no JSON object", place=place)
+        raise UsageError("the engine's configuration is not a JSON object", place=place)
     return told
 
 

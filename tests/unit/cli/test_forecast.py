@@ -181,8 +181,8 @@ def test_a_broken_dockerfile_is_told_with_its_line(world: World, capsys: pytest.
             {"requirements.txt": "-r more.txt\n", "more.txt": "\n-r requirements.txt\n"},
             "more.txt:2: DIR/requirements.txt includes itself",
         ),
-        ({"requirements.txt": "upper\nlower<1\n"}, "requirements.txt:2: No version of lower is what is asked for"),
-        ({"requirements.txt": "upper ==\n"}, "requirements.txt:1: upper == is no requirement"),
+        ({"requirements.txt": "upper\nlower<1\n"}, "requirements.txt:2: No version of lower matches the requirement"),
+        ({"requirements.txt": "upper ==\n"}, "requirements.txt:1: upper == is not a requirement"),
         ({"requirements.txt": "-r absent.txt\n"}, "requirements.txt:1: the requirement file /absent.txt is not there"),
     ],
 )  # fmt: skip
@@ -379,7 +379,7 @@ def test_a_refusal_says_what_would_make_it_fit_each_planned_again(
     said = told_to.out + told_to.err
     assert "step web.build cannot fit" in said
     assert "What would make it fit, each planned again:" in said
-    assert "PyTorch without CUDA in web, where no device is asked for: fits" in said
+    assert "PyTorch without CUDA in web, which request no GPU: fits" in said
     assert f"ARG TORCH_INDEX_URL={without.url}" in said
     verb = "build" if "build" in " ".join(command) else "deploy"
     assert f"tonnage {verb} --keep-free" in said

@@ -108,5 +108,5 @@ def test_metrics_stay_on_this_machine_unless_an_address_is_named(text: str, plac
 
 @pytest.mark.parametrize("text", ["", "host:1", "127.0.0.1", "127.0.0.1:70000", "1.2.3.4:-1", "a" * 5000])
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no address and port"):
+    with pytest.raises(UsageError, match="is not an address and port"):
         listening_place(text)

@@ -424,7 +424,7 @@ def test_waiting_for_nothing_ends_at_once(crowded: World, capsys: pytest.Capture
     size = os.statvfs(crowded.directory)
     whole = size.f_blocks * size.f_frsize
     assert crowded.run("reclaim", "--wait", f"{whole}B", "--mount", str(crowded.directory)) == 4
-    assert "goes on in the background" in capsys.readouterr().err
+    assert "is running in the background" in capsys.readouterr().err
 
 
 def test_the_journal_tells_of_it(crowded: World, capsys: pytest.CaptureFixture[str]) -> None:

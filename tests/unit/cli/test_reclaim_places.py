@@ -215,7 +215,7 @@ def test_a_second_one_in_the_background_is_refused_and_the_first_goes_on(disk: P
     mark.write_text(json.dumps(told))
     ended = reclaim(disk, "--free", "1MB", "--yes", "--background", home=tmp_path, before=own)
     assert ended.returncode == 9
-    assert "goes on in the background already" in ended.stderr
+    assert "is already running in the background" in ended.stderr
     assert json.loads(mark.read_text()) == told
     assert all((disk / name).exists() for name in SDKS)
 

@@ -199,7 +199,7 @@ def test_a_device_decides_where_nobody_does(world: World, cpu: Index, capsys: Ca
     assert read(world) == "torch==2.3.1\n"
     assert "+cpu" in read(world, "worker")
     assert "cuda, because it asks for" in said.out
-    assert "cpu, because it asks for no device" in said.out
+    assert "cpu, because it requests no GPU" in said.out
     assert "no runtime of NVIDIA: it has runc" in said.err
 
 

@@ -72,7 +72,7 @@ def test_what_is_ours_is_shown_and_stays(used: World, capsys: Captured) -> None:
     for name in ours(used):
         assert name in told
     assert str(used.directory / "cache") in told
-    assert "it goes only with --journal" in told
+    assert "removed only with --journal" in told
     assert "nothing was removed; add --yes" in told
     assert (used.directory / "cache").is_dir()
 

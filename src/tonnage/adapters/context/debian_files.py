@@ -47,7 +47,7 @@ def control(head: bytes) -> str:
         ValueError: There is none, or it cannot be read.
     """
     if not head.startswith(_MAGIC):
-        raise ValueError("it is no archive")
+        raise ValueError("it is not an archive")
     at = len(_MAGIC)
     for _ in range(4):
         entry = head[at : at + _HEAD_BYTES]

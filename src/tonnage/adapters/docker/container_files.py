@@ -93,7 +93,7 @@ def empty_log(path: str) -> None:
         file = os.open(path, _FLAGS)
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise StepFailedError(f"the log {path} is no plain file")
+                raise StepFailedError(f"the log {path} is not a regular file")
             os.ftruncate(file, 0)
         finally:
             os.close(file)

@@ -101,7 +101,7 @@ class Checksums:
             identity = _identity(found)
             known = self._known.get(path)
             if not stat.S_ISREG(found.st_mode):
-                seen[path] = SeenFile(trouble="it is no file")
+                seen[path] = SeenFile(trouble="it is not a file")
             elif found.st_size not in wanted:
                 seen[path] = SeenFile(size_bytes=found.st_size)
             elif known is not None and known[0] == identity and os.access(path, os.R_OK):

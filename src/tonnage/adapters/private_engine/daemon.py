@@ -202,7 +202,7 @@ def _wait_for_answer(layout: Layout, started: process.StartedProcess) -> None:
         elif time.monotonic() >= give_up_at:
             why = f"It did not answer within {_START_TIMEOUT_S:g} s."
         if why:
-            raise EngineUnreachableError("The private engine did not start", why=why, log=log_tail(layout))
+            raise EngineUnreachableError("the private engine did not start", why=why, log=log_tail(layout))
         time.sleep(_LOOK_S)
 
 

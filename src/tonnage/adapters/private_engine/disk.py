@@ -29,14 +29,14 @@ def check_size(root: Path, size_bytes: int) -> None:
     """
     if size_bytes < SMALLEST_BYTES:
         raise UsageError(
-            f"A disk of {format_bytes(size_bytes)} is too small for an engine",
+            f"a disk of {format_bytes(size_bytes)} is too small for an engine",
             todo=f"Choose at least {format_bytes(SMALLEST_BYTES)}.",
         )
     found = os.statvfs(root)
     available_bytes = found.f_bavail * found.f_frsize
     if available_bytes < size_bytes:
         raise CannotFitError(
-            f"A disk of {format_bytes(size_bytes)} cannot be made in {root}",
+            f"a disk of {format_bytes(size_bytes)} cannot be made in {root}",
             why=f"Only {format_bytes(available_bytes)} are available there, and the disk may fill up.",
             todo="Choose a smaller disk, or another place with TONNAGE_REHEARSE_DIR.",
         )

@@ -195,7 +195,7 @@ def remove_rehearsal(name: str, *, environment: Mapping[str, str]) -> None:
         raise UsageError(f"There is no rehearsal {name!r}", why=f"Rehearsals on this machine: {known}.")
     with root_locked(root), owned(layout) as free, signals_wait():
         if not free:
-            raise UsageError(f"The rehearsal {name} is still running", todo="End it with Ctrl-C where it was started.")
+            raise UsageError(f"the rehearsal {name} is still running", todo="End it with Ctrl-C where it was started.")
         _take_down(layout)
         shutil.rmtree(layout.directory)
     _tidy(root)
@@ -246,7 +246,7 @@ def _take_down(layout: Layout) -> None:
     left += [f"network namespace {layout.netns}"] if netns_path(layout).exists() else []
     if left:
         raise StepFailedError(
-            f"The rehearsal {layout.name} could not be removed completely",
+            f"the rehearsal {layout.name} could not be removed completely",
             why=f"Still there: {', '.join(left)}.",
             todo=f"Try again:\n  tonnage rehearse --remove {layout.name}",
             log=log_tail(layout),

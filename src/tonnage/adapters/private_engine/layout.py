@@ -147,15 +147,15 @@ def open_root(environment: Mapping[str, str]) -> Path:
     usable = root.is_absolute() and len(chosen) <= _LONGEST_ROOT and not any(letter.isspace() for letter in chosen)
     if not usable or Path("/run") in (root, *root.parents):
         raise UsageError(
-            f"The directory {chosen} cannot hold a rehearsal",
-            why=f"It must be absolute, without blanks, not under /run, and at most {_LONGEST_ROOT} characters long.",
+            f"the directory {chosen} cannot hold a rehearsal",
+            why=f"It must be absolute, without spaces, not under /run, and at most {_LONGEST_ROOT} characters long.",
             todo=todo,
         )
     try:
         private_directory(root, instead=todo)
     except OSError as error:
         raise UsageError(
-            f"The directory {chosen} cannot be made", why=error.strerror or str(error), todo=todo
+            f"the directory {chosen} cannot be made", why=error.strerror or str(error), todo=todo
         ) from error
     return root
 

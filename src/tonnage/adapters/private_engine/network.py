@@ -88,7 +88,7 @@ def choose_block(routes: Iterable[str], claimed: Iterable[str]) -> str:
         if not any(block.overlaps(other) for other in used):
             return str(block)
     raise StepFailedError(
-        "There is no free block of addresses for a rehearsal",
+        "there is no free block of addresses for a rehearsal",
         why=f"Routes of this machine use all of {_CANDIDATES[0]} to {_CANDIDATES[-1]}.",
     )
 

@@ -61,7 +61,7 @@ def check_machine(environment_path: str) -> None:
             filter(None, (todo, "On Debian and Ubuntu the programs come with:", f"  apt-get install {packages}"))
         )
     raise EngineLacksError(
-        "This machine cannot rehearse",
+        "this machine cannot rehearse",
         why=f"A rehearsal mounts a disk and runs an engine of its own. Missing: {', '.join(lacking)}.",
         todo=todo,
     )

@@ -164,7 +164,7 @@ def _look(
 def _device(root: str, mount: str) -> int:
     for what, path in (("--root", root), ("--mount", mount)):
         if not os.path.isdir(path):  # noqa: PTH112
-            raise UsageError(f"{what} {path} is no directory", todo="Name a directory that is there.")
+            raise UsageError(f"{what} {path} is not a directory", todo="Name a directory that is there.")
     return os.stat(mount).st_dev  # noqa: PTH116
 
 

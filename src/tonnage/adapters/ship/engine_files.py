@@ -164,7 +164,7 @@ def remove_old(connection: DockerConnection) -> None:
 def _inside(path: str) -> str:
     """Return where a file is in the container; names of files come from digests, and lead nowhere else."""
     if not _SAFE.fullmatch(path):
-        raise StepFailedError(f"{path!r} is no file of an engine's store")
+        raise StepFailedError(f"{path!r} is not a file of an engine's store")
     return f"{_INSIDE}/{path}"
 
 

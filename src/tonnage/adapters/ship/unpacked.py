@@ -36,7 +36,7 @@ def disk_bytes(content: Iterator[bytes], media_type: str) -> int | None:
                 # Else all entries are kept in memory.
                 archive.members = []  # type: ignore[attr-defined]
     except (tarfile.TarError, zlib.error, LZMAError, EOFError, ValueError) as error:
-        raise StepFailedError("a layer is no archive that can be read", why=str(error)) from error
+        raise StepFailedError("a layer is not a readable archive", why=str(error)) from error
     return taken
 
 

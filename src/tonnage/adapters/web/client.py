@@ -378,7 +378,7 @@ def _split(address: str) -> SplitResult:
     except ValueError:
         # What Python says of it can hold a password.
         raise CannotFetchError(
-            f"{shown(address)} is no address that can be asked", "not understood", why="Its host or its port is none."
+            f"{shown(address)} is not a valid address", "not understood", why="Its host or its port is none."
         ) from None
     if len(address) > _LONGEST_ADDRESS:
         raise CannotFetchError(
@@ -386,7 +386,7 @@ def _split(address: str) -> SplitResult:
             why=f"It has {len(address)} characters; servers take {_LONGEST_ADDRESS}.",
         )  # fmt: skip
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise CannotFetchError(f"{shown(address)} is no address that can be asked", "not understood")
+        raise CannotFetchError(f"{shown(address)} is not a valid address", "not understood")
     return parts
 
 

@@ -50,7 +50,7 @@ def _wrong(service: ClusterService, stack: str) -> PlacementRefusal | None:
     for text in service.constraints:
         if read_constraint(text) is None:
             return _usage(
-                stack, service.name, f"{text!r} is no constraint that Swarm knows",
+                stack, service.name, f"{text!r} is not a constraint that Swarm knows",
                 why="A constraint compares node.id, node.hostname, node.ip, node.role, node.platform.os, "
                 "node.platform.arch, node.labels.NAME or engine.labels.NAME, with == or !=.",
                 todo="Correct deploy.placement.constraints.", place=service.place,

@@ -277,7 +277,7 @@ def reserve_bytes(filesystem: Filesystem, keep_free_bytes: int | None) -> int:
         return min(max(share_bytes, LEAST_DEFAULT_BYTES), MOST_DEFAULT_BYTES)
     if keep_free_bytes < 0:
         raise UsageError(
-            f"keep-free is {keep_free_bytes} B, which is less than nothing",
+            f"keep-free is {keep_free_bytes} B, which is negative",
             todo="Write a size such as 2GB, or 0B for no reserve.",
         )
     if keep_free_bytes >= filesystem.size_bytes:

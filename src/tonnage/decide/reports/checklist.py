@@ -79,7 +79,7 @@ def _installs(evidence: Evidence) -> Item:
     if evidence.caches is None:
         return Item(name=name, state=ItemState.UNKNOWN, found="a Dockerfile cannot be read", todo="  tonnage forecast")
     if evidence.caches:
-        todo = "Have what is safe mended, or mount the cache:\n  tonnage lint --fix"
+        todo = "Fix what is safe, or mount the cache:\n  tonnage lint --fix"
         found = f"a cache stays in the image: {', '.join(evidence.caches)}"
         return Item(name=name, state=ItemState.FAILED, found=found, todo=todo)
     return Item(name=name, state=ItemState.PASSED, found="no Dockerfile keeps the cache of an installer")

@@ -138,7 +138,7 @@ def _room(machine: Machine, disk: Filesystem | None, lacking: int | None, origin
     lines = []
     if origin.heavy:
         lines += [
-            "Where there is no GPU, take the wheels of PyTorch that need no CUDA; lint prices them and mends the file:",
+            "Where there is no GPU, take the wheels of PyTorch that need no CUDA; lint prices them and fixes the file:",
             "  tonnage lint",
         ]
     if _CACHE in first.path:

@@ -97,7 +97,7 @@ _CAUSES: dict[tuple[SymptomKind, str], KnownCause] = {
         "Try again, and ask who runs it to look at its disk.",
     ),
     (SymptomKind.BUILD, "builder-lost"): KnownCause(
-        "the builder went away in the middle of a build",
+        "the builder ended in the middle of a build",
         "It was killed because memory ran out, could not write to a full disk, or was restarted.",
         "See what ended it:\n"
         "  journalctl --unit docker --since -1h\n"

@@ -118,7 +118,7 @@ def without_cuda(
     services = ", ".join((*args, *lines))
     return ProposedChange(
         kind="torch-cpu",
-        what=f"PyTorch without CUDA in {services}, where no device is asked for",
+        what=f"PyTorch without CUDA in {services}, which request no GPU",
         todo=tuple(todo),
         lines=lines,
         args=args,

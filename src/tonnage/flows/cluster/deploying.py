@@ -120,7 +120,7 @@ def _still_as_planned(
         node = now.node(outlook.node_id)
         if not node.takes_new:
             raise StalePlanError(
-                f"the node {node.hostname} went away while images were sent",
+                f"the node {node.hostname} became unreachable while images were sent",
                 why=f"{node.why_not or node.state.value}, {node.availability.value}. No service was changed.",
                 todo=again,
             )

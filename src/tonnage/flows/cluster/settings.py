@@ -70,7 +70,9 @@ def failover_of(settings: Sequence[Setting]) -> int | None:
     if not told or told == "none":
         return None
     if not told.isdecimal() or not int(told):
-        raise UsageError(f"failover is {told!r}, which is no number of nodes", todo="Write a whole number, such as 2.")
+        raise UsageError(
+            f"failover is {told!r}, which is not a number of nodes", todo="Write a whole number, such as 2."
+        )
     return int(told)
 
 

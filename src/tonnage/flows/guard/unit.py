@@ -37,7 +37,7 @@ def unit_text(command: Sequence[str]) -> str:
         if any(letter < " " or letter == "\x7f" for letter in word):
             raise UsageError(f"{word!r} cannot stand in a systemd unit", todo="Take the control characters out of it.")
     if not command[0].startswith("/"):
-        raise UsageError(f"{command[0]} is no absolute path", todo="Start tonnage by its whole path.")
+        raise UsageError(f"{command[0]} is not an absolute path", todo="Start tonnage by its whole path.")
     return (
         f"{_MARK}[Unit]\n"
         "Description=Tonnage guard: keeps the disk of the container engine above its reserve\n"

@@ -88,7 +88,7 @@ def listening_place(text: str) -> tuple[str, int]:
     with contextlib.suppress(ValueError):
         if port.isascii() and port.isdecimal() and int(port) <= _LAST_PORT:
             return str(ipaddress.ip_address(host.strip("[]") or _LOOPBACK)), int(port)
-    raise UsageError(f"--listen: {text!r} is no address and port", todo="Write --listen 127.0.0.1:9723.")
+    raise UsageError(f"--listen: {text!r} is not an address and port", todo="Write --listen 127.0.0.1:9723.")
 
 
 def serve_metrics(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 512
 _OF_THE_ENGINE = frozenset({TraceKind.CONTAINER, TraceKind.NAME, TraceKind.IMAGE})
 _NO_ENGINE = "no engine answers whose disk can be read from here, so what is ours on one is not shown and stays"
-_WHERE = "Written workflows, deploy.sh, settings in compose files and the engine's build cache are yours: they stay."
+_WHERE = "Written workflows, deploy.sh, settings in compose files and the engine's build cache are kept."
 
 
 def uninstall(
@@ -151,7 +151,7 @@ def _journal(ports: RehearsalPorts, journal: bool) -> Iterator[Trace]:  # noqa: 
             name=str(directory),
             about="what runs did and measured, and versions for rollback",
             size_bytes=_size(directory),
-            stays="" if journal else "it goes only with --journal",
+            stays="" if journal else "removed only with --journal",
         )
 
 

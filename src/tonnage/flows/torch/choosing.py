@@ -202,7 +202,7 @@ class _Choosing:
         runtime = str(service.config.get("runtime", ""))
         asks = service.devices[0] if service.devices else (f"the runtime {runtime}" if "nvidia" in runtime else "")
         if not asks:
-            return TorchVariant.CPU, "it asks for no device"
+            return TorchVariant.CPU, "it requests no GPU"
         engine = self._look.engine
         known = (*engine.runtimes, *(engine.cdi_devices or ())) if engine is not None else ()
         if known and not any("nvidia" in each for each in known):

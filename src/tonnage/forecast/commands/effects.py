@@ -110,7 +110,7 @@ def effects_by_command(
     shell = step.surroundings.shell
     if run.words is None and not is_shell(shell):
         key = " ".join((*shell, run.script))
-        reason = f"{shell[0]} is no shell that is read here"
+        reason = f"{shell[0]} is not a supported shell"
         return ((None, (Opaque(command=key, place=step.place, key=key, reason=reason),)),)
     script = _with_cut_pipelines(_script(run, step, _answers(platform), files))
     found: list[tuple[ShellCommand | None, tuple[AnyEffect, ...]]] = []

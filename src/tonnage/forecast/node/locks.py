@@ -60,7 +60,7 @@ def read_lock(name: str, text: str, project: str = "") -> NodeLock:
         return _of_pnpm(blocks, asked)
     except (msgspec.DecodeError, RecursionError, ValueError, AttributeError, TypeError, LookupError) as error:
         raise CannotResolveError(
-            f"{name} is no lock that can be read", "invalid", why=f"{error}."[:200], todo="Make it again."
+            f"{name} is not a valid lock file", "invalid", why=f"{error}."[:200], todo="Make it again."
         ) from error
 
 

@@ -222,7 +222,7 @@ def _read_through(filename: str, content: bytes) -> tuple[SourceContents, list[t
 
     suffix = next((each for each in _TAR if filename.endswith(each)), "")
     if not suffix and not filename.endswith(".zip"):
-        raise ValueError(f"{filename} is no source archive")
+        raise ValueError(f"{filename} is not a source archive")
     try:
         if not suffix:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -247,7 +247,7 @@ def _members_of_tar(tar: tarfile.TarFile) -> tuple[list[tuple[str, int]], list[t
         if posixpath.basename(member.name) in _SAYS:
             file = tar.extractfile(member) if member.isreg() and member.size <= _MOST_SAID_BYTES else None
             if file is None:
-                raise ValueError(f"{member.name} is no file that can be read")
+                raise ValueError(f"{member.name} is not a readable file")
             said.append((member.name, file.read()))
     return members, said
 

@@ -125,7 +125,7 @@ def _check(url: str) -> None:
     # What Python says of it can hold the password.
     if origin_of(url) is None:
         raise CannotResolveError(
-            f"{shown(url)} is no address of a package index", "invalid", why="Its host or its port is none.",
+            f"{shown(url)} is not the address of a package index", "invalid", why="Its host or its port is none.",
             todo="Correct the address. In a name and password, write what is no letter or digit as in %21 for '!'.",
         )  # fmt: skip
 

@@ -36,7 +36,7 @@ def pinned_by_pipenv(request: LockedRequest) -> list[str]:
     try:
         told = json.loads(request.lock_text)
     except (ValueError, RecursionError) as error:
-        raise CannotResolveError("Pipfile.lock is no lock that can be read", "invalid", why=str(error)) from error
+        raise CannotResolveError("Pipfile.lock is not a valid lock file", "invalid", why=str(error)) from error
     told = told if isinstance(told, dict) else {}
     return [line for group in _groups(request) for line in _lines(told.get(_IN_LOCK.get(group, group)))]
 

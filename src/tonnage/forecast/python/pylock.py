@@ -78,7 +78,7 @@ def read_pylock(
         ) from error
     except (ValueError, RecursionError, pylock.PylockValidationError) as error:
         why = redacted(str(error))
-        raise CannotResolveError(f"{place} is no lock file that can be read", "invalid", why=why) from error
+        raise CannotResolveError(f"{place} is not a valid lock file", "invalid", why=why) from error
     return Lock(
         target=target,
         wheels=tuple(one for one in found if isinstance(one, Wheel)),

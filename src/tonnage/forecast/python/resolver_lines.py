@@ -139,6 +139,6 @@ def _parsed(bare: str, text: str) -> Requirement:
     text = redacted(text[:_MOST_SHOWN])
     name = re.match(r"[A-Za-z0-9._-]*", text)
     raise CannotResolveError(
-        f"{text if text.isprintable() else ascii(text)} is no requirement", "invalid",
+        f"{text if text.isprintable() else ascii(text)} is not a requirement", "invalid",
         packages=(canonicalize_name(name[0]),) if name and name[0] else (), why=why,
     )  # fmt: skip

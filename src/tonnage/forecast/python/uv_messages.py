@@ -76,7 +76,9 @@ def failure(stderr: str, *, target: str) -> CannotResolveError | CannotFetchErro
     if status:
         return CannotFetchError(f"The package index answers {status[1]}", "unreachable", why=why)
     if _NO_PAGE.search(stderr):
-        return CannotFetchError("What the package index gives is no page of packages", "not understood", why=why)
+        return CannotFetchError(
+            "The answer of the package index is not a package index page", "not understood", why=why
+        )
     if _NETWORK.search(stderr) and "No solution found" not in stderr:
         return CannotFetchError("The package index cannot be reached", "unreachable", why=why)
     if _PARSE.search(stderr):
@@ -124,7 +126,7 @@ def _unsolved(stderr: str, why: str, target: str) -> CannotResolveError:
     names = tuple(dict.fromkeys(name.lower() for name in named))
     what = "The requirements have no solution"
     if len(names) == 1:
-        what = f"No version of {names[0]} is what is asked for"
+        what = f"No version of {names[0]} matches the requirement"
     elif names:
         what = f"What is asked of {_listed(names)} cannot be had together"
     todo = "Ask for other versions of one of them." if len(names) > 1 else ""

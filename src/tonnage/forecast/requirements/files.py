@@ -159,7 +159,7 @@ class _Reader:
         found = read_requirement(text, place, directory=self._directory, editable=editable, hashes=hashes)
         if found is None:
             raise UsageError(
-                f"{text} is no requirement",
+                f"{text} is not a requirement",
                 todo="Write a name with its versions, an address, or a path:\n  NAME==VERSION\n  ./DIRECTORY",
                 place=str(place),
                 expected="a line has to be a requirement, such as NAME==VERSION",
@@ -180,7 +180,7 @@ class _Reader:
             elif name in _GLOBAL:
                 self.options.add(name, value)
             elif name not in _OWN:
-                text = f"{name} is no option of such a file"
+                text = f"{name} is not an option of requirement files"
                 self.findings.append(Finding(rule="unknown-requirement-option", place=place, text=text))
 
     def _options_of_requirement(self, requirement: str, options: str, place: Place) -> None:

@@ -41,7 +41,7 @@ RULE = DockerfileRule(
     title="apt installs what packages recommend",
     why="Without `--no-install-recommends` apt installs what may be useful beside a package: curl is 86 MB with it"
     " and 38 MB without, ffmpeg 760 MB and 517 MB. Something of it may be needed, such as ca-certificates beside curl,"
-    " so this is only changed when it is asked for by name. An image whose settings of apt turn recommends off is"
+    " so this is only changed when you name it. An image whose settings of apt turn recommends off is"
     " not found.",
     before="RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*",
     after="RUN apt-get update && apt-get install --no-install-recommends -y curl && rm -rf /var/lib/apt/lists/*",

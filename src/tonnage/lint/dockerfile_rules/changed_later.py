@@ -126,7 +126,7 @@ RULE = DockerfileRule(
     why="`chown` or `chmod` in a later RUN writes every file that it touches whole into a layer of its own: the image"
     " has them twice. `COPY --chown` and `--chmod` say it where the files come in. The fix leaves the command to the"
     " directory itself, and is made where nothing but copies puts files there and the user exists by then; it needs"
-    " BuildKit, so it is only made when it is asked for by name.",
+    " BuildKit, so it is only made when you name it.",
     before="COPY . /srv\nRUN chown -R 1000:1000 /srv",
     after="COPY --chown=1000:1000 . /srv\nRUN chown 1000:1000 /srv",
     fixes=Safety.DECISION,

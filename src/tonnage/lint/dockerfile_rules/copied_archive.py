@@ -62,7 +62,7 @@ RULE = DockerfileRule(
     title="an archive is copied, and unpacked by a later instruction",
     why="The archive stays in the layer of the COPY, and what comes out of it is in the next one. A mount of type bind"
     " lends it to the instruction that unpacks it; ADD unpacks an archive of the context without keeping it. Something"
-    " outside of the Dockerfile may want to read the archive, so this is only changed when it is asked for by name.",
+    " outside of the Dockerfile may want to read the archive, so this is only changed when you name it.",
     before="COPY model.tar.gz /tmp/model.tar.gz\nRUN tar -xzf /tmp/model.tar.gz -C /srv",
     after="RUN --mount=type=bind,source=model.tar.gz,target=/tmp/model.tar.gz tar -xzf /tmp/model.tar.gz -C /srv",
     fixes=Safety.DECISION,

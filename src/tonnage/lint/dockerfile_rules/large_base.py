@@ -76,7 +76,7 @@ RULE = DockerfileRule(
     title="the base image has more than is needed",
     why="python:3.12 has compilers and headers for everything, python:3.12-slim what runs Python: 0.9 GB less. The"
     " devel images of CUDA are several GB larger than the runtime ones. A Dockerfile does not say what"
-    " an image needs of it, so the change is only made when it is asked for by name. A stage that itself compiles, or"
+    " an image needs of it, so the change is only made when you name it. A stage that itself compiles, or"
     " that no image stands on, is not found.",
     before="FROM python:3.12\nRUN pip install --no-cache-dir flask",
     after="FROM python:3.12-slim\nRUN pip install --no-cache-dir flask",

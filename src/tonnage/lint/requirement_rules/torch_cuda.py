@@ -39,7 +39,7 @@ def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
         place=Place(file, named[0][0]),
         column=1,
         end_line=named[-1][0],
-        text="PyTorch comes with CUDA, and no service that installs it asks for a device",
+        text="PyTorch comes with CUDA, and no service that installs it requests a GPU",
         why="Beside PyTorch come the wheels of CUDA and Triton, which nothing can use there.",
         todo=f"Name the build without CUDA, and the index that has it:\n  --extra-index-url {CPU_INDEX}\n"
         f"  {with_cpu_pin(named[0][1]).strip() if exact else 'torch==VERSION+cpu'}",
@@ -49,7 +49,7 @@ def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
 
 RULE = TextRule(
     name=NAME,
-    title="PyTorch comes with CUDA where no device is asked for",
+    title="PyTorch comes with CUDA where no GPU is requested",
     why="On x86-64 the usual index has PyTorch with CUDA, and since 2.11 on arm64 too: 5.1 GB on the disk instead"
     " of 0.65 GB for PyTorch 2.3.1, and 8.1 GB while pip installs it. What asks for a device is a reservation in the"
     " compose file; a file of which no service is built is not judged. The fix names an index beside the usual one,"

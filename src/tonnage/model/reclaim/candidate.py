@@ -190,7 +190,7 @@ class Roots(Struct, frozen=True, kw_only=True):
         worthless: Records of the build cache that runs left which came to nothing.
         build_seconds: How long building took the last time, by stack and service.
         now_s: When this was put together, seconds since the epoch.
-        notes: What could not be looked at, for people.
+        notes: What could not be read, for people.
     """
 
     images: tuple[Root, ...] = ()

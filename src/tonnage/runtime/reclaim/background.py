@@ -43,7 +43,7 @@ class Background:
         """
         if self.is_going_on():
             raise LockHeldError(
-                "a reclaim of this user goes on in the background already",
+                "a reclaim of this user is already running in the background",
                 todo="Wait for it:\n  tonnage reclaim --wait SIZE",
             )
         ready, done = os.pipe()

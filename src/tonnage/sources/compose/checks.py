@@ -78,7 +78,7 @@ def check_build(service: str, build: BuildSpec, *, within: str = "") -> None:
 def _found(dockerfile: str) -> str:
     """Return what is wrong with a Dockerfile; nothing where it is a file."""
     try:
-        return "" if Path(dockerfile).is_file() else "is no file" if Path(dockerfile).exists() else "does not exist"
+        return "" if Path(dockerfile).is_file() else "is not a file" if Path(dockerfile).exists() else "does not exist"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
 
@@ -173,7 +173,7 @@ def _check_image(name: str, service: Canonical, form: Canonical, origin: Compose
             place=str(origin.place("services", name, "image")),
         )
     raise UsageError(
-        f"the image of the service {name!r} would be called {form['name']}-{name}, which is no name for an image",
+        f"the image of the service {name!r} would be called {form['name']}-{name}, which is not a valid image name",
         why=rules,
         todo="Give the service the key 'image' with another name.",
         place=str(origin.place("services", name)),
@@ -184,7 +184,7 @@ def _check_text(value: object, origin: ComposeExtras, *path: str) -> None:
     """Refuse bytes that are no UTF-8 text; they come from variables and paths, never from the files themselves."""
     if isinstance(value, str) and not is_text(value):
         raise UsageError(
-            f"{'.'.join(path)} holds bytes that are no UTF-8 text",
+            f"{'.'.join(path)} holds bytes that are not UTF-8 text",
             why="They come from a variable, a path or half of an escaped pair. Compose and the engine take text only.",
             todo="Set the variable to text, rename the directory, or write the character itself.",
             place=str(origin.place(*path)),

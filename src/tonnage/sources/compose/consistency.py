@@ -173,7 +173,7 @@ def _check_address(name: str, port: ComposeNode) -> None:
             ip_address(address)
     except ValueError:
         raise UsageError(
-            f"{name}.host_ip {address!r} is no address",
+            f"{name}.host_ip {address!r} is not an address",
             todo="Write an address such as 127.0.0.1, not a name.",
             place=str(place_of(port, "host_ip")),
         ) from None

@@ -127,7 +127,7 @@ def select_files(
     for path in (project, *paths):
         if not is_text(str(path)):
             raise UsageError(
-                f"the path {path} holds bytes that are no UTF-8 text",
+                f"the path {path} holds bytes that are not UTF-8 text",
                 why="Compose and the engine take text only.",
                 todo="Rename the directory or the file.",
             )

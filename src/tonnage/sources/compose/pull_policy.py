@@ -30,6 +30,6 @@ def pull_policy(said: str) -> PullPolicy | None:
     if not span:
         return PullPolicy(when=_PLAIN.get(said, PullWhen.MISSING), said=words)
     if not _PARTS.fullmatch(span):
-        raise UsageError(f"{words}: {span!r} is no span of time", todo="Write it like every_12h or every_1w2d.")
+        raise UsageError(f"{words}: {span!r} is not a time span", todo="Write it like every_12h or every_1w2d.")
     every_s = sum(int(count) * _SECONDS[unit] for count, unit in _PART.findall(span))
     return PullPolicy(when=PullWhen.REFRESH, said=words, every_s=float(every_s))

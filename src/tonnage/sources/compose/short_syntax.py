@@ -136,7 +136,7 @@ def short_device(written: ComposeNode, name: str) -> dict[str, ComposeNode] | No
     parts = written.value.split(":")
     if len(parts) > 3:  # noqa: PLR2004 - source, target and permissions
         raise UsageError(
-            f"{name}: {written.value!r} is no device",
+            f"{name}: {written.value!r} is not a device",
             todo="Write it as SOURCE, SOURCE:TARGET or SOURCE:TARGET:rwm.",
             place=str(written.place),
         )
@@ -161,7 +161,7 @@ def short_volume(written: ComposeNode, name: str) -> dict[str, ComposeNode] | No
     parts = _sections(text)
     if not all(parts) or len(parts) > 3:  # noqa: PLR2004 - source, target and options
         raise UsageError(
-            f"{name}: {written.value!r} is no mount",
+            f"{name}: {written.value!r} is not a mount",
             todo="Write it as SOURCE:TARGET or SOURCE:TARGET:ro.",
             place=str(written.place),
         )
@@ -224,7 +224,7 @@ def short_port(written: ComposeNode, name: str) -> list[ComposeNode]:
     host_ip = _address(":".join(address))
     if inside is None or not inside[0] or outside is None or host_ip is None or protocol not in _PROTOCOLS:
         raise UsageError(
-            f"{name}: {text!r} is no port",
+            f"{name}: {text!r} is not a port",
             why=f"Ports go from 1 to {_HIGHEST_PORT}, with an address before them and a protocol behind them, if any.",
             todo="Write it as 80, 8080:80, 127.0.0.1:8080:80 or 8080:80/udp.",
             place=str(written.place),

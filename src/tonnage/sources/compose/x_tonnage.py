@@ -160,7 +160,7 @@ def _inside(written: ComposeNode, name: str) -> str:
     path = str(written.value)
     if not path.startswith("/"):
         raise UsageError(
-            f"{name} is {path!r}, which is no path inside of the container",
+            f"{name} is {path!r}, which is not a path inside the container",
             todo="Write the path that the service sees, such as /weights/manifest.json.",
             place=str(written.place),
         )
@@ -298,7 +298,7 @@ def _address(written: ComposeNode, name: str) -> str:
     address = str(written.value or "").strip()
     if address and not address.lower().startswith("https://"):
         raise UsageError(
-            f"{name} is no https address",
+            f"{name} is not an https address",
             why="A file of a project may name an address that is told of a deploy that failed, but no program: "
             "what runs on this machine is the user's to say.",
             todo="Name the program in your environment:\n  export TONNAGE_ON_FAILURE='/usr/local/bin/PROGRAM ARGUMENT'",

@@ -112,7 +112,7 @@ def _words(instruction: Instruction) -> tuple[str, str] | None:
     if not body and keyword not in _NOTHING_ALLOWED:
         return f"{keyword} says nothing more", form
     if keyword in _LISTS and _mixed(body):
-        return f"the list of {keyword} has members that are no text", "Put each member in double quotes."
+        return f"the list of {keyword} has members that are not text", "Put each member in double quotes."
     if keyword == "FROM":
         return _from(body, form)
     if keyword in {"COPY", "ADD"}:
@@ -132,7 +132,7 @@ def _from(body: str, form: str) -> tuple[str, str] | None:
     if len(words) != _FROM_WITH_NAME or words[1].lower() != "as":
         return "FROM takes an image, and AS with a name after it", form
     if not re.fullmatch(r"[a-z][a-z0-9_.-]*", words[2].lower()):
-        return f"{words[2]} is no name for a stage", "A name begins with a letter; then come letters, digits, _ - ."
+        return f"{words[2]} is not a valid stage name", "A name begins with a letter; then come letters, digits, _ - ."
     return None
 
 

@@ -22,9 +22,9 @@ def lint_comment(found: JobLint) -> str:
     above = [MARKER, "### What wastes disk"]
     if not count:
         return document([*above, "Nothing was found."], _table(found), [], characters=COMMENT_CHARACTERS)
-    total = f", {removable} with all that can be mended" if removable else ""
+    total = f", {removable} with all that can be fixed" if removable else ""
     above.append(f"{count} finding{'s' if count != 1 else ''}{total}.")
-    below = ["Prices are differences of two forecasts: nothing was built. To mend what is safe: `tonnage lint --fix`"]
+    below = ["Prices are differences of two forecasts: nothing was built. To fix what is safe: `tonnage lint --fix`"]
     return document(above, _table(found), below, characters=COMMENT_CHARACTERS)
 
 

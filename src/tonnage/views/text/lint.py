@@ -129,7 +129,7 @@ def _ending(report: LintReport, width: int) -> list[str]:
     text = f"{count} finding{'s' if count != 1 else ''} in {files}"
     if report.removable is not None and report.removable.likely_bytes > 0:
         text += (
-            f"; {price_text(report.removable)} less on the disk with all that can be mended ({report.removable.grade})"
+            f"; {price_text(report.removable)} less on the disk with all that can be fixed ({report.removable.grade})"
         )
     if report.unpriced:
         text += f"; without prices: {report.unpriced}"
@@ -140,7 +140,7 @@ def _ending(report: LintReport, width: int) -> list[str]:
     for each in told:
         lines += textwrap.wrap(each, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     if safe and not report.changes:
-        lines.append(f"{safe} can be mended safely:")
+        lines.append(f"{safe} can be fixed safely:")
         lines.append("  tonnage lint --fix")
     return lines
 

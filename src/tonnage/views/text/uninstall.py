@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tonnage.model.reports.traces import Trace, TraceKind, TraceOutcome, TraceReport
 
 _LAST = "Then remove the program as it was installed, such as\n  pipx uninstall tonnage"
-_SERVICES = "Running services and their volumes stay as they are: Compose manages them."
+_SERVICES = "Running services and their volumes are not changed: Compose manages them."
 
 
 def traces_text(report: TraceReport, *, width: int = 0) -> str:
@@ -27,7 +27,7 @@ def traces_text(report: TraceReport, *, width: int = 0) -> str:
     if report.freeable_bytes:
         lines += ["", f"the images give back about {format_bytes(report.freeable_bytes)}"]
     if stays:
-        lines += ["", "stays:", *columns([(each.kind, each.name, each.stays) for each in stays], indent="  ")]
+        lines += ["", "kept:", *columns([(each.kind, each.name, each.stays) for each in stays], indent="  ")]
     ending = [line for said in (_SERVICES, *report.notes) for line in folded([said], width)]
     return joined([*lines, "", *ending])
 
@@ -48,7 +48,7 @@ def _rows(traces: Sequence[Trace], width: int) -> list[str]:
 def outcome_text(outcome: TraceOutcome) -> str:
     """Write what came of one removal, in one line."""
     named = f"{outcome.trace.kind} {outcome.trace.name}"
-    return visible_in_line(f"stays    {named}: {outcome.error}" if outcome.error else f"removed  {named}")
+    return visible_in_line(f"kept     {named}: {outcome.error}" if outcome.error else f"removed  {named}")
 
 
 def what_now_text(report: TraceReport) -> str:

@@ -103,7 +103,7 @@ def test_what_is_no_file_or_of_another_length_is_not_read(tmp_path: Path, file: 
 
     assert found == {
         str(file): SeenFile(size_bytes=len(CONTENT)),
-        str(directory): SeenFile(trouble="it is no file"),
+        str(directory): SeenFile(trouble="it is not a file"),
         str(missing): SeenFile(),
         str(below): SeenFile(),
     }

@@ -186,5 +186,5 @@ def test_a_line_one_byte_below_the_filesystem_is_accepted() -> None:
 
 
 def test_a_negative_line_is_wrong_usage() -> None:
-    with pytest.raises(UsageError, match="less than nothing"):
+    with pytest.raises(UsageError, match="which is negative"):
         reserve_bytes(disk(14_000_000_029), -1)

@@ -261,7 +261,7 @@ def test_words_of_a_policy_are_read_as_compose_reads_them(words: str, when: Pull
 
 
 def test_a_span_that_is_none_is_refused() -> None:
-    with pytest.raises(UsageError, match="'1hx' is no span of time"):
+    with pytest.raises(UsageError, match="'1hx' is not a time span"):
         says("every_1hx")
 
 

@@ -147,5 +147,5 @@ def test_settings_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["http://[own/simple", "https://own.example.org:99999/simple"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(CannotResolveError, match="is no address of a package index"):
+    with pytest.raises(CannotResolveError, match="is not the address of a package index"):
         index_access(ResolveRequest(requirements=("a",), extra_index_urls=(url,)), {"PIP_CONFIG_FILE": "/dev/null"})

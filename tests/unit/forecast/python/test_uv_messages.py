@@ -71,7 +71,7 @@ def test_what_the_resolver_prints_becomes_a_failure_with_its_packages(
         (SILENT, "unreachable", "cannot be reached"),
         (FAILING, "unreachable", "answers 500"),
         (REFUSING, "refused", "refuses access (403)"),
-        (NO_PAGE, "not understood", "no page of packages"),
+        (NO_PAGE, "not understood", "not a package index page"),
         ("error: something new\n  cause: that nobody knows", "not understood", "The resolver failed"),
     ],
 )
@@ -83,7 +83,7 @@ def test_what_is_wrong_with_the_index_is_no_matter_of_requirements(printed: str,
 
 
 def test_one_package_alone_is_not_said_to_disagree() -> None:
-    assert failure(TAKEN_BACK, target="Python 3.11").what == "No version of lower is what is asked for"
+    assert failure(TAKEN_BACK, target="Python 3.11").what == "No version of lower matches the requirement"
 
 
 def test_packages_without_wheels_are_found_with_their_versions() -> None:

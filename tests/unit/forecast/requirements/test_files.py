@@ -124,8 +124,8 @@ def test_a_file_that_includes_itself_is_refused_with_the_way() -> None:
     ("text", "what"),
     [
         ("-r gone.txt\n", "the requirement file /app/gone.txt is not there"),
-        ("a\n==1\n", "==1 is no requirement"),
-        ("a b\n", "a b is no requirement"),
+        ("a\n==1\n", "==1 is not a requirement"),
+        ("a b\n", "a b is not a requirement"),
         ("-r\n", "-r lacks its value"),
         ("--find-links 'x\n", "--find-links 'x cannot be read"),
     ],

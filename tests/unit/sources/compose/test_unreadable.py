@@ -115,7 +115,7 @@ def test_a_directory_whose_name_cannot_name_a_project_is_told_as_such(tmp_path: 
 def test_a_directory_in_place_of_a_dockerfile_is_not_called_missing(tmp_path: Path) -> None:
     _written(tmp_path, "services:\n  web: {build: .}\n")
     (tmp_path / "Dockerfile").mkdir()
-    assert _refused(tmp_path).why == f"{tmp_path}/Dockerfile is no file."
+    assert _refused(tmp_path).why == f"{tmp_path}/Dockerfile is not a file."
 
 
 class CountedFiles(FilesHere):
@@ -146,7 +146,7 @@ def test_bytes_of_a_variable_that_are_no_text_are_refused_where_they_would_go(tm
     request = StackRequest(working_directory=str(tmp_path))
     with pytest.raises(UsageError) as refused:
         load_stack(request, environment={"A": "v\udcffw"}, compose=None)
-    assert refused.value.what == "services.web.environment.A holds bytes that are no UTF-8 text"
+    assert refused.value.what == "services.web.environment.A holds bytes that are not UTF-8 text"
     assert refused.value.place == f"{file}:4"
 
 
@@ -154,7 +154,7 @@ def test_a_directory_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
     directory = tmp_path / "x\udcffy"
     directory.mkdir()
     _written(directory, GOOD)
-    assert "holds bytes that are no UTF-8 text" in _refused(directory).what
+    assert "holds bytes that are not UTF-8 text" in _refused(directory).what
 
 
 def test_more_values_than_any_stack_has_are_refused_where_they_are_too_many(
