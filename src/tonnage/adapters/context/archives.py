@@ -66,7 +66,7 @@ def list_archive(file: BinaryIO, take: Callable[[str, str, int], None]) -> bool:
     file.seek(0)
     listed = False
     try:
-        with tarfile.TarFile(fileobj=cast("IO[bytes]", _Forwards(file, suffix)), tarinfo=_Entry) as archive:
+        with tarfile.TarFile(fileobj=cast("IO[bytes]", _Forwards(file, suffix)), tarinfo=_CheckedHeader) as archive:
             listed = True
             while (entry := archive.next()) is not None:
                 # It would keep them all.
@@ -83,7 +83,7 @@ def list_archive(file: BinaryIO, take: Callable[[str, str, int], None]) -> bool:
     return True
 
 
-class _Entry(tarfile.TarInfo):
+class _CheckedHeader(tarfile.TarInfo):
     """An entry whose size is looked at first: newer Pythons take one below nothing for the end of the archive."""
 
     @classmethod
