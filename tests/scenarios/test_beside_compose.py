@@ -34,7 +34,7 @@ def written(project: Project, level: str) -> None:
     """Write a stack of a service that is built and one that is only an image."""
     project.top["version"] = "3.8"
     project.services["app"] = {**SLEEPS, "environment": {"LEVEL": level}}
-    project.web("web", "web 1", environment={"LEVEL": level})
+    project.web("web", "web 1", environment={"LEVEL": level}, depends_on=["app"])
 
 
 @pytest.mark.each_engine

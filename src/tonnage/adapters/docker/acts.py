@@ -6,12 +6,18 @@ Builds and Compose go through the user's programs, the rest through the engine's
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.docker import build, container_files, sdk, transfer
 from tonnage.adapters.docker import object_acts as objects
 from tonnage.adapters.docker.compose import command as compose
-from tonnage.adapters.docker.compose.hashes import hashes_of_files, own_image_name
+from tonnage.adapters.docker.compose.hashes import (
+    counts_dependencies,
+    hashes_of_files,
+    hashes_of_project,
+    own_image_name,
+)
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.facts import DockerFacts
 from tonnage.adapters.docker.selected_builder import ContainerBuilder
@@ -197,7 +203,7 @@ class DockerActs:
         self._need_image(service, definition)
         if recreate:
             self._give_names_back(project, service)
-        labels = self._labels_of(tool, service, definition)
+        labels = self._labels_of(tool, project, directory, service, definition)
         with self._told_when_it_dies(f"the engine stopped while {service} was being brought up"):
             compose.switch(
                 tool,
@@ -213,7 +219,7 @@ class DockerActs:
                 holder=self._holder_of,
                 cancel=cancel,
                 recreate=recreate,
-                kept=not recreate and self._all_have(project, service, labels),
+                kept=not recreate and self._is_made(project, service, definition, labels),
             )
 
     def start_apart(
@@ -239,7 +245,7 @@ class DockerActs:
         tool = self._tools.need_compose()
         self._need_image(service, definition)
         before = self._containers_of(project, service)
-        labels = self._labels_of(tool, service, definition)
+        labels = self._labels_of(tool, project, directory, service, definition)
         with self._told_when_it_dies(f"the engine stopped while more of {service} was being made"):
             compose.make_more(
                 tool,
@@ -328,28 +334,38 @@ class DockerActs:
                 todo=how_to_get(image),
             )
 
-    def _labels_of(self, tool: ComposeTool, service: str, definition: ComposeMapping) -> dict[str, str]:
-        """Return the labels of containers that Compose makes: from Compose 1 also what it counts of the user's files.
+    def _labels_of(
+        self, tool: ComposeTool, project: str, directory: str, service: str, definition: ComposeMapping
+    ) -> dict[str, str]:
+        """Return the labels of containers that Compose makes: with what a plain ``up`` would write, where it differs.
 
-        It counts the image by the name that it gives it, so the image gets that name as well.
+        Compose 1 counts the image by the name that it gives it, so the image gets that name as well.
         """
-        origin, labels = self._origin, self._labels
-        if tool.generation > 1 or origin is None or origin.definition["services"].get(service) is None:
-            return labels
+        written, told = definition["services"][service], {}
+        own = self._origin.definition["services"].get(service) if self._origin else None
+        if tool.generation > 1:
+            if written.get("depends_on") and self._counts_dependencies:
+                containers = DockerFacts(self._connection).containers(project)
+                told = hashes_of_project(tool, project, directory, definition, containers, self._environment)
         # After a rollback the files say something else, and what runs is to be told from them.
-        written = definition["services"][service]
-        if {**origin.definition["services"][service], "image": ""} != {**written, "image": ""}:
-            return labels
-        if name := own_image_name(origin.definition, service):
-            self.tag(image_in(definition, service), name)
-        told = hashes_of_files(tool, origin, [service], self._environment)
-        return {**labels, CONFIG_HASH: told[service]} if service in told else labels
+        elif self._origin and own is not None and {**own, "image": ""} == {**written, "image": ""}:
+            if name := own_image_name(self._origin.definition, service):
+                self.tag(image_in(definition, service), name)
+            told = hashes_of_files(tool, self._origin, [service], self._environment)
+        return {**self._labels, CONFIG_HASH: told[service]} if service in told else self._labels
 
-    def _all_have(self, project: str, service: str, labels: Mapping[str, str]) -> bool:
-        """Return whether every container of a service was made as these labels say, by Compose 1."""
+    @cached_property
+    def _counts_dependencies(self) -> bool:
+        return counts_dependencies(self._tools.need_compose(), self._environment)
+
+    def _is_made(self, project: str, service: str, definition: ComposeMapping, labels: Mapping[str, str]) -> bool:
+        """Return whether every container of a service is as a label of ours says, which Compose would not find."""
+        image = self._image_id(image_in(definition, service))
         containers = DockerFacts(self._connection).containers(project)
         mine = [each for each in containers if each.service == service and not each.one_off]
-        return CONFIG_HASH in labels and all(config_hash_of(each) == labels[CONFIG_HASH] for each in mine)
+        return CONFIG_HASH in labels and all(
+            config_hash_of(each) == labels[CONFIG_HASH] and each.image_id == image for each in mine
+        )
 
     def _containers_of(self, project: str, service: str) -> set[str]:
         found = DockerFacts(self._connection).containers(project)

@@ -3,7 +3,8 @@
 Compose 2 tells the same of a private file with the project as it is written. Compose 1 counts how a file is spelled, a
 ``build`` section with all that is in it, and the id of the image, which it gives a name of its own: with the hash of a
 private file on its containers, a plain ``docker-compose up -d`` would make anew what a deploy has just made. So it is
-asked about the user's own files, and containers get what it tells.
+asked about the user's own files, and containers get what it tells. Earlier versions of Compose 2 count what a service
+depends on, but not where it alone is brought up: its containers get what is told of the whole.
 
 Source: ``Service.config_dict`` and ``Service.image_name`` in ``compose/service.py`` of 1.29.2.
 """
@@ -18,6 +19,7 @@ from tonnage.adapters.docker.compose.command import run
 from tonnage.adapters.docker.compose.project_file import for_hashes, is_told
 from tonnage.errors import EngineLacksError, StepFailedError
 from tonnage.lazily import regex
+from tonnage.own_files import temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,22 +47,55 @@ def config_hashes(
     Returns:
         Nothing of services of which it counts what no file can say, and nothing at all when it refuses.
     """
-    services = origin.definition["services"]
-    if tool.generation == 1 and (found := hashes_of_files(tool, origin, list(services), environment)):
+    services = list(origin.definition["services"])
+    if tool.generation == 1 and (found := hashes_of_files(tool, origin, services, environment)):
         return found
+    return hashes_of_project(tool, origin.project, origin.directory, origin.definition, containers, environment)
+
+
+def hashes_of_project(
+    tool: ComposeTool,
+    project: str,
+    directory: str,
+    definition: ComposeMapping,
+    containers: Sequence[Container],
+    environment: Mapping[str, str],
+) -> dict[str, str]:
+    """Return what Compose tells that it would write, of a private file with a project as it is written.
+
+    Args:
+        containers: Those of the stack.
+        environment: Aimed at the engine.
+
+    Returns:
+        Nothing of services of which it counts what no file can say, and nothing at all when it refuses.
+    """
+    services = definition["services"]
     alive = [each for each in containers if not each.one_off]
     joined = {each.service: each.container_id for each in sorted(alive, key=lambda each: -each.number)}
     told: list[str] = []
     try:
-        text = for_hashes(origin.definition, tool.generation, joined)
+        text = for_hashes(definition, tool.generation, joined)
     except EngineLacksError:
         # It would refuse the stack as well, which is told when something is to be done.
         return {}
     arguments = ["config", "--hash", "*"]
-    if run(tool, origin.project, origin.directory, text, arguments, environment, told.append, Event()) is not None:
+    if run(tool, project, directory, text, arguments, environment, told.append, Event()) is not None:
         return {}
     found = _hashes(told)
     return {name: found[name] for name, each in services.items() if name in found and is_told(each)}
+
+
+def counts_dependencies(tool: ComposeTool, environment: Mapping[str, str]) -> bool:
+    """Return whether a Compose 2 counts what a service depends on, which ``up --no-deps`` takes away before.
+
+    Source: Compose 2.26 does and 2.40 does not, tried.
+    """
+    alone = {"image": "busybox"}
+    services = {"a": alone, "b": {**alone, "depends_on": {"a": {"condition": "service_started"}}}}
+    with temporary_directory("compose") as directory:
+        told = hashes_of_project(tool, "a", directory, {"name": "a", "services": services}, (), environment)
+    return len(set(told.values())) > 1
 
 
 def hashes_of_files(

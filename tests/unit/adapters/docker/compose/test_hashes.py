@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.adapters.docker.compose.test_command import _tool, _web
 
-from tonnage.adapters.docker.compose.hashes import config_hashes, own_image_name
+from tonnage.adapters.docker.compose.hashes import config_hashes, counts_dependencies, own_image_name
 from tonnage.model.compose_labels import StackOrigin
 from tonnage.model.inventory import Container
 
@@ -65,3 +66,11 @@ def test_compose_1_gives_what_has_no_name_one_of_its_own() -> None:
     services = {"web": {"build": {"context": "."}}, "api": {"build": {"context": "."}, "image": "api:1"}}
     assert own_image_name({"name": "_shop", "services": services}, "web") == "shop_web"
     assert own_image_name({"name": "_shop", "services": services}, "api") == ""
+
+
+@pytest.mark.parametrize(("second", "counts"), [(HASHES[0], False), (HASHES[1], True)])
+def test_compose_shows_whether_it_counts_what_a_service_depends_on(tmp_path: Path, second: str, counts: bool) -> None:  # noqa: FBT001 - a case
+    script = f'cp "$8" {tmp_path}/given; echo a {HASHES[0]}; echo b {second}'
+    assert counts_dependencies(_tool(tmp_path, script, 2), {"PATH": "/usr/bin:/bin"}) is counts
+    services = json.loads((tmp_path / "given").read_text())["services"]
+    assert {**services["b"], "depends_on": None} == {**services["a"], "depends_on": None}
