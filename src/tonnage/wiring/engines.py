@@ -72,11 +72,19 @@ class DockerEngines:
         from tonnage.runtime.lock import StackLock  # noqa: PLC0415
 
         endpoint, reached = engine.endpoint, self._reached.get(engine.endpoint)
-        volumes = VolumeLock(reached.client.api, endpoint) if reached is not None else None
         locked = partial(StackLock, engine.engine_id, stack, endpoint=endpoint, images=images)
-        if volumes is not None and endpoint.startswith("tcp://"):
-            return locked(remote=volumes, here_too=True)
-        signs = volumes.held_by if volumes is not None else (lambda _name: None)
+        if reached is not None and endpoint.startswith("tcp://"):
+            return locked(remote=VolumeLock(reached.client.api, endpoint), here_too=True)
+        made: list[VolumeLock] = []
+
+        def signs(name: str) -> str | None:
+            if reached is None:
+                return None
+            if not made:
+                # Who plans does not look for them, and the library for Docker takes long to import.
+                made.append(VolumeLock(reached.client.api, endpoint))
+            return made[0].held_by(name)
+
         return locked(remote=SshLock(endpoint) if endpoint.startswith("ssh://") else None, signs=signs)
 
     def kind(self, engine: Engine | None) -> EngineKind:
