@@ -50,9 +50,9 @@ _BASES = {"hex": 16, "octal": 8, "binary": 2}
 _WHOLE_NUMBERS = range(-(2**63), 2**64)
 _MOST_DIGITS = 80
 """More than the widest number of 64 bits has, also as ones and zeros with a sign and a mark of its base."""
-_MOST_VALUES, _MOST_WRITTEN = 1_000_000, 150_000
-"""With aliases written out, and as they stand in a file: a megabyte of services has two thirds of that."""
-_MOST_DOCUMENTS = 1_000
+_MOST_VALUES, _MOST_WRITTEN = 1_000_000, 120_000
+"""With aliases written out, and as they stand in a file: a megabyte of services has 100,000."""
+_MOST_DOCUMENTS, _MOST_MARKS = 1_000, 20_000
 _DEEPEST = 100
 """Deeper than any compose file; whatever works on a tree may go into it level by level."""
 _MOST_OPEN = 300
@@ -170,7 +170,7 @@ class _Builder:
         self._parser = parser
         self._file = file
         self._anchors: dict[str, tuple[ComposeNode, int] | None] = {}
-        self._written = 0
+        self._written = self._marked = 0
 
     def documents(self) -> list[ComposeNode]:
         parser = self._parser
@@ -198,14 +198,7 @@ class _Builder:
             override: It stands in what is marked !override, where Compose looks for no marks.
         """
         place = Place(self._file, event.start_mark.line + 1)
-        self._written += 1
-        if self._written > _MOST_WRITTEN:
-            raise UsageError(
-                "this YAML has too many values",
-                why=f"More than {_MOST_WRITTEN:,} are written in it.",
-                todo="Divide it into several files.",
-                place=str(place),
-            )
+        self._count(event, place)
         if isinstance(event, AliasEvent):
             if event.anchor not in self._anchors:
                 raise _syntax(f"found undefined alias {event.anchor!r}", place)
@@ -238,6 +231,25 @@ class _Builder:
         if event.anchor:
             self._anchors[event.anchor] = (built, values)
         return built, values
+
+    def _count(self, event: _Event, place: Place) -> None:
+        """Count one value that is written, and refuse the first that is too many."""
+        self._written += 1
+        if self._written > _MOST_WRITTEN:
+            raise UsageError(
+                "this YAML has too many values",
+                why=f"More than {_MOST_WRITTEN:,} are written in it.",
+                todo="Divide it into several files.",
+                place=str(place),
+            )
+        if not isinstance(event, AliasEvent) and (event.anchor or event.ctag is not None):
+            self._marked += 1
+            if self._marked > _MOST_MARKS:
+                raise UsageError(
+                    f"this YAML has more than {_MOST_MARKS:,} tags and anchors",
+                    todo="Write out what they stand for.",
+                    place=str(place),
+                )
 
     def _sequence(self, depth: int, override: bool) -> tuple[list[ComposeNode], int]:  # noqa: FBT001 - as _build has it
         entries, values = [], 1

@@ -172,3 +172,10 @@ def test_more_documents_than_anybody_writes_are_refused(tmp_path: Path) -> None:
     error = _refused(tmp_path)
     assert error.what == "this YAML has more than 1,000 documents"
     assert error.place == f"{file}:{2 + 2 * 999 + 1}"
+
+
+def test_more_tags_and_anchors_than_anybody_writes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_text, "_MOST_MARKS", 100)
+    file = _written(tmp_path, GOOD + "x-a:\n" + "- &a b\n- !c d\n" * 60)
+    error = _refused(tmp_path)
+    assert (error.what, error.place) == ("this YAML has more than 100 tags and anchors", f"{file}:{3 + 101}")
