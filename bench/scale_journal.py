@@ -41,8 +41,10 @@ def fill(path: Path, runs: int) -> None:
             ((number, place) for number in range(1, runs + 1) for place in range(STEPS)),
         )
         connection.executemany(
-            "INSERT INTO instruction VALUES (?, 0, ?, 'web', ?, 'RUN make', ?, ?, 'sha256:1', ?, ?, ?, 1000003, "
-            "1000003, 1000003, 0, 300007, 1)",
+            "INSERT INTO instruction (run_id, step_position, position, stage, line, text, layer_key, learn_key, "
+            "image_id, forecast_image_json, forecast_disk_json, forecast_transient_json, image_bytes, kept_bytes, "
+            "transient_bytes, cached, blob_bytes, in_image) VALUES (?, 0, ?, 'web', ?, 'RUN make', ?, ?, 'sha256:1', "
+            "?, ?, ?, 1000003, 1000003, 1000003, 0, 300007, 1)",
             (
                 (number, place, place, f"layer {number} {place}", _learn_key(number, place), *[_FIGURE] * 3)
                 for number in range(1, runs + 1)

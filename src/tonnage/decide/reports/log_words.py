@@ -244,7 +244,9 @@ _BUILD = regex(
 _WORDS = (
     *("space", "inodes", "enospc", "errno", "os error", "disk", "sqlite_full", "quota", "edquot", "storage"),
     *("signal", "sigbus", "sigkill", "bus error", "exit code", "code 137", "status 137", "status: 137", "error 13"),
-    *("returned 137", "register layer", "runner", "stopped hearing", "error 28", "full", "thin", "kill"),
+    *("returned 137", "register layer", "runner", "stopped hearing", "error 28", "full", "kill"),
+    # Not the word alone: it stands in "nothing".
+    *("thin p", "thin-p", "thin_p", "thin:"),
     *("cannot allocate", "memory", "bad_alloc", "pull access", "toomanyrequests", "unauthorized", "denied"),
     *("satisfies the requirement", "matching distribution", "resolutionimpossible", "the hashes", "timeout"),
     *("timed out", "failed", "could not install", "no solution", "such image", "unable to find", "not found"),
