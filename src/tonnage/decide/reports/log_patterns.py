@@ -7,11 +7,12 @@ is said in a job that succeeded, went wrong nowhere: it is left out.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tonnage.decide.reports.log_lines import SAYS_NOTHING, read_lines
 from tonnage.decide.reports.log_origin import OriginReader
-from tonnage.decide.reports.log_words import words_in
+from tonnage.decide.reports.log_words import words_in, words_of
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.reports.symptom import ReadLog, Symptom, SymptomKind
@@ -19,12 +20,12 @@ from tonnage.units import parse_bytes
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tonnage.decide.reports.log_lines import LogLine
     from tonnage.decide.reports.log_words import FoundWords
 
-_ABOVE = 5
+_ABOVE, _AT_ONCE = 5, 500
 _FIRST_SYMPTOMS, _LAST_LINES = 1_000, 9_000
 """Behind so many symptoms only the last lines are looked at: those between say the same, and would take minutes."""
 _ADDRESS = regex(r"\b[a-z][a-z0-9+.-]{1,20}://\S+", 2)
@@ -119,9 +120,12 @@ def find_symptoms(text: str) -> tuple[Symptom, ...]:
 def read_log(lines: Iterable[str]) -> ReadLog:
     """Read a log once, line by line."""
     reader, origin = _SymptomReader(), OriginReader()
-    for line in read_lines(lines):
-        origin.read(line)
-        reader.read(line)
+    read = read_lines(lines)
+    while some := list(islice(read, _AT_ONCE)):
+        words = words_of(line.said for line in some)
+        for line in some:
+            origin.read(line)
+            reader.read(line, words)
     return ReadLog(symptoms=reader.found(), origin=origin.found())
 
 
@@ -144,8 +148,8 @@ class _SymptomReader:
         self._later: deque[LogLine] = deque(maxlen=_LAST_LINES)
         self._done: set[str] = set()
 
-    def read(self, line: LogLine) -> None:
-        """Take a line in."""
+    def read(self, line: LogLine, words: Sequence[str]) -> None:
+        """Take a line in, with words among which those are that it has."""
         text = line.text
         if len(text) > SAYS_NOTHING:
             self._judge(text, line)
@@ -154,10 +158,10 @@ class _SymptomReader:
         if self._looked_at >= _FIRST_SYMPTOMS:
             self._later.append(line)
         else:
-            self._look_at(line)
+            self._look_at(line, words)
 
-    def _look_at(self, line: LogLine) -> None:
-        found = words_in(line.said, self._above)
+    def _look_at(self, line: LogLine, words: Sequence[str] | None = None) -> None:
+        found = words_in(line.said, self._above) if words is None else words_in(line.said, self._above, words)
         self._above.append(line.said)
         if found is None:
             return

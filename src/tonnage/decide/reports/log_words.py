@@ -312,14 +312,21 @@ class FoundWords(Struct, frozen=True, kw_only=True):
     begin: int = 0
 
 
-def words_in(line: str, above: Iterable[str] = ()) -> FoundWords | None:
+def words_of(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the words in some lines without which no line is a sign: hundreds of lines have few of them together."""
+    small = "\n".join(lines).lower()
+    return tuple(word for word in _WORDS if word in small)
+
+
+def words_in(line: str, above: Iterable[str] = (), words: Iterable[str] = _WORDS) -> FoundWords | None:
     """Return what kind of sign a line is; None for none.
 
     Args:
         above: The few lines above it.
+        words: Among which those of ``words_of`` are that the line has.
     """
     small = line.lower()
-    if not any(word in small for word in _WORDS):
+    if not any(word in small for word in words):
         return _abroad(small, above)
     limit = SHARED_MEMORY if tells_of_shared_memory(line) else other_limit_in(line)
     if limit:
