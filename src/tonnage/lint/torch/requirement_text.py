@@ -31,6 +31,7 @@ _HEAD = regex(
 )
 _INDEX = regex(r"\s*(?P<option>--extra-index-url|--index-url|-i)(?:=|\s+)(?P<url>\S+)(?P<rest>.*)", 0)
 _EXACT = regex(r"\s*===?\s*(?P<version>\d[A-Za-z0-9.]*)(?P<local>\+[A-Za-z0-9.]+)?\s*")
+_VERSIONS = regex(r"(?P<before>)\s*(?P<versions>(?:[=<>!~]=|[<>])[^;\\#]*?)(?=\s*(?:;|\\|\s--|\s#|$))", 0)
 _HASH = regex(r"--hash[=\s]\s*\S+")
 _REMARK = regex(r"\s+#.*")
 
@@ -120,10 +121,14 @@ def with_build(
 def _made(text: str, build: TorchBuild) -> tuple[int, str]:
     """Return the line that names PyTorch now."""
     lines = WrittenLines(text)
+    named = []
     for number in range(1, len(lines) + 1):
         found = _HEAD.fullmatch(lines.line(number)[:MOST_CHARACTERS])
         if found is not None and _normal(found["name"]) == "torch":
-            return number, lines.line(number).strip().removesuffix("\\").strip()
+            named.append((number, lines.line(number).strip().removesuffix("\\").strip()))
+    if named:
+        # Another line may be for another platform, and as it was.
+        return next((each for each in named if build.label and f"+{build.label}" in each[1]), named[0])
     for number in range(1, len(lines) + 1):
         if build.index_url and build.index_url in lines.line(number):
             return number, lines.line(number).strip()
@@ -158,23 +163,27 @@ def _pinned(
     assert head is not None  # noqa: S101 - blocks are found by it
     if head["marker"] and not wanted.holds(head["marker"].strip()):
         return None
-    exact = _EXACT.fullmatch(head["versions"])
+    below = _VERSIONS.match(lines.line(block.first + 1)) if block.last > block.first else None
+    versions, at = head["versions"], lines.begin(block.first)
+    if below is not None and not versions.strip():
+        # The versions stand on the line that continues the name.
+        head, versions, at = below, below["versions"], lines.begin(block.first + 1)
+    exact = _EXACT.fullmatch(versions)
     if constrains and (exact is None or not exact["local"]):
         return None
     version = public(exact["version"]) if exact is not None else wanted.versions[block.name]
     pin = f"=={version}" + (f"+{build.label}" if build.label else "")
     keeps = not build.label and exact is not None and not exact["local"]
-    if not build.label and exact is None and not head["versions"].strip().startswith("@"):
+    if not build.label and exact is None and not versions.strip().startswith("@"):
         # Without a label any version that is allowed is the one of the usual index.
         keeps = True
-    begin = lines.begin(block.first)
     edits = []
-    if not keeps and head["versions"].strip() != pin:
-        addressed = head["versions"].lstrip().startswith("@")
-        start = len(head["before"].rstrip()) if addressed else head.end("versions") - len(head["versions"].lstrip())
-        edits.append(Edit(begin + start, begin + head.end("versions"), pin))
+    if not keeps and versions.strip() != pin:
+        addressed = versions.lstrip().startswith("@")
+        start = len(head["before"].rstrip()) if addressed else head.end("versions") - len(versions.lstrip())
+        edits.append(Edit(at + start, at + head.end("versions"), pin))
     start, end = lines.whole(block.first, block.last)
-    hashes = list(_HASH.finditer(lines.text, max(start, begin + head.end("versions")), end))
+    hashes = list(_HASH.finditer(lines.text, max(start, at + head.end("versions")), end))
     if edits and hashes:
         new = wanted.hashes.get(block.name, ())
         if not new:

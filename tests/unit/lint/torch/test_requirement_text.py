@@ -125,3 +125,25 @@ def test_the_last_part_of_an_address_tells_the_build() -> None:
         "cu121",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("torch \\\n    ==2.3.1\nlower\n", "torch \\\n    ==2.3.1+cpu\nlower\n"),
+        ("torch \\\n  >=2.0,<3 ; python_version > '3'\n", "torch \\\n  ==2.3.1+cpu ; python_version > '3'\n"),
+        ("torch[opt] \\\n\t== 2.3.1 \\\n\t; python_version > '3'\n", None),
+        ("torch==2.3.1 \\\n  ; python_version > '3'", "torch==2.3.1+cpu \\\n  ; python_version > '3'"),
+    ],
+)
+def test_versions_on_the_line_below_are_changed_there(before: str, after: str | None) -> None:
+    after = after or before.replace("== 2.3.1", "==2.3.1+cpu")
+    assert cpu(before, TORCH) == f"--extra-index-url {CPU}\n{after}"
+    assert cpu(cpu(before, TORCH), TORCH) == cpu(before, TORCH)
+
+
+def test_the_line_of_another_platform_is_not_told_to_make_the_difference() -> None:
+    text = "torch==2.3.1; sys_platform == 'darwin'\ntorch==2.3.1; sys_platform == 'linux'\n"
+    wanted = WantedVersions(versions={"torch": "2.3.1"}, holds=lambda marker: "linux" in marker)
+    found = with_build(text, build_of(TorchVariant.CPU), wanted)
+    assert (found.line, found.written) == (3, "torch==2.3.1+cpu; sys_platform == 'linux'")
