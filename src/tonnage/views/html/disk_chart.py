@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.run import Run
 
 _HIGH, _NAMES = 240.0, 18.0
+# Above the highest point is room for a line of text, and the names of steps stand above the zero of the axis.
 _SIDE = 1000
 _MOST_BANDS = 40
 _WORTH_A_NAME = 0.04
@@ -26,7 +27,7 @@ def disk_chart(run: Run, course: Course) -> Element | None:
     if len(course.points) < 2:  # noqa: PLR2004 - one point is no course
         return None
     end_s = max(course.points[-1][0], run.seconds, 0.01)
-    most_bytes = max(*(count for _, count in course.points), run.reserve_bytes, 1) * 21 // 20
+    most_bytes = max(*(count for _, count in course.points), run.reserve_bytes, 1) * 12 // 11
     low_s, lowest_bytes = min(course.points, key=lambda point: point[1])
     said = (
         f"Free space on {run.filesystem or 'the disk'} over {format_seconds(end_s)}: at the beginning"
@@ -85,7 +86,7 @@ def _bands(spans: Sequence[StepSpan], end_s: float, *, stripes: bool) -> list[El
             else (
                 element("title", f"{span.name}: {format_seconds(span.seconds)}"),
                 element("rect", width="100%", height="100%", class_="glass"),
-                element("text", cut(span.name, 60), x=4, y=_HIGH - 8, class_="soft"),
+                element("text", cut(span.name, 60), x=4, y=_HIGH - 20, class_="soft"),
             )
         )
         found.append(

@@ -61,12 +61,12 @@ def _fit(answer: ForecastAnswer) -> list[Element]:
     for each in answer.fits:
         made += _against_disk(each, answer)
     if not answer.fits:
-        heads = ("filesystem", "stays", "peak, one after the other", "peak, all at once")
+        heads = ("filesystem", "kept", "peak, one after the other", "peak, all at once")
         rows = [
             (each.role, _likely(each.kept), _likely(each.one_after_the_other), _likely(each.all_at_once))
             for each in stack.filesystems
         ]
-        made.append(table("What is written where", heads, list(rows), figures=(1, 2, 3)))
+        made.append(table("Space needed on each filesystem", heads, list(rows), figures=(1, 2, 3)))
     if answer.remedies:
         items = [
             element(
@@ -119,9 +119,9 @@ def _services(answer: ForecastAnswer, detail: Detail) -> list[Element]:
     ]
     stack = answer.stack
     sums = (stack.image, stack.disk, stack.transient, stack.download)
-    rows.append(("all together", *map(_likely, sums), str(weakest(figure.grade for figure in sums[:3]))))
+    rows.append(("total", *map(_likely, sums), str(weakest(figure.grade for figure in sums[:3]))))
     heads = ("service", "image", "kept on the disk", "temporary", "download", "known")
-    caption = "The likely figures; what several services need counts once in all together"
+    caption = "Likely figures; what several services share counts once in the total"
     left = len(stack.services) - len(shown)
     note = [element("p", f"{left} more services are left out.", class_="note")] if left else []
     return [table(caption, heads, list(rows), figures=(1, 2, 3, 4)), *note]

@@ -57,9 +57,9 @@ def history(runs: Sequence[Run], *, most: int) -> list[Element]:
         for service, found in sorted(shown)
         for each in reversed(found)
     ]
-    heads = ("service and run", "begun", "ended", "stays", "temporary", "took")
+    heads = ("service and run", "started", "result", "kept", "temporary", "duration")
     listed = table("Each service in each run, the latest first", heads, list(rows), figures=(3, 4, 5))
-    made: list[Element | None] = [element("div", *cards, class_="history"), note, folded("The same as a table", listed)]
+    made: list[Element | None] = [element("div", *cards, class_="history"), note, folded("Show as a table", listed)]
     return [each for each in made if each is not None]
 
 

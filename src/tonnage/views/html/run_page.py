@@ -46,7 +46,7 @@ def _page(report: RunReport, detail: Detail) -> str:
         sections.append(section("Freed space", "freed", *freed))
     if not sections:
         sections.append(section("No runs yet", "none", element("p", "A deploy, build or reclaim makes the first.")))
-    about = f"{len(report.history)} runs are told of here. Made {format_moment(report.made_s)}."
+    about = f"{len(report.history)} run{'' if len(report.history) == 1 else 's'}. Made {format_moment(report.made_s)}."
     return page(title, about, sections, _FOOT)
 
 
@@ -76,8 +76,8 @@ def _points(report: RunReport, run: Run) -> Sequence[tuple[float, int]]:
 def _figures(run: Run, points: Sequence[tuple[float, int]]) -> list[tuple[str, str]]:
     figures = [
         ("ended", str(run.outcome)),
-        ("begun", format_moment(run.started_s)),
-        ("took", format_seconds(run.seconds)),
+        ("started", format_moment(run.started_s)),
+        ("duration", format_seconds(run.seconds)),
     ]
     if points:
         lowest_bytes = min(count for _, count in points)
@@ -110,4 +110,4 @@ def _images(report: RunReport, detail: Detail) -> list[Element]:
         maps += [heading, *([element("p", wasted, class_="bad-text")] if wasted else []), *drawing]
     if not maps:
         return []
-    return [section("What lies in the images", "images", legend(wasted=any_wasted), *maps)]
+    return [section("Contents of the images", "images", legend(wasted=any_wasted), *maps)]

@@ -39,12 +39,12 @@ def step_bars(steps: Sequence[StepOutcome], *, most: int) -> list[Element]:
         lines = [element("li", _head(step)) for step in others[:most]]
         more = f", the first {most} of them" if len(others) > most else ""
         steps_told = "1 step" if len(others) == 1 else f"{len(others)} steps"
-        made.append(folded(f"{steps_told} that moved little{more}", element("ol", *lines, class_="bars")))
+        made.append(folded(f"{steps_told} with little change{more}", element("ol", *lines, class_="bars")))
     return made
 
 
 def _legend() -> Element:
-    entries = (("forecast", "forecast"), ("measured", "measured: stays"), ("temporary", "measured: temporary"))
+    entries = (("forecast", "forecast"), ("measured", "measured: kept"), ("temporary", "measured: temporary"))
     return element("ul", *(element("li", swatch(kind), said) for kind, said in entries), class_="legend")
 
 

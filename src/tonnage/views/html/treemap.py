@@ -25,8 +25,8 @@ _SMALLEST_PART = 250
 KINDS = {
     "base": "base image",
     "python": "Python packages",
-    "system": "packages of the system",
-    "files": "files that are copied",
+    "system": "system packages",
+    "files": "copied files",
     "other": "other commands",
 }
 
@@ -75,13 +75,13 @@ def treemap(image: str, blocks: Sequence[Block], *, most: int) -> list[Element]:
     ]
     wasted_bytes = sum(part.count_bytes for each in blocks for part in (each.parts or (each,)) if part.wasted)
     wasted = f", of it {format_bytes(wasted_bytes)} wasted" if wasted_bytes else ""
-    said = f"What lies in {image}: {format_bytes(whole_bytes)}{wasted}"
+    said = f"Contents of {image}: {format_bytes(whole_bytes)}{wasted}"
     picture = element("svg", *cells, height=int(_HIGH), role="img", aria_label=f"{said}. The table below has the same.")
     rows = [row for block in shown for row in _rows(block, most)]
     listed = table(said, ("instruction, and what lies in it", "bytes", "known"), list(rows), figures=(1,))
     return [
         element("figure", picture, element("figcaption", said)),
-        folded("The same as a table", listed),
+        folded("Show as a table", listed),
     ]
 
 

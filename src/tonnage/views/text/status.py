@@ -228,7 +228,8 @@ def _service_form(inventory: Inventory, project: str, service: Service) -> dict[
 
 def _version(inventory: Inventory, project: str, service: str) -> str:
     """Return the name of the version that the containers of a service run, as rollback lists it; empty for none."""
-    mine, found = repository(project, service), set()
+    mine = repository(project, service)
+    found: set[int] = set()
     for container in inventory.service_containers(project, service):
         names = [
             name
