@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tonnage.errors import UsageError
 from tonnage.model.marks import unmarked
 from tonnage.runtime.marked_stack import with_marks
+from tonnage.sources.compose.approximate_places import approximate_places
 from tonnage.sources.compose.canonical import canonical, hidden_by
 from tonnage.sources.compose.checks import check_build, check_form
 from tonnage.sources.compose.consistency import check_project
@@ -20,7 +21,6 @@ from tonnage.sources.compose.files import HERE, FilesSeen, FilesWithin
 from tonnage.sources.compose.loading import Loaded, load_files, telling_unset
 from tonnage.sources.compose.nodes import mapping_at, nearest, place_of, plain
 from tonnage.sources.compose.printed import is_json, read_printed, read_settings, with_label_files, with_settings
-from tonnage.sources.compose.rough_places import rough_places
 from tonnage.sources.compose.since import read_with
 from tonnage.sources.compose.to_stack import ComposeExtras, build_stack
 from tonnage.sources.compose.x_tonnage import SETTINGS
@@ -301,4 +301,4 @@ def _known_places(selection: Selection, project_name: str) -> tuple[Loaded, Usag
         unquote(error, project_root(selection.directory))
         where = f" ({error.place})" if error.place else ""
         note = f"the built-in reader cannot follow the files, so lines are told as far as it can: {error.what}{where}"
-        return Loaded(rough_places(selection), project_name, selection.variables, (note,)), error
+        return Loaded(approximate_places(selection), project_name, selection.variables, (note,)), error

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.decide.reports.log_limits import SHARED_MEMORY, limit_in, other_limit_in, tells_of_shared_memory
-from tonnage.decide.reports.messages_abroad import (
+from tonnage.decide.reports.localized_messages import (
     DISK_ERROR_ABROAD,
     NO_MEMORY_ABROAD,
     NO_SPACE_ABROAD,
     OVER_QUOTA_ABROAD,
     READ_ONLY_ABROAD,
 )
+from tonnage.decide.reports.log_limits import SHARED_MEMORY, limit_in, other_limit_in, tells_of_shared_memory
 from tonnage.lazily import regex
 from tonnage.model.reports.symptom import SymptomKind
 

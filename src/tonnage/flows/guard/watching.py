@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from tonnage.decide.deploy.expectations import reserves_of
-from tonnage.decide.guard.nearing import states
+from tonnage.decide.guard.disk_check import states
 from tonnage.errors import (
     CannotReclaimError,
     EngineLacksError,

@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.expectations import line_of
-from tonnage.decide.guard.nearing import guarded_inodes
+from tonnage.decide.guard.disk_check import guarded_inodes
 from tonnage.errors import CacheUnknownError, CannotFitError, InterruptedRunError, ReserveCrossedError, TonnageError
 from tonnage.model.deploy.event import DiskSampled, Notice, RunFinished, RunStarted, StepFinished, StepStarted
 from tonnage.model.deploy.plan import (

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tonnage.adapters.interface import StepGroups
-    from tonnage.decide.guard.falling import Nearest
+    from tonnage.decide.guard.free_space_rate import Nearest
 
 _RUNS_S = 0.05
 """What the engine gets at least between two stops: it has to remove meanwhile."""

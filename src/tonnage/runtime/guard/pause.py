@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from tonnage.adapters.interface import BuildMark
-from tonnage.decide.guard.falling import Falling
+from tonnage.decide.guard.free_space_rate import Falling
 from tonnage.model.deploy.plan import Build, Pull
 from tonnage.runtime.guard.brake import EngineBrake
 from tonnage.runtime.guard.frozen_note import FrozenNote
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tonnage.adapters.interface import Cancel, StepGroups
-    from tonnage.decide.guard.falling import Nearest
+    from tonnage.decide.guard.free_space_rate import Nearest
     from tonnage.model.deploy.plan import Step
     from tonnage.model.stack import BuildSpec
     from tonnage.runtime.guard.brake import Brakes

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.decide.guard.falling import Falling
+from tonnage.decide.guard.free_space_rate import Falling
 
 MB = 10**6
 LINE_BYTES = 1_000 * MB

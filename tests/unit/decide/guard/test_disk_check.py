@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tonnage.decide.guard.nearing import guarded_inodes, states
+from tonnage.decide.guard.disk_check import guarded_inodes, states
 from tonnage.model.inventory import Filesystem
 
 GB = 10**9

@@ -20,7 +20,7 @@ _SECTIONS = ("services", "networks", "volumes", "secrets", "configs")
 _LINE = regex(rf"(?m)^[\"']?{SETTINGS}[\"']?[ \t]*:")
 
 
-def rough_places(selection: Selection) -> ComposeNode:
+def approximate_places(selection: Selection) -> ComposeNode:
     """Return a tree with the names of what the files define, and what they say of settings, and nothing else.
 
     What is written more than once is where it is written first.
