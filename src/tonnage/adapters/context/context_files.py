@@ -52,6 +52,7 @@ class ContextEntry(Struct, frozen=True, gc=False):
         mode: Its permissions.
         target: Where a link leads to.
         stamp: Of a file its bytes, when it was changed, and its number, by which it is known again; empty for others.
+        perhaps: Only newer clients send it to the builder.
     """
 
     path: str
@@ -61,6 +62,7 @@ class ContextEntry(Struct, frozen=True, gc=False):
     mode: int = 0
     target: str = ""
     stamp: bytes = b""
+    perhaps: bool = False
 
     @property
     def actual(self) -> str:
@@ -264,7 +266,7 @@ class ContextFiles:
     def _walk(self) -> Iterator[ContextEntry]:
         root, pack = self._directory, _STAMP.pack
         largest_bytes = newest_ns = 0
-        for directory, found in directories(root, self._rules, self._place):
+        for directory, perhaps, found in directories(root, self._rules, self._place):
             for path, entry in found:
                 try:
                     seen = entry.stat(follow_symlinks=False)
@@ -280,11 +282,11 @@ class ContextFiles:
                         largest_bytes = size_bytes
                     if changed_ns > newest_ns or modified_ns > newest_ns:
                         newest_ns = max(modified_ns, changed_ns)
-                    yield ContextEntry(path, size_bytes, "file", root, mode, "", stamp)
+                    yield ContextEntry(path, size_bytes, "file", root, mode, "", stamp, perhaps)
                 elif kind == stat.S_IFDIR:
-                    yield ContextEntry(path, 0, "directory", root, mode)
+                    yield ContextEntry(path, 0, "directory", root, mode, perhaps=perhaps)
                 elif kind == stat.S_IFLNK:
-                    yield ContextEntry(path, size_bytes, "link", root, target=target)
+                    yield ContextEntry(path, size_bytes, "link", root, target=target, perhaps=perhaps)
         self._largest_bytes, self._changed_ns = largest_bytes, newest_ns
 
 

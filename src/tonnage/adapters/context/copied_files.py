@@ -167,6 +167,8 @@ class _Copying:
         target = self._files.followed(entry) if entry.kind == "link" else None
         found = target or entry
         self._layer.add(path, found.kind, found.size_bytes, found)
+        if found.perhaps:
+            self._layer.perhaps_not_sent(found)
 
     def _archive(self, entry: ContextEntry) -> bool:
         """Add what an archive holds; return whether a file is one."""
@@ -246,6 +248,12 @@ class _Layer:
             if origin is not None and kind == "file":
                 self._origins[normal] = origin
 
+    def perhaps_not_sent(self, entry: ContextEntry) -> None:
+        """Note an entry that only newer clients find in a directory that ``.dockerignore`` leaves out."""
+        self._doubted = weakest((self._doubted, Grade.DECLARED))
+        self._image_doubt.append(_Doubt(0, -entry.size_bytes if entry.kind in _COUNTED else 0))
+        self._disk_doubt.append(_Doubt(0, -on_disk(entry.kind, entry.size_bytes)))
+
     def perhaps_whole(self, archive: ContextEntry, image_bytes: int, disk_bytes: int) -> None:
         """Note an archive that unpacks to so many bytes, and is copied as it is where the engine finds no ``xz``.
 
@@ -287,6 +295,8 @@ class _Layer:
             known[path] = (entry.kind, entry.size_bytes)
             if entry.kind == "file":
                 origins[path] = entry
+            if entry.perhaps:
+                self.perhaps_not_sent(entry)
 
     def directories_of(self, path: str) -> None:
         """Add a directory and those above it, as far as they are not there."""

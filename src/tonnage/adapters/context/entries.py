@@ -78,6 +78,7 @@ class IgnoreRules:
                     self._taken_back_below.add(fixed)
         self._wild.reverse()
         self._taken_back = sorted(taken_back)
+        self._taken_back_as_written = sorted(f"{pattern}/" for pattern, rank in patterns.items() if rank % 2)
 
     @property
     def has_some(self) -> bool:
@@ -114,6 +115,16 @@ class IgnoreRules:
         names = path.split("/")
         return any("/".join(names[:count]) in self._taken_back_below for count in range(len(names) + 1))
 
+    def all_clients_look_below(self, path: str) -> bool:
+        """Tell whether every client looks for what is taken back inside of a directory that is left out.
+
+        Those of Docker 20.10, and the builder before BuildKit, do so only where such a pattern begins with its path.
+        Source: fsutil before October 2021; moby, ``pkg/archive`` (TarWithOptions); measured on Docker 20.10.
+        """
+        inside = f"{path}/"
+        at = bisect_left(self._taken_back_as_written, inside)
+        return at < len(self._taken_back_as_written) and self._taken_back_as_written[at].startswith(inside)
+
 
 def _too_many(most: int, kind: str, place: str) -> UsageError:
     """Return the complaint about more patterns than can be compared with every path of a context."""
@@ -132,11 +143,13 @@ class FoundEntry(Struct, frozen=True):
         path: Its path below the directory that is walked.
         entry: What the system says of it.
         above: The directory that it is in, open until the walk goes on.
+        perhaps: Only newer clients find it, below a directory that is left out.
     """
 
     path: str
     entry: os.DirEntry[str]
     above: int
+    perhaps: bool = False
 
     def link(self) -> str:
         """Return where a link leads to."""
@@ -167,23 +180,26 @@ def entries(root: str, rules: IgnoreRules, place: str) -> Iterator[FoundEntry]:
     Raises:
         UsageError: A directory cannot be read.
     """
-    for directory, found in directories(root, rules, place):
+    for directory, perhaps, found in directories(root, rules, place):
         for path, entry in found:
-            yield FoundEntry(path, entry, directory)
+            yield FoundEntry(path, entry, directory, perhaps)
 
 
-def directories(root: str, rules: IgnoreRules, place: str) -> Iterator[tuple[int, list[tuple[str, os.DirEntry[str]]]]]:
-    """Walk a directory in a fixed order; of each directory come its descriptor and what is not left out of it, by path.
+def directories(
+    root: str, rules: IgnoreRules, place: str
+) -> Iterator[tuple[int, bool, list[tuple[str, os.DirEntry[str]]]]]:
+    """Walk a directory in a fixed order.
 
+    Of each directory come its descriptor, whether only newer clients find it, and what is not left out of it, by path.
     Each directory is opened below the one that is walked, so that none of them leads elsewhere meanwhile.
 
     Raises:
         UsageError: A directory cannot be read.
     """
-    pending, has_rules = [("", NO_HIT)], rules.has_some
+    pending, has_rules = [("", NO_HIT, False)], rules.has_some
     with Descent(root) as way:
         while pending:
-            inside, above = pending.pop()
+            inside, above, perhaps = pending.pop()
             try:
                 directory = way.open_directory(inside)
             except FileNotFoundError:
@@ -202,8 +218,9 @@ def directories(root: str, rules: IgnoreRules, place: str) -> Iterator[tuple[int
                     if not left_out:
                         kept.append((path, entry))
                     if entry.is_dir(follow_symlinks=False) and (not left_out or rules.may_take_back_below(path)):
-                        below.append((path, hit))
-                yield directory, kept
+                        passed_by = left_out and not rules.all_clients_look_below(path)
+                        below.append((path, hit, perhaps or passed_by))
+                yield directory, perhaps, kept
                 pending += reversed(below)
             finally:
                 os.close(directory)

@@ -101,6 +101,16 @@ def test_what_is_ignored_does_not_count(meter: CopyMeter, root: Path) -> None:
     assert measured(meter, root, copy(".", to="/srv"), "data\n!data/note.txt\n*.py\n") == (17, 4_096 + 2 * DIRECTORY, 3)
 
 
+def test_what_only_newer_clients_send_may_be_missing(meter: CopyMeter, root: Path) -> None:
+    # The client of Docker 20.10 looks into data/deep, and not into data.
+    tree = meter.tree(copy("."), ContextFiles(str(root), IgnoreRules("**\n!**/a.bin\n!app.py\n")))
+    assert (tree.image.low_bytes, tree.image.likely_bytes, tree.image.high_bytes) == (1_009, 6_012, 6_012)
+    assert tree.image.grade is Grade.DECLARED
+    assert tree.files == ()
+    told = meter.tree(copy("."), ContextFiles(str(root), IgnoreRules("**\n!data/*.bin\n!app.py\n")))
+    assert (told.image, len(told.files)) == (exactly(6_012), 4)
+
+
 def test_an_excluded_pattern_counts_from_the_source(meter: CopyMeter, root: Path) -> None:
     found = measured(meter, root, copy("data", to="/srv", excludes=("deep", "*.txt")))
     assert found == (5_003, 8_192 + DIRECTORY, 2)
