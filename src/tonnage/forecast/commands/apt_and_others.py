@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tonnage.forecast.commands.cheap_commands import cheap_effects
 from tonnage.forecast.commands.context import table
 from tonnage.forecast.commands.pipes import is_pipe
 from tonnage.lazily import regex
-from tonnage.model.forecast.effects import AptClean, AptInstall, AptRemove, AptUpdate, Nothing
+from tonnage.model.forecast.effects import AptClean, AptInstall, AptMark, AptRemove, AptUpdate, Nothing, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,11 @@ APT = table(
 )  # fmt: skip
 # What was remembered of what a build does to the settings of apt.
 KEEPS, APT_KEEPS = "\0apt keeps archives", "\0apt itself keeps archives"
+_INSTALLS = frozenset({"-i", "--install", "--unpack"})
+_REMOVES = frozenset({"-r", "--remove", "-P", "--purge"})
+_EXTRACTS = frozenset({"-x", "--extract", "-X", "--vextract", "-R", "--raw-extract", "-e", "--control"})
+# What has other characters is a pattern.
+_NAME = regex(r"[a-z0-9][a-z0-9+.:-]*")
 _LISTS = "/var/lib/apt/lists"
 _ARCHIVES = "/var/cache/apt/archives"
 _SWITCH = regex(r"apt::install-(?P<which>recommends|suggests)=\"?(?P<value>\w+)\"?", re.IGNORECASE)
@@ -46,10 +52,11 @@ def apt(context: Context, words: Sequence[Word]) -> AnyEffect:
         return Nothing(**context.shared)
     if action == "update":
         return AptUpdate(**context.shared, lists_mounted=context.mount_over(_LISTS) is not None)
-    if action in {"clean", "autoclean", "distclean"}:
-        return AptClean(**context.shared, archives=True, lists=action == "distclean")
+    if action in {"clean", "autoclean", "distclean", "dist-clean"}:
+        return AptClean(**context.shared, archives=True, lists=action.startswith("dist"))
     if action in {"remove", "purge", "autoremove", "autopurge"}:
-        return AptRemove(**context.shared, packages=tuple(word.text for word in named))
+        unneeded = action.startswith("auto") or options.has("--auto-remove", "--autoremove")
+        return AptRemove(**context.shared, packages=tuple(word.text for word in named), unneeded=unneeded)
     upgrades = action in {"upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"}
     if action != "install" and not upgrades:
         if action in {"", "list", "search", "show", "policy", "check", "moo", "changelog"}:
@@ -88,9 +95,32 @@ def apt(context: Context, words: Sequence[Word]) -> AnyEffect:
     )
 
 
+def apt_mark(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
+    """Read ``apt-mark``; ``words`` are those after the program."""
+    plain = [word for word in words if not word.text.startswith("-")]
+    action = plain[0].text if plain else ""
+    if action not in {"auto", "manual", "minimize-manual"}:
+        return cheap_effects(context)
+    named = [word for word in plain[1:] if word.known and _NAME.fullmatch(word.text)]
+    told = AptMark(
+        **context.shared,
+        packages=tuple(word.text for word in named),
+        automatic=action != "manual",
+        every=len(named) < len(plain) - 1 or action == "minimize-manual",
+    )
+    return (told, *cheap_effects(context))
+
+
 def dpkg(context: Context, words: Sequence[Word]) -> AnyEffect:
-    """Read ``dpkg``; ``words`` are those after the program."""
-    if not any(word.text in {"-i", "--install", "--unpack"} for word in words):
+    """Read ``dpkg`` or ``dpkg-deb``; ``words`` are those after the program."""
+    named = [word.text for word in words if not word.text.startswith("-")]
+    asked = {word.text for word in words}
+    if asked & _EXTRACTS and named:
+        into = named[1] if len(named) > 1 else "DEBIAN"
+        return Unpack(**context.shared, archive=context.absolute(named[0]), directory=context.absolute(into))
+    if asked & _REMOVES and named:
+        return AptRemove(**context.shared, packages=tuple(named))
+    if not asked & _INSTALLS:
         return Nothing(**context.shared)
-    files = tuple(context.absolute(word.text) for word in words if not word.text.startswith("-"))
+    files = tuple(map(context.absolute, named))
     return AptInstall(**context.shared, files=files, recommends=False, alone=True)

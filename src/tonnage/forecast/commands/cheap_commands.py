@@ -64,6 +64,11 @@ _ROWS: tuple[tuple[str, Cheap | None], ...] = (
         usermod:--uid usermod:-g usermod:--gid""",
         None,
     ),
+    # Numbers before lines, signs for what cannot be seen.
+    (
+        " ".join(f"cat:-{letter}" for letter in ("n", "b", "A", "v", "E", "e", "T", "t", "s", "ne", "vet", "An")),
+        Cheap(prints=None, percent=(0, 800)),
+    ),
     ("cat rev tac", Cheap(prints=None, percent=(100, 100))),
     ("tee", Cheap(prints=None, percent=(100, 100), leading=None)),
     ("comm cut head sort tail uniq", Cheap(prints=None, percent=(0, 100))),
@@ -183,12 +188,15 @@ def sized(context: Context) -> tuple[AnyEffect, ...]:
         path = context.absolute(operands["of"]) if "of" in operands else context.output()
         if not path or path.startswith("/dev/"):
             return (Nothing(**context.shared),)
+        # What is there already stays but for what is written over.
+        keeps = "notrunc" in operands.get("conv", "").split(",")
         count, block = _bytes(operands.get("count", "")), _bytes(operands.get("bs", "512"))
         if count is None or block is None or {"seek", "oseek", "obs"} & set(operands):
-            return (write(context, path, _ANYTHING),)
+            return (write(context, path, _ANYTHING, appends=keeps),)
         source = _counted(context, count * block, (operands.get("if", ""),))
         sparse = "sparse" in operands.get("conv", "").split(",") and source.content is Content.ZEROS
-        return (write(context, path, replace(source, holes=sparse)),)
+        source = replace(source, text=replace(source.text, low_bytes=0, grade=Grade.DECLARED)) if keeps else source
+        return (write(context, path, replace(source, holes=sparse), appends=keeps),)
     named = option_of(texts, "-l", "--length") or option_of(texts, "-s", "--size")
     size = _bytes(named)
     paths = [context.absolute(text) for text in texts if not text.startswith("-") and text != named]
@@ -197,7 +205,9 @@ def sized(context: Context) -> tuple[AnyEffect, ...]:
     # What truncate adds is a hole.
     text = exactly(size) if context.command.program == "fallocate" else at_most(size)
     source = Source(text=text, content=Content.ZEROS, holes=context.command.program == "truncate")
-    return tuple(write(context, path, source, appends=size > 0) for path in paths)
+    # What was longer ends there.
+    appends = size > 0 and context.command.program == "fallocate"
+    return tuple(write(context, path, source, appends=appends) for path in paths)
 
 
 def _counted(context: Context, count_bytes: int, names: Sequence[str]) -> Source:

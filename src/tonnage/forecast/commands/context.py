@@ -42,6 +42,7 @@ class Context(Struct, frozen=True, kw_only=True):
         piped: Where what it is piped comes from; None where that is short, or stands in the script.
         pipe: The file that stands for what it pipes to the next one; empty where that is not followed.
         fed_from: The file that its standard input comes from; empty where that is not known.
+        user: Who runs it; empty for root.
         remembered: Settings that earlier commands of the stage have written, as environment variables. Commands that
             write settings add to it.
         text_of: Returns the text of a file of the image as the command sees it; None where that is not known.
@@ -57,6 +58,7 @@ class Context(Struct, frozen=True, kw_only=True):
     piped: Source | None = None
     pipe: str = ""
     fed_from: str = ""
+    user: str = ""
     remembered: dict[str, str] = field(default_factory=dict)
     text_of: Callable[[str], str | None] | None = None
 

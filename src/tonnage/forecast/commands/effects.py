@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.commands.apt_and_others import APT_KEEPS, KEEPS, apt, dpkg
+from tonnage.forecast.commands.apt_and_others import APT_KEEPS, KEEPS, apt, apt_mark, dpkg
 from tonnage.forecast.commands.cheap_commands import CHEAP, cheap_effects, option_of, page, printed, sized, write
 from tonnage.forecast.commands.context import Context
 from tonnage.forecast.commands.downloads import FETCHING, address_of, aria2c, curl, git, tar, unpack, wget
@@ -157,6 +157,7 @@ def _context(script: Script, index: int, step: RecipeStep, run: RunInstruction, 
         piped=piped,
         pipe=pipe_of(script, index),
         fed_from=pipe_of(script, command.pipe_from) or _read_from(command),
+        user="" if (user := step.surroundings.user.partition(":")[0]) in _ROOT else user,
         remembered=kept,
     )
 
@@ -313,6 +314,10 @@ def _xargs(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
             return found
     if given is None and inner[0].text in _REMOVING and context.fed_by != "find":
         return (anything_gone(context),)
+    if given is None and _prints_only(inner[0].text):
+        # What it writes does not depend on what it is given; that is more words, which nobody knows.
+        command = replace(context.command, words=(*inner, Word("", known=False)), pipe_from=None)
+        return effects_of_command(replace(context, command=command))
     if given is None:
         seen = context.fed_by == "find" and inner[0].text in _FOUND_FIRST
         quiet = seen or inner[0].text in {"grep", "echo", "ls"}
@@ -321,6 +326,11 @@ def _xargs(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     added = tuple(replace(inner[0], text=text, known=True) for text in given.split())
     command = replace(context.command, words=(*inner, *added))
     return effects_of_command(replace(context, command=command))
+
+
+def _prints_only(program: str) -> bool:
+    row = CHEAP.get(program)
+    return row is not None and row.percent is None and row.prints == KILOBYTES
 
 
 def _remember(context: Context, found: tuple[AnyEffect, ...]) -> None:
@@ -338,7 +348,8 @@ def _remember(context: Context, found: tuple[AnyEffect, ...]) -> None:
 _READERS: dict[str, Callable[[Context, Sequence[Word]], AnyEffect | tuple[AnyEffect, ...]]] = {
     "find": find, "sed": sed, "xargs": _xargs, "curl": curl, "wget": wget, "aria2c": aria2c, "mkdir": make_directory,
     **dict.fromkeys(("hf", "huggingface-cli", "ollama"), model_hub),
-    "pipenv": pipenv, "tar": tar, "git": git, "dpkg": dpkg,
+    "pipenv": pipenv, "tar": tar, "git": git, "dpkg": dpkg, "dpkg-deb": dpkg,
+    "apt-mark": apt_mark,
     **dict.fromkeys((".", "source"), sourced), **dict.fromkeys(_REMOVING, remove),
     **dict.fromkeys(("apt", "apt-get", "aptitude"), apt),
 }  # fmt: skip

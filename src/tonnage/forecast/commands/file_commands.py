@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tonnage.forecast.commands.cheap_commands import cheap_effects
 from tonnage.forecast.commands.context import table
+from tonnage.forecast.commands.sed_sizes import ANYTHING, percent_of
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import AptClean, ChangeMode, MakeDirectory, Nothing, Remove, Transfer
 
@@ -28,12 +29,23 @@ _COPYING = table(
 )  # fmt: skip
 _RSYNC = table("--exclude --include --exclude-from --chown --chmod --rsh", "", e="--rsh")
 _CHANGING = table("--reference --from", "", R="--recursive")
+_IN_PLACE = regex(r"(?:-[nErsuz]*i|--in-place(?:=|$))(?P<suffix>.*)")
 _SED = table("--expression --file --line-length", "-i", e="--expression", f="--file", l="--line-length")
 # What does not narrow down what is found, or is understood.
 _FIND_SAYS = frozenset({
     "-name", "-iname", "-type", "-delete", "-exec", "-execdir", "-ok", "-o", "-a", "-or", "-and", "-depth", "-print",
     "-print0", "-xdev", "-mount", "-f", "-rf", "-fr", "-r", "-v", "-rfv", "-R", "-fv",
 })  # fmt: skip
+# Directories, and links as links.
+_AS_IT_IS = ("-r", "-R", "-a", "--recursive", "--archive", "-d", "-P", "--no-dereference")
+_PARTLY = ("-n", "-u", "--no-clobber", "--update", "--exclude", "--exclude-from", "--include", "--filter")
+# Options of rsync that take nothing from what is copied.
+_WHOLLY = frozenset({
+    "--archive", "--recursive", "--verbose", "--progress", "--links", "--perms", "--times", "--owner", "--group",
+    "--human-readable", "--stats", "--quiet", "--compress", "--acls", "--xattrs", "--info", "--no-perms", "--no-owner",
+    "--no-group", "--mkpath", "--partial", "--copy-links", *(f"-{letter}" for letter in "aADghHiKlLopPqrtvXz"),
+})  # fmt: skip
+_CHANGES = frozenset({"chmod", "chown", "chgrp", "touch", "strip"})
 _READING = frozenset({"echo", "ls", "grep", "cat", "test", "file", "ldd"})
 
 
@@ -71,16 +83,17 @@ def find(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     acts = [texts[at + 1] for at, text in enumerate(texts[:-1]) if text in {"-exec", "-execdir", "-ok"}]
     if context.piped_to and context.piped_to[0] == "xargs":
         acts += [word for word in context.piped_to[1:] if not word.startswith("-")][:1]
+    writes = [act for act in acts if act not in {*_READING, *_CHANGES, "rm", "rmdir"}]
+    if writes:
+        return (context.opaque(f"find runs {writes[0]}"),)
     if "-delete" in texts or "rm" in acts or "rmdir" in acts:
         whole = "rm" in acts and any(re.fullmatch(r"-\w*[rR]\w*|--recursive", text) for text in _of_rm(context, texts))
         return (Remove(**context.shared, paths=paths, found=True, names=names, sure=sure, kind=kind, whole=whole),)
-    if {"chmod", "chown", "chgrp", "touch", "strip"} & set(acts):
+    if _CHANGES & set(acts):
         deep = {"-R", "--recursive"} & {*texts, *context.piped_to}
         found = ChangeMode(**context.shared, paths=paths, recursive=True, found=True, names=names, kind=kind)
         changed = replace(found, sure=told and not deep)
         return (changed, *_stripped(context, paths, names)) if "strip" in acts else (changed,)
-    if acts and acts[0] not in _READING:
-        return (context.opaque(f"find runs {acts[0]}"),)
     return cheap_effects(context)
 
 
@@ -110,21 +123,40 @@ def change(context: Context, program: str, words: Sequence[Word]) -> AnyEffect |
 
 
 def sed(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
-    """Read ``sed``; with ``-i`` it writes its files anew."""
-    if not any(re.match(r"-[nErs]*i|--in-place", word.text) for word in words):
+    """Read ``sed``; with ``-i`` it writes its files anew, and may leave what they were."""
+    in_place = [match for word in words if (match := _IN_PLACE.fullmatch(word.text))]
+    if not in_place:
         return cheap_effects(context)
-    options = _SED.read(words)
-    plain = options.positional if options.has("--expression", "--file") else options.positional[1:]
+    suffix = in_place[-1]["suffix"] or ""
+    options = _SED.read([replace(word, text="-i") if _IN_PLACE.fullmatch(word.text) else word for word in words])
+    told = options.has("--expression", "--file")
+    plain = options.positional if told else options.positional[1:]
     if not all(word.known for word in plain):
         return (context.opaque("its paths are not known"),)
     paths = tuple(context.absolute(word.text) for word in plain)
     program = tuple(word.text for word in context.command.words if word not in plain)
     if not paths:
         return (Nothing(**context.shared),)
-    return (ChangeMode(**context.shared, paths=paths, program=program if context.command.known else ("sed", "")),)
+    scripts = [*options.all("--expression"), *([] if told else [word.text for word in options.positional[:1]])]
+    known = context.command.known and not options.has("--file")
+    changed = ChangeMode(
+        **context.shared,
+        paths=paths,
+        program=program if context.command.known else ("sed", ""),
+        percent=percent_of(scripts) if known else ANYTHING,
+    )
+    names = [f"{path.rpartition('/')[0]}/{suffix.replace('*', path.rpartition('/')[2])}" for path in paths]
+    if "*" not in suffix:
+        names = [f"{path}{suffix}" for path in paths]
+    kept = tuple(
+        Transfer(**context.shared, sources=(path,), destination=name)
+        for path, name in zip(paths, names, strict=True)
+        if suffix
+    )
+    return (*kept, changed)
 
 
-def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
+def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect | tuple[AnyEffect, ...]:
     """Read ``cp``, ``mv``, ``ln``, ``install`` or ``rsync``; ``words`` are those after the program."""
     options = (_RSYNC if program == "rsync" else _COPYING).read(words)
     plain = [word.text for word in options.positional]
@@ -137,19 +169,31 @@ def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect
     folder = options.last("--target-directory")
     if not folder and len(plain) > 1:
         *plain, folder = plain
+    if options.has("-b", "--backup"):
+        return context.opaque("it keeps what was there")
+    if folder == "/dev/null":
+        return Nothing(**context.shared)
     if not folder or not plain:
         return Nothing(**context.shared) if program == "ln" else context.opaque("its paths are unknown")
     links = program == "ln" or (program == "cp" and options.has("-l", "-s", "--link", "--symbolic-link"))
     hard = links and not options.has("-s", "--symbolic", "--symbolic-link")
-    return Transfer(
-        **context.shared,
+    # What is there already stays, or not all is taken.
+    partly = options.has(*_PARTLY) or (program == "rsync" and bool(set(options.unknown) - _WHOLLY))
+    found = Transfer(
+        **context.shared | {"conditional": context.command.conditional or partly},
         sources=tuple(_source(context, program, text, symbolic=links and not hard) for text in plain),
         destination=context.absolute(folder),
         moves=program == "mv",
-        recursive=program not in {"cp", "install"} or options.has("-r", "-R", "-a", "--recursive", "--archive"),
+        recursive=program not in {"cp", "install"} or options.has(*_AS_IT_IS),
         links=links,
         hard=hard,
     )
+    if program == "cp" and options.has("--parents"):
+        # Each keeps the directories that are named with it.
+        below = [f"{found.destination.rstrip('/')}/{text.strip('/').rpartition('/')[0]}/" for text in plain]
+        pairs = zip(found.sources, below, strict=True)
+        return tuple(replace(found, sources=(source,), destination=into) for source, into in pairs)
+    return found
 
 
 def _source(context: Context, program: str, text: str, *, symbolic: bool) -> str:

@@ -103,6 +103,11 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
     requirements, unread = _requirements(context, options)
     files = (*options.all("--requirement"), *listed_in(context, "PIP_REQUIREMENT"))
     temporary = context.setting("TMPDIR") or "/tmp"  # noqa: S108 - the path in the image
+    prefix = _path(context, options.last("--prefix", "--root") or context.setting("PIP_PREFIX"))
+    environment = environment_of(context, options.last("--python"))
+    told = options.has("--user") or context.on("PIP_USER")
+    # Source: pip 20 to 26, ``decide_user_install``.
+    falls_back = bool(context.user) and not (told or keeps_files or folder or prefix or environment)
     return PythonInstall(
         **context.shared,
         installer=Installer.PIP,
@@ -118,9 +123,12 @@ def pip_install(context: Context, words: Sequence[Word], python: str) -> PythonI
         ignore_installed=options.has("--ignore-installed") or context.on("PIP_IGNORE_INSTALLED"),
         python=options.last("--python") or python,
         target=context.absolute(folder) if folder else _path(context, context.setting("PIP_TARGET")),
-        prefix=_path(context, options.last("--prefix", "--root") or context.setting("PIP_PREFIX")),
-        user_base=context.user_base if options.has("--user") or context.on("PIP_USER") else "",
-        virtual_environment=environment_of(context, options.last("--python")),
+        prefix=prefix,
+        user_base=context.user_base if told or falls_back else "",
+        falls_back=falls_back,
+        sees_base="" if environment else context.user_base,
+        sees=tuple(context.absolute(each) for each in context.setting("PYTHONPATH").split(":") if each),
+        virtual_environment=environment,
         platforms=options.all("--platform"),
         python_version=options.last("--python-version"),
         cache=cache_of(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.model.forecast.compression import Content
-from tonnage.model.forecast.effects import AptInstall, AptUpdate
-from tonnage.model.forecast.estimate import NOTHING
+from tonnage.model.forecast.effects import AptClean, AptInstall, AptRemove, AptUpdate
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade
 from tonnage.model.forecast.sized_effects import WrittenBytes
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.sized_effects import SizedEffect
 
 CACHES = "/var/cache/apt"
+_NAME, _ONCE_MORE = "apt's caches", "apt's caches, once more"
+# Of what is installed alone. Source: 5 MB with 100 packages of Debian 12.
+_WITHOUT_LISTS = Estimate(1_000_000, 5_000_000, 30_000_000, Grade.DECLARED)
 
 
 def with_caches(sized: SizedEffect, effects: Sequence[AnyEffect], brought: AptForecast | None) -> SizedEffect:
@@ -37,5 +40,23 @@ def with_caches(sized: SizedEffect, effects: Sequence[AnyEffect], brought: AptFo
         return sized
     # What is written anew lies beside the old one then, and not on top.
     transient = NOTHING if sized.transient == size else brought.debs
-    piece = WrittenBytes.of_size("apt's caches, once more", CACHES, size, "usual size", content=Content.TEXT)
+    piece = WrittenBytes.of_size(_ONCE_MORE, CACHES, size, "usual size", content=Content.TEXT)
     return replace(sized, writes=(*sized.writes, piece), transient=transient)
+
+
+def with_small_caches(effects: Sequence[AnyEffect], sized: Sequence[SizedEffect]) -> list[SizedEffect]:
+    """Return what commands do, with the caches that apt writes anew, and much smaller, once its lists are removed."""
+    found = [*sized]
+    written = gone = False
+    for at, (effect, each) in enumerate(zip(effects, sized, strict=True)):
+        if gone and written and isinstance(effect, AptInstall | AptRemove) and not effect.conditional:
+            piece = WrittenBytes.of_size(_NAME, CACHES, _WITHOUT_LISTS, "usual size", content=Content.TEXT)
+            renews = (*each.renews, (CACHES, _NAME), (CACHES, _ONCE_MORE))
+            found[at] = replace(each, writes=(*each.writes, piece), renews=renews)
+            gone = False
+        elif isinstance(effect, AptClean) and effect.lists and not effect.conditional:
+            gone = True
+        elif isinstance(effect, AptUpdate):
+            gone = False
+        written = written or any(piece.place == CACHES and piece.disk.high_bytes for piece in each.writes)
+    return found

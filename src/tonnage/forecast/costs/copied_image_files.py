@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.found_files import (
+    edited,
     files_of,
     found_in,
     landing,
@@ -67,6 +68,12 @@ def copied_paths(
         to = inside(into, told) if file else into
         pieces += [_copied(piece, path, to) for piece in whole]
         pieces += [_part_of(piece, path, to) for piece in part]
+        if (whole or part) and not any(each[0] == path for piece in (*whole, *part) for each in solid(piece)):
+            # A program of which nobody knows what it writes may have written there too.
+            loose = [piece for piece in visible if _is_anywhere(piece) and piece not in part]
+            pieces += [
+                _copied(piece, "", "") if path.strip("/") == "" else _maybe_part(piece, path, to) for piece in loose
+            ]
         if path.strip("/") == "" or (not whole and not part) or is_of_system(path):
             pieces += _of_base(path, into, base_size, what, certain=not whole and not part)
     return _bounded(pieces, visible, into, what)
@@ -107,12 +114,15 @@ def from_inside(
         found += _fresh(_changed(looked, below, own, base_size), (*own, *found))
         if effect.certain:
             below[:] = [rest for each in below if (rest := without(each, found_in(each, looked)[0])) is not None]
+    own[:] = edited(own, effect)
     changed = [*((path, base_size) for path in effect.alters), *((path, NOTHING) for path in effect.appends)]
     for path, size in changed:
-        found += _fresh(_altered(path, below, own, size), (*own, *found))
+        altered = _altered(path, below, own, size)
+        found += _fresh(edited(altered, effect), (*own, *found))
         if effect.certain:
             below[:] = _hidden(below, path, names)
-    seen = (*mounted, *below, *own)
+    # What copies a further name of a file writes all of it.
+    seen = (*mounted, *below, *(each if each.other_name is None else each.other_name.alone for each in own))
     for source, destination in effect.copies:
         found += copied_paths((source,), landing(source, destination, seen), seen, base_size, "the image")
     for source, destination in effect.file_copies:
@@ -263,6 +273,10 @@ def _copied(piece: WrittenBytes, path: str, into: str, why: str = "", *, again: 
     """Return a piece as it lies at another place; without a path it stays where it is."""
     files = _at(piece.files, path, into) if path else piece.files
     found = replace(piece, place=moved(piece.place, path, into) if path else piece.place, files=files)
+    if piece.other_name is not None:
+        found = replace(
+            found, other_name=replace(piece.other_name, alone=_copied(piece.other_name.alone, path, into, again=again))
+        )
     if not again:
         return found
     source = f"copied: {why}" if why else piece.source
@@ -288,6 +302,13 @@ def _part_of(piece: WrittenBytes, path: str, into: str) -> WrittenBytes:
         compressed=some(piece.compressed),
         source="a part of it; at most the whole",
     )
+
+
+def _maybe_part(piece: WrittenBytes, path: str, into: str) -> WrittenBytes:
+    """Return what of something that lies nobody knows where may lie at a path where other things do."""
+    found = _part_of(piece, path, into)
+    image, disk = replace(found.image, likely_bytes=0), replace(found.disk, likely_bytes=0)
+    return replace(found, image=image, disk=disk, compressed=replace(found.compressed, likely_bytes=0))
 
 
 def _of_files(piece: WrittenBytes, files: Sequence[tuple[str, int, int]], path: str, into: str) -> list[WrittenBytes]:

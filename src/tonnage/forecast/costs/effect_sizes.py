@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.apt_caches import CACHES, with_caches
+from tonnage.forecast.costs.apt_caches import CACHES, with_caches, with_small_caches
 from tonnage.forecast.costs.apt_effects import LISTS, apt_install, apt_lists
 from tonnage.forecast.costs.copied_image_files import copied_paths, file_copied, maybe, perhaps
 from tonnage.forecast.costs.image_paths import stands
 from tonnage.forecast.costs.model_weights import weights_of
-from tonnage.forecast.costs.removals import with_rewritten_records
+from tonnage.forecast.costs.removals import with_marks, with_rewritten_records
 from tonnage.lazily import regex
 from tonnage.model.forecast.compression import Content, compressed
+from tonnage.model.forecast.debian_package import UnneededPackages
 from tonnage.model.forecast.effects import (
     AptClean,
     AptInstall,
+    AptMark,
     AptRemove,
     AptUpdate,
     ChangeMode,
@@ -91,7 +93,8 @@ def sized_effects(effects: Sequence[AnyEffect], found: InstructionEffects) -> tu
     fetched: dict[str, Estimate] = {}
     alone = [_sized(number, effect, found, fetched) for number, effect in enumerate(effects)]
     sized = [with_caches(each, effects[: at + 1], found.packages.get(at)) for at, each in enumerate(alone)]
-    sized = with_rewritten_records(effects, sized, keeps_caches=found.keeps_caches)
+    sized = with_rewritten_records(effects, with_marks(effects, sized), keeps_caches=found.keeps_caches)
+    sized = with_small_caches(effects, sized)
     return tuple(_maybe(each) if effect.conditional else each for effect, each in zip(effects, sized, strict=True))
 
 
@@ -108,14 +111,14 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             gone = (f"{LISTS}/*" if effect.lists else "", f"{CACHES}/*" if effect.archives else "")
             return SizedEffect(removes=tuple(path for path in gone if path))
         case AptRemove():
-            return SizedEffect(purges=effect.packages or ("*",))
+            return SizedEffect(purges=effect.packages, unneeded=UnneededPackages() if effect.unneeded else None)
         case ExportLock():
             looked_into = found.installs.get(number, SizedEffect())
             if effect.path.startswith("/proc/"):
                 return looked_into
             file = _piece(effect.path, KILOBYTES, "a bound of what it writes", Content.TEXT)
             return replace(looked_into, writes=(*looked_into.writes, file))
-        case Nothing():
+        case Nothing() | AptMark():
             return SizedEffect()
         case MakeDirectory():
             return SizedEffect(writes=tuple(new_directory(path) for path in effect.paths))
@@ -135,7 +138,9 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
         case ChangeMode():
             if effect.found:
                 return SizedEffect(rewrites_found=(_looked_for(effect),))
-            return SizedEffect(rewrites=effect.paths) if effect.recursive else SizedEffect(alters=effect.paths)
+            if effect.recursive:
+                return SizedEffect(rewrites=effect.paths)
+            return SizedEffect(alters=effect.paths, percent=effect.percent)
         case Transfer():
             into = effect.destination if len(effect.sources) == 1 else f"{effect.destination.rstrip('/')}/"
             pairs = tuple((source, into) for source in effect.sources)
@@ -143,7 +148,9 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
                 # Another name of a file of an earlier layer has all of its bytes in this one.
                 if not effect.hard:
                     return SizedEffect(links=pairs)
-                return SizedEffect(rewrites=effect.sources) if effect.recursive else SizedEffect(alters=effect.sources)
+                if effect.recursive:
+                    return SizedEffect(rewrites=effect.sources, hard_links=pairs)
+                return SizedEffect(alters=effect.sources, hard_links=pairs)
             if effect.moves:
                 return SizedEffect(moves=pairs)
             return SizedEffect(copies=pairs) if effect.recursive else SizedEffect(file_copies=pairs)
@@ -187,7 +194,8 @@ def _download(
     name = effect.address.partition("?")[0].rpartition("/")[2] or effect.address
     if effect.path:
         fetched[effect.path] = size
-        return SizedEffect(writes=(WrittenBytes.of_size(name, effect.path, size, source, download=size),))
+        file = WrittenBytes.of_size(name, effect.path, size, source, download=size)
+        return SizedEffect(writes=(replace(file, is_file=not stands(effect.path)),))
     return SizedEffect(writes=(WrittenBytes(name=name, download=size, source=source),))
 
 
@@ -254,6 +262,7 @@ def _maybe(sized: SizedEffect) -> SizedEffect:
         uninstalls=(),
         renews=(),
         purges=(),
+        unneeded=None,
         finds=finds,
         certain=False,
     )

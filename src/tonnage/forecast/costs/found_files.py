@@ -1,4 +1,7 @@
-"""Which files a command means that removes or changes some of many: by their paths, or as ``find`` finds them."""
+"""Which files a command means that removes or changes some of many: by their paths, or as ``find`` finds them.
+
+What ``sed -i`` writes anew may be less than it was, or more.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,16 @@ from msgspec.structs import replace
 
 from tonnage.forecast.costs.image_paths import any_covers, below, covers, covers_part, inside, names, stands
 from tonnage.model.forecast.estimate import Estimate, Grade, weakest
+from tonnage.model.forecast.python_lock import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from tonnage.model.forecast.sized_effects import FoundFiles, WrittenBytes
+    from tonnage.model.forecast.sized_effects import FoundFiles, SizedEffect, WrittenBytes
 
     File = tuple[str, int, int]
+
+_AS_BEFORE = (100, 100)
 
 
 def files_of(piece: WrittenBytes) -> tuple[File, ...]:
@@ -127,6 +133,37 @@ def perhaps_less(piece: WrittenBytes, image_bytes: int, disk_bytes: int) -> Writ
 def less(estimate: Estimate, count_bytes: int) -> Estimate:
     """Return an estimate of so many bytes less."""
     return estimate.each(lambda each: max(0, each - count_bytes))
+
+
+def edited(pieces: Sequence[WrittenBytes], effect: SizedEffect) -> list[WrittenBytes]:
+    """Return pieces after a command gave files of them another content."""
+    if effect.percent == _AS_BEFORE:
+        return [*pieces]
+    return [_edited(piece, effect) if piece.image.high_bytes else piece for piece in pieces]
+
+
+def _edited(piece: WrittenBytes, effect: SizedEffect) -> WrittenBytes:
+    meant = [file for file in solid(piece) if any(names(path, file[0]) for path in effect.alters)]
+    if not meant and not (any(names(path, piece.place) for path in effect.alters) and not piece.files):
+        return piece
+    least, most = effect.percent
+    one = piece.is_file or not meant
+    touched_bytes = piece.image.high_bytes if one else sum(count for _, count, _ in meant)
+    less, more = touched_bytes * (100 - least) // 100, touched_bytes * (most - 100) // 100
+    slack = BLOCK_BYTES * max(1, len(meant))
+
+    def some(size: Estimate, margin: int) -> Estimate:
+        high = size.high_bytes + max(0, more) + margin
+        grade = weakest((size.grade, Grade.DECLARED))
+        return Estimate(max(0, size.low_bytes - max(0, less) - margin), size.likely_bytes, high, grade)
+
+    return replace(
+        piece,
+        image=some(piece.image, 0),
+        disk=some(piece.disk, slack),
+        compressed=some(piece.compressed, 0),
+        files=() if not piece.is_file and len(piece.files) == len(meant) else piece.files,
+    )
 
 
 def paths_of(pieces: Iterable[WrittenBytes]) -> set[str]:

@@ -71,6 +71,7 @@ def through_links(effect: SizedEffect, links: dict[str, str]) -> SizedEffect:
         rewrites=all_of(effect.rewrites),
         rewrites_found=tuple(replace(each, paths=all_of(each.paths, last=False)) for each in effect.rewrites_found),
         alters=all_of(effect.alters),
+        hard_links=pairs(effect.hard_links, last=False),
         copies=pairs(effect.copies),
         file_copies=pairs(effect.file_copies),
         moves=pairs(effect.moves, last=False),

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from tonnage.forecast.costs.found_files import files_of, found_in, named, without
 from tonnage.forecast.costs.image_paths import any_covers, covers, covers_part, holds_little
-from tonnage.model.forecast.effects import AptInstall, AptRemove
+from tonnage.model.forecast.debian_package import UnneededPackages
+from tonnage.model.forecast.effects import AptInstall, AptMark, AptRemove
 from tonnage.model.forecast.estimate import Estimate, Grade, weakest
 from tonnage.model.forecast.sized_effects import PiecePart, WrittenBytes
 
@@ -33,12 +34,12 @@ _NONE = frozenset({"*.pyo", "idle_test", "*.pyd"})
 
 def takes_away(effect: SizedEffect) -> bool:
     """Return whether a command removes anything."""
-    return bool(effect.removes or effect.uninstalls or effect.finds or effect.purges)
+    return bool(effect.removes or effect.uninstalls or effect.finds or effect.purges or effect.unneeded)
 
 
 def left(pieces: Sequence[WrittenBytes], effect: SizedEffect) -> list[WrittenBytes]:
     """Return what is left of some pieces after a command."""
-    unneeded = _needed_by(pieces, effect.purges)
+    unneeded = _unneeded(pieces, effect) if effect.purges or effect.unneeded else set()
     found = []
     for piece in pieces:
         if any_covers(effect.removes, piece.place) or (piece.place, piece.name) in effect.uninstalls:
@@ -48,6 +49,28 @@ def left(pieces: Sequence[WrittenBytes], effect: SizedEffect) -> list[WrittenByt
         kept = _with_files_gone(piece, effect) if files_of(piece) else _with_parts_gone(piece, effect)
         if kept is not None:
             found.append(_perhaps_gone(kept, likely=False) if piece.package in unneeded else kept)
+    return found
+
+
+def with_marks(effects: Sequence[AnyEffect], sized: Sequence[SizedEffect]) -> list[SizedEffect]:
+    """Return what commands do, with the packages that count as having come for others by what ``apt-mark`` said.
+
+    Official images install what builds, mark all but what was there before as automatic, and remove what is not needed.
+    """
+    if not any(isinstance(each, AptMark) for each in effects):
+        return [*sized]
+    found = []
+    marks = UnneededPackages()
+    for told, each in zip(effects, sized, strict=True):
+        # What may not run marks nothing for certain: what it marks may go, and what it would keep is not counted on.
+        if isinstance(told, AptInstall):
+            marks = replace(marks, manual=(*marks.manual, *told.packages))
+        elif isinstance(told, AptMark) and told.automatic:
+            kept = () if told.every else tuple(name for name in marks.manual if name not in told.packages)
+            marks = UnneededPackages(marks.every or told.every, (*marks.automatic, *told.packages), kept)
+        elif isinstance(told, AptMark) and not told.conditional:
+            marks = replace(marks, manual=(*marks.manual, *told.packages))
+        found.append(each if each.unneeded is None else replace(each, unneeded=marks))
     return found
 
 
@@ -75,14 +98,25 @@ def takes_bytecode(effect: Remove, place: str) -> bool:
     return bool(names) and any(covers(path, place) or covers_part(path, place) for path in effect.paths)
 
 
-def _needed_by(pieces: Sequence[WrittenBytes], purged: Sequence[str]) -> set[str]:
-    """Return the packages that came for those that are purged: they may go with them."""
-    if "*" in purged:
-        return {piece.package for piece in pieces if piece.package}
-    gone = set(purged)
-    while more := {each.package for each in pieces if each.because in gone and each.package not in gone}:
-        gone |= more
-    return gone - set(purged)
+def _unneeded(pieces: Sequence[WrittenBytes], effect: SizedEffect) -> set[str]:
+    """Return the packages that may go because what they came for goes, or nothing needs them."""
+    unneeded = effect.unneeded
+    came_for = {piece.package: piece.because for piece in pieces if piece.package}
+    gone = set(effect.purges)
+    if unneeded is not None:
+        gone |= set(came_for) if unneeded.every else set(unneeded.automatic)
+        # What came for something that is there no more may go as well; what is wanted by name stays.
+        gone |= {name for name, because in came_for.items() if because and because not in came_for}
+        gone -= set(unneeded.manual) - set(effect.purges)
+    below = dict[str, list[str]]()
+    for name, because in came_for.items():
+        below.setdefault(because, []).append(name)
+    waiting = [*gone]
+    while waiting:
+        more = [name for name in below.get(waiting.pop(), ()) if name not in gone]
+        gone.update(more)
+        waiting += more
+    return gone - set(effect.purges)
 
 
 def _with_files_gone(piece: WrittenBytes, effect: SizedEffect) -> WrittenBytes | None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tonnage.errors import TonnageError
 from tonnage.forecast.gather.install_requests import lock_of, request_of
 from tonnage.forecast.gather.installs import target_of_install
+from tonnage.forecast.gather.workspaces import in_workspace
 from tonnage.lazily import regex
 from tonnage.model.forecast.estimate import at_most
 from tonnage.model.forecast.installs import Installer
@@ -71,7 +72,7 @@ def _exported(
     environment: Mapping[str, str],
 ) -> tuple[Lock | None, str | None]:
     """Return what a lock has, and what a file holds that is written of it; None where only the build will know."""
-    install = effect.install
+    install = in_workspace(effect.install, files)
     target = target_of_install(install, python)
     name = effect.path.rpartition("/")[2]
     told = all(word.startswith("-") for word in install.unread)

@@ -36,6 +36,7 @@ from tonnage.forecast.gather.shared_installs import unknown_install, with_terms
 from tonnage.forecast.gather.stage_python import knowing, missing, record, renewed
 from tonnage.forecast.gather.unresolved import remember, unresolved
 from tonnage.forecast.gather.visible_files import Made
+from tonnage.forecast.gather.workspaces import in_workspace
 from tonnage.forecast.requirements.chains import chains
 from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed
@@ -78,20 +79,20 @@ def install_deed(
     """Return what an install does."""
     if has_no_project(effect, files):
         return SizedEffect()
-    effect = replace(effect, requirements=with_projects(effect.requirements, files))
+    effect = in_workspace(replace(effect, requirements=with_projects(effect.requirements, files)), files)
     target = target_of_install(effect, python)
     name = f"{effect.place}: {shown_command(effect.command)}"
     if target is None:
         said.failures.append(f"{name}: which Python the image has is not known; give it with --python VERSION")
         return unknown_install(_assumed(effect, "the image's Python is not known: assumed", assume_bytes), effect)
     said.targets[f"Python {target.python} on {target.platform}"] = None
-    place = _place(effect, target)
+    place = _place(effect, target, python)
     lines: list[Requirement] = [*effect.requirements]
     unknown: list[str] = []
     request: ResolveRequest | None = None
     # An installer that is told another directory does not look what is in it.
     apart = effect.target or effect.prefix or effect.downloads_only
-    there = {} if apart or effect.installs_again else python.present.get(place, {})
+    there = {} if apart or effect.installs_again else python.there(effect, place, target.python)
     try:
         request, local = request_of(effect, files, said, environment, lines, unknown, lookups)
         request = knowing(request, there, renewed=_renewed(effect, lines))
@@ -276,9 +277,12 @@ def target_of_install(effect: PythonInstall, python: StagePython) -> Target | No
     return target_of(version or python.version, python.platform, python.distribution, chosen_platform=platform)
 
 
-def _place(effect: PythonInstall, target: Target) -> str:
+def _place(effect: PythonInstall, target: Target, python: StagePython) -> str:
     if effect.target:
         return effect.target
+    of_all = site_packages(target.python, "")
+    if effect.falls_back and python.may_write(of_all):
+        return of_all
     return site_packages(target.python, effect.user_base or effect.prefix or effect.virtual_environment)
 
 

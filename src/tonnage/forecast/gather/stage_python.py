@@ -13,11 +13,13 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement
 
+from tonnage.forecast.costs.base_layers import site_packages
 from tonnage.forecast.costs.image_paths import any_covers, covers, moved
 from tonnage.forecast.costs.installer_caches import UvPages
 from tonnage.forecast.costs.removals import takes_bytecode
 from tonnage.forecast.python.parsing import requirement
 from tonnage.forecast.requirements.lines import normal_name
+from tonnage.model.forecast.effects import ChangeMode
 from tonnage.model.forecast.python_lock import LockOrigin, Other, Wheel
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.forecast.base_image import Distribution
     from tonnage.model.forecast.effects import Remove
+    from tonnage.model.forecast.installs import PythonInstall
     from tonnage.model.forecast.python_lock import Lock, ResolveRequest, Sdist
 
 _DEFAULT, _ELSEWHERE = "", "elsewhere"
@@ -66,6 +69,7 @@ class StagePython(Struct):
         reads_apart: Whether the image's pip reads what wheels need apart from them; None where nobody knows.
         environments: The version of each virtual environment that was made with another one.
         present: What is installed, by name, by the directory that it is in.
+        handed_over: Paths that were given to another owner, or another mode, with all that is in them.
     """
 
     version: str
@@ -76,6 +80,7 @@ class StagePython(Struct):
     reads_apart: bool | None = None
     environments: dict[str, str] = field(default_factory=dict)
     present: dict[str, dict[str, Installed]] = field(default_factory=dict)
+    handed_over: tuple[str, ...] = ()
 
     def above(self) -> StagePython:
         """Return that of a stage that stands on this one."""
@@ -98,8 +103,25 @@ class StagePython(Struct):
         for place in [each for each in self.present if any_covers(paths, each)]:
             del self.present[place]
 
-    def lose(self, effect: Remove) -> None:
-        """Forget what a command removes; the next installer that runs writes its own bytecode again."""
+    def there(self, effect: PythonInstall, place: str, minor: str) -> dict[str, Installed]:
+        """Return what an installer finds before it installs: what all users have, this one has, and is named."""
+        bases = ("", effect.sees_base) if effect.sees_base else ()
+        places = (*(site_packages(minor, each) for each in bases), place, *reversed(effect.sees))
+        return {name: each for at in places for name, each in self.present.get(at, {}).items()}
+
+    def may_write(self, place: str) -> bool:
+        """Return whether users may write to a directory that belongs to root in most images."""
+        return any_covers(self.handed_over, place)
+
+    def change(self, effect: Remove | ChangeMode) -> None:
+        """Note whom a command gives what is there, or forget what it removes."""
+        if isinstance(effect, ChangeMode):
+            self.handed_over += effect.paths if effect.recursive and not effect.found else ()
+        else:
+            self._lose(effect)
+
+    def _lose(self, effect: Remove) -> None:
+        """Forget what is removed; the next installer that runs writes its own bytecode again."""
         if effect.found:
             self.ran = self.ran and not takes_bytecode(effect, "/usr/local/lib")
         elif not effect.conditional:

@@ -32,6 +32,7 @@ from tonnage.model.forecast.compression import compressed
 from tonnage.model.forecast.effects import (
     AptInstall,
     AptUpdate,
+    ChangeMode,
     Download,
     ExportLock,
     MakeEnvironment,
@@ -334,8 +335,8 @@ class BuildAnalysis:
                     done += [beside] if beside is not None else []
                 case PythonRemove() if effect.packages:
                     installs[number] = uninstalled(effect, python)
-                case Remove():
-                    python.lose(effect)
+                case Remove() | ChangeMode():
+                    python.change(effect)
                 case Opaque():
                     below.opaque = below.opaque or effect.command
                 case Download() | Unpack() | WriteFile() if effect.address:

@@ -139,6 +139,19 @@ class ListBytes(Struct, frozen=True, kw_only=True):
         )
 
 
+class UnneededPackages(Struct, frozen=True):
+    """Which packages of the system go once nothing needs them.
+
+    Args:
+        every: All that was installed before counts as having come for others.
+        automatic: So do these; ``manual``: these do not.
+    """
+
+    every: bool = False
+    automatic: tuple[str, ...] = ()
+    manual: tuple[str, ...] = ()
+
+
 class PackageIndex(Protocol):
     """The packages that an image's sources have."""
 

@@ -74,9 +74,26 @@ class AptClean(Effect, frozen=True, kw_only=True):
 
 
 class AptRemove(Effect, frozen=True, kw_only=True):
-    """``apt-get remove``, ``purge`` or ``autoremove``; with no packages what is no longer needed."""
+    """``apt-get remove``, ``purge`` or ``autoremove``.
+
+    Args:
+        unneeded: What came for others and is no longer needed goes as well.
+    """
 
     packages: tuple[str, ...] = ()
+    unneeded: bool = False
+
+
+class AptMark(Effect, frozen=True, kw_only=True):
+    """``apt-mark auto`` or ``manual``: packages go once nothing needs them, or stay.
+
+    Args:
+        every: All packages are meant, or some that cannot be told.
+    """
+
+    packages: tuple[str, ...] = ()
+    automatic: bool = False
+    every: bool = False
 
 
 class OtherInstall(Effect, frozen=True, kw_only=True):
@@ -163,6 +180,7 @@ class ChangeMode(Effect, frozen=True, kw_only=True):
         sure: Of ``find``: nothing else is asked of them.
         kind: Of ``find``: ``f`` for files alone, ``d`` for directories; empty for both.
         program: Of ``sed -i``: its words without the files.
+        percent: Of ``sed -i``: the least and the most bytes that it leaves of a hundred.
     """
 
     paths: tuple[str, ...]
@@ -172,6 +190,7 @@ class ChangeMode(Effect, frozen=True, kw_only=True):
     sure: bool = True
     kind: str = ""
     program: tuple[str, ...] = ()
+    percent: tuple[int, int] = (100, 100)
 
 
 class Transfer(Effect, frozen=True, kw_only=True):
@@ -349,6 +368,7 @@ AnyEffect = (
     | AptUpdate
     | AptClean
     | AptRemove
+    | AptMark
     | OtherInstall
     | Download
     | Unpack

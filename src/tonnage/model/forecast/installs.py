@@ -100,6 +100,9 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
         target: ``--target``: files go there and nothing installed counts.
         prefix: ``--prefix`` or ``--root``.
         user_base: Where ``--user`` installs to; empty without it.
+        falls_back: It goes there only where the user may not write to the directory of all.
+        sees_base: Where the installer's Python finds what one user has, as well as what all have.
+        sees: Where else it looks (``PYTHONPATH``).
         virtual_environment: The environment that is installed into; empty for the interpreter's own.
         platforms: ``--platform`` of pip or ``--python-platform`` of uv; empty for the image's own.
         python_version: ``--python-version``; empty for the interpreter's own.
@@ -144,6 +147,9 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     target: str = ""
     prefix: str = ""
     user_base: str = ""
+    falls_back: bool = False
+    sees_base: str = ""
+    sees: tuple[str, ...] = ()
     virtual_environment: str = ""
     platforms: tuple[str, ...] = ()
     python_version: str = ""

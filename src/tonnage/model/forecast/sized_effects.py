@@ -14,6 +14,7 @@ from tonnage.model.forecast.compression import Content, compressed
 from tonnage.model.forecast.estimate import NOTHING
 
 if TYPE_CHECKING:
+    from tonnage.model.forecast.debian_package import UnneededPackages
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.finding import Finding
     from tonnage.model.forecast.learned import LearnedInstruction
@@ -84,7 +85,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
         image: Its bytes as ``docker images`` counts them.
         transient: What is needed on top while it is written and given back then.
         compressed: What it takes in a compressed layer.
-        files: The files in it as path in the image, bytes, bytes on the disk; empty where they are not known.
+        files: Path in the image, bytes and bytes on the disk of each file; empty where they are not known.
         is_file: It is one file, at its place.
         links_to: What it points to, where it is a symbolic link; empty for everything else.
         brought_by: What it came along with, nearest first, and at last where that is written; empty where not known.
@@ -92,6 +93,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
         package: The package of the system that it is; empty for what is none.
         because: The package that this one came for.
         wheel: The wheel that it was unpacked from, where that may lie in another image.
+        other_name: It is a further name of files that the layer has under another one.
     """
 
     name: str
@@ -110,6 +112,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
     package: str = ""
     because: str = ""
     wheel: UnpackedWheel | None = None
+    other_name: OtherName | None = None
 
     @classmethod
     def of_size(
@@ -125,6 +128,14 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
         """Return what has one size by every count: its files and its blocks."""
         packed = compressed(size, content)
         return cls(name=name, place=place, image=size, disk=size, compressed=packed, source=source, download=download)
+
+
+class OtherName(Struct, frozen=True):
+    """The piece that has some files under their first name, its bytes then, and what they are without that name."""
+
+    of: str
+    image: Estimate
+    alone: WrittenBytes
 
 
 class Aside(Struct, frozen=True, kw_only=True):
@@ -190,11 +201,14 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
         renews: Distributions that are installed once more in the same version, like those.
         sets_aside: What is uninstalled or renewed is moved elsewhere first, and removed at the end.
         finds: What is looked for and removed.
-        purges: Packages of the system that are removed; ``*`` for those that are not needed.
+        purges: Packages of the system that are removed.
+        unneeded: Which others go because nothing needs them any more; None where none does.
         rewrites: Paths and patterns that get another owner, mode or time, with all that is below them.
         rewrites_found: What is looked for and gets another owner, mode or time.
         alters: Paths and patterns of which each file is written anew for itself.
+        percent: The least and the most bytes that altered files have then, of a hundred that they had.
         links: Pairs of what a symbolic link points to and the link.
+        hard_links: Pairs of a path whose files get further names, and the path of those.
         copies: Pairs of a path in the image and the path that it is copied to, with all that is below it; a
             directory that it is copied into ends with ``/``.
         file_copies: Pairs of a file in the image and the path that it is copied to.
@@ -214,10 +228,13 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
     sets_aside: bool = False
     finds: tuple[FoundFiles, ...] = ()
     purges: tuple[str, ...] = ()
+    unneeded: UnneededPackages | None = None
     rewrites: tuple[str, ...] = ()
     rewrites_found: tuple[FoundFiles, ...] = ()
     alters: tuple[str, ...] = ()
+    percent: tuple[int, int] = (100, 100)
     links: tuple[tuple[str, str], ...] = ()
+    hard_links: tuple[tuple[str, str], ...] = ()
     copies: tuple[tuple[str, str], ...] = ()
     file_copies: tuple[tuple[str, str], ...] = ()
     moves: tuple[tuple[str, str], ...] = ()

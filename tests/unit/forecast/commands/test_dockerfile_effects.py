@@ -22,7 +22,7 @@ NAMES = sorted(path.stem for path in CASES.glob("*.Dockerfile"))
 
 
 # The words of the command, and where it stands.
-_SAID_ALREADY = frozenset({"place", "command", "program", "fed", "runs_in"})
+_SAID_ALREADY = frozenset({"place", "command", "program", "fed", "runs_in", "sees_base"})
 
 
 def told(dockerfile: str) -> str:

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tonnage.forecast.commands.effects import effects
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, sized_effects
+from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.model.forecast.debian_package import AptForecast, Chosen
-from tonnage.model.forecast.effects import AptInstall, AptRemove, AptUpdate
+from tonnage.model.forecast.effects import AptClean, AptInstall, AptRemove, AptUpdate
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, total
 from tonnage.model.stack import Place
+from tonnage.sources.dockerfile.parser import read_dockerfile
+from tonnage.sources.dockerfile.recipe import recipe
 
 if TYPE_CHECKING:
     from tonnage.model.forecast.effects import AnyEffect
@@ -75,7 +79,7 @@ def test_fetching_alone_writes_no_cache_anew() -> None:
 def test_a_removal_in_an_instruction_of_its_own_writes_the_records_anew_and_costs_them() -> None:
     place = Place(file="Dockerfile", line=3)
     purge = AptRemove(command="apt-get purge -y git", place=place, packages=("git",))
-    clean = AptRemove(command="apt-get autoremove -y", place=place)
+    clean = AptRemove(command="apt-get autoremove -y", place=place, unneeded=True)
     install = AptInstall(command="apt-get install git", place=place, packages=("git",))
 
     def written(*effects: AptInstall | AptRemove, keeps: bool = False) -> list[int]:
@@ -85,3 +89,63 @@ def test_a_removal_in_an_instruction_of_its_own_writes_the_records_anew_and_cost
     assert written(purge, clean) == [1_500_000]
     assert written(purge, clean, keeps=True) == [42_000_000]
     assert written(install, purge) == []
+
+
+MADE = {"make": "", "wget": "", "libguile": "make", "libpsl": "wget"}
+MARKED = "apt-mark auto '.*' > /dev/null; apt-mark manual $saved > /dev/null"
+
+
+@pytest.mark.parametrize(
+    ("commands", "stay"),
+    [
+        ("apt-get autoremove -y", "make wget libguile libpsl"),
+        ("apt-get purge -y --auto-remove", "make wget libguile libpsl"),
+        (f"{MARKED}; apt-get purge -y --auto-remove -o APT::AutoRemove::RecommendsImportant=false", ""),
+        (f"{MARKED}; apt-mark manual make; apt-get autoremove -y", "make"),
+        ("apt-mark auto make; apt-get autoremove -y", "wget libpsl"),
+        ("apt-mark auto make; apt-mark manual make; apt-get autoremove -y", "make wget libguile libpsl"),
+        (f"{MARKED}", "make wget libguile libpsl"),
+        ("apt-get purge -y --auto-remove make", "wget libpsl"),
+        ("apt-get purge -y make; apt-get autoremove -y", "wget libpsl"),
+    ],
+)
+def test_what_was_marked_as_come_for_others_may_go(commands: str, stay: str) -> None:
+    each = 1_000_003
+    brought = AptForecast(
+        image=Estimate(each * 4, each * 4, each * 4, Grade.DECLARED),
+        disk=Estimate(each * 4, each * 4, each * 4, Grade.DECLARED),
+        debs=DEBS,
+        packages=tuple(
+            Chosen(name=name, version="1", installed_bytes=each, deb_bytes=9, because=because)
+            for name, because in MADE.items()
+        ),
+    )
+    dockerfile = read_dockerfile(f"FROM x\nRUN apt-get install -y make wget; {commands}\n")
+    [step] = recipe(dockerfile, target="").stages[0].steps
+    told = effects(step)
+    sized = sized_effects(told, InstructionEffects(packages={0: brought}))
+    packages = [piece for piece in layer_cost(sized).pieces if piece.package]
+    assert [piece.package for piece in packages if piece.image.low_bytes] == stay.split()
+    assert all(piece.image.likely_bytes == piece.image.low_bytes for piece in packages)
+    assert all(piece.image.high_bytes == each for piece in packages)
+
+
+@pytest.mark.parametrize(
+    ("commands", "likely_bytes"),
+    [
+        ("update install clean purge", 5_000_000),
+        ("update install purge clean", 80_000_000),
+        ("update install", 80_000_000),
+    ],
+)
+def test_without_lists_apt_writes_its_caches_anew_and_small(commands: str, likely_bytes: int) -> None:
+    known: dict[str, AnyEffect] = {
+        "update": UPDATE,
+        "install": AptInstall(command="apt-get install wget", place=PLACE, packages=("wget",)),
+        "clean": AptClean(command="rm -rf /var/lib/apt/lists/*", place=PLACE, lists=True),
+        "purge": AptRemove(command="apt-get purge -y wget", place=PLACE, packages=("wget",)),
+    }
+    told = [known[name] for name in commands.split()]
+    brought = AptForecast(image=DEBS, disk=DEBS, debs=DEBS, caches=CACHES)
+    pieces = layer_cost(sized_effects(told, InstructionEffects(packages={0: brought, 1: brought}))).pieces
+    assert total(piece.disk for piece in pieces if "caches" in piece.name).likely_bytes == likely_bytes

@@ -3,6 +3,7 @@ from __future__ import annotations
 from tonnage.forecast.costs.copied_image_files import copied_paths
 from tonnage.forecast.costs.image_paths import covers, covers_part, moved
 from tonnage.forecast.costs.layer_costs import layer_cost
+from tonnage.model.forecast.debian_package import UnneededPackages
 from tonnage.model.forecast.estimate import NOTHING, Grade, assumed, exactly
 from tonnage.model.forecast.sized_effects import Aside, SizedEffect, WrittenBytes
 
@@ -123,9 +124,11 @@ def test_packages_that_are_purged_go_off_and_what_came_for_them_may() -> None:
 
     came = SizedEffect(writes=(package("gcc", 7_919), package("cpp", 104_729, "gcc"), package("curl", 1_009)))
     purged = layer_cost([came, SizedEffect(purges=("gcc",))]).image
-    cleaned = layer_cost([came, SizedEffect(purges=("*",))]).image
+    cleaned = layer_cost([came, SizedEffect(unneeded=UnneededPackages(every=True))]).image
+    needed = layer_cost([came, SizedEffect(unneeded=UnneededPackages())]).image
 
     assert (purged.low_bytes, purged.likely_bytes, purged.high_bytes) == (1_009, 1_009, 105_738)
     assert purged.grade is Grade.DECLARED
     assert (cleaned.low_bytes, cleaned.high_bytes) == (0, 113_657)
+    assert needed == exactly(113_657)
     assert layer_cost([SizedEffect(purges=("gcc",))], earlier=came.writes).image.high_bytes == 0

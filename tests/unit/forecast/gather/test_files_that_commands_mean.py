@@ -35,6 +35,17 @@ def context(tmp_path: Path) -> Path:
     ("lines", "written"),
     [
         ("RUN cp -rl /data /linked", ALL),
+        ("RUN ln /data/one.bin /data/hard\nRUN cp -rl /data /linked", ALL + ONE),
+        ("RUN ln /data/one.bin /hard && mv /hard /moved\nRUN chmod 600 /moved", ONE),
+        ("RUN cp -al /data /copy && rm -rf /data", ALL),
+        ("RUN cp -al /data /copy && rm -rf /data\nRUN cp -a /copy /third", ALL),
+        ("RUN cp -al /data /copy && rm -rf /copy", ALL),
+        ("RUN cp -al /data /copy && cp -r /copy/sub /sub", ALL + THREE + FOUR),
+        (f"RUN {NOISE} > /a && ln /a /b", 4_000_000),
+        (f"RUN {NOISE} > /a && ln /a /b && rm /a", 4_000_000),
+        (f"RUN {NOISE} > /a && ln /a /b && mv /a /c", 4_000_000),
+        (f"RUN {NOISE} > /a && ln /a /b && rm /a /b", 0),
+        (f"RUN {NOISE} > /a && ln /a /b && cat /b > /c", 8_000_000),
         ("RUN cp -r /data /work && rm /work/one.bin", ALL - ONE),
         ("RUN cp -r /data /work && rm -rf /work/sub", ALL - THREE - FOUR),
         ("RUN cp -r /data /work && rm -rf /work/*/deep", ALL - FOUR),
@@ -95,6 +106,33 @@ def test_a_removal_that_cannot_be_told_takes_nothing_off_the_high_figure(
 
     image = found.steps[-1].image
     assert (image.low_bytes, image.high_bytes) == (least, most)
+    assert image.grade is not Grade.EXACT
+
+
+def test_a_further_name_of_what_lost_some_files_is_told_within_bounds(context: Path) -> None:
+    lines = "COPY data /data\nRUN cp -al /data /copy && rm -rf /data/sub"
+    image = forecasting("http://127.0.0.1:9/simple", context)(lines).steps[-1].image
+    assert image.low_bytes <= ALL <= image.high_bytes
+    assert image.grade is Grade.DECLARED
+
+
+def test_dd_that_truncates_nothing_copies_what_is_there(context: Path) -> None:
+    lines = "COPY data /data\nRUN dd if=/dev/urandom of=/data/one.bin bs=1k count=4 conv=notrunc"
+    image = forecasting("http://127.0.0.1:9/simple", context)(lines).steps[-1].image
+    assert (image.low_bytes, image.high_bytes) == (ONE, ONE + 4_096)
+
+
+def test_a_file_that_is_cut_off_is_as_large_as_it_is_then(context: Path) -> None:
+    lines = "COPY data /data\nRUN truncate -s 100 /data/one.bin\nRUN chmod 600 /data/one.bin"
+    found = forecasting("http://127.0.0.1:9/simple", context)(lines)
+    assert [step.image.high_bytes for step in found.steps[-2:]] == [100, 100]
+
+
+@pytest.mark.parametrize("options", ["-P", "-d", "-a", "--no-dereference"])
+def test_a_link_that_is_copied_as_one_is_no_file(context: Path, options: str) -> None:
+    lines = f"COPY data /data\nRUN ln -s /data/one.bin /link && cp {options} /link /other"
+    image = forecasting("http://127.0.0.1:9/simple", context)(lines).steps[-1].image
+    assert image.low_bytes == 0
     assert image.grade is not Grade.EXACT
 
 

@@ -56,6 +56,36 @@ def test_what_is_uninstalled_in_the_same_instruction_goes_off_and_later_it_does_
     assert later[2] == pytest.approx(DRIVER, rel=0.01)
 
 
+INSTALL = "RUN pip install --no-cache-dir driver"
+
+
+@pytest.mark.parametrize(
+    ("lines", "written"),
+    [
+        # What one user has is not there for root, and what root has is there for all.
+        (f"USER app\n{INSTALL}\nUSER root\n{INSTALL}", [DRIVER, DRIVER]),
+        (f"USER app\n{INSTALL}\n{INSTALL}", [DRIVER, 0]),
+        (f"{INSTALL}\nUSER app\n{INSTALL}", [DRIVER, 0]),
+        (f"{INSTALL} --user\n{INSTALL}", [DRIVER, 0]),
+        (f"{INSTALL}\n{INSTALL} --user", [DRIVER, 0]),
+        (f"{INSTALL} --user\nUSER app\n{INSTALL}", [DRIVER, DRIVER]),
+        (f"USER app\n{INSTALL}\nUSER root\nRUN chown -R root /home/app", [DRIVER, DRIVER]),
+        (f"{INSTALL} --target /deps\nENV PYTHONPATH=/deps\n{INSTALL}", [DRIVER, 0]),
+        (f"USER app\nENV VIRTUAL_ENV=/v PATH=/v/bin:/bin\n{INSTALL}\nUSER root\n{INSTALL}", [DRIVER, 0]),
+    ],
+)
+def test_what_a_user_who_is_not_root_installs_lies_in_his_home(
+    forecast: Forecast, lines: str, written: list[int]
+) -> None:
+    found = forecast(f"ENV PYTHONDONTWRITEBYTECODE=1\n{lines}")
+    assert costs(found) == [pytest.approx(each, rel=0.01) for each in written]
+
+
+def test_who_was_given_the_directory_of_all_installs_there(forecast: Forecast) -> None:
+    lines = f"RUN chown -R app /usr/local\nUSER app\n{INSTALL}\nUSER root\n{INSTALL}"
+    assert costs(forecast(f"ENV PYTHONDONTWRITEBYTECODE=1\n{lines}"))[2] == 0
+
+
 def test_an_uninstall_that_may_not_happen_takes_nothing_off(forecast: Forecast) -> None:
     [found] = costs(
         forecast("RUN pip install --no-cache-dir torch==2.3.1 && (test -f /x && pip uninstall -y driver; true)")

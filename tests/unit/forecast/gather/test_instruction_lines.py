@@ -16,7 +16,7 @@ from tests.forecasts.stacks import FactImage, FactLookups, Facts
 
 from tonnage.forecast.gather.context import ForecastContext
 from tonnage.forecast.gather.services import forecast_services
-from tonnage.model.forecast.estimate import Grade
+from tonnage.model.forecast.estimate import KILOBYTES, Grade
 from tonnage.model.stack import BuildSpec, Service
 
 if TYPE_CHECKING:
@@ -51,12 +51,17 @@ EXACT = {
     "cat big > x && mv x /opt/x": BIG,
     "cp big x": BIG,
     "cp -a d /opt/d": DIRECTORY,
+    "mkdir /k && cp --parents d/one d/two /k && cp d/one /k": DIRECTORY + ONE,
+    "rsync -avz --progress d/ /opt/d": DIRECTORY,
     "install -m 755 big /usr/local/bin/x": BIG,
     "mv big x": BIG,
     "ln big x": BIG,
     "cp -l big x": BIG,
     "sed -i s/a/b/ big": BIG,
-    "sed -i -e s/a/b/ -e s/c/d/ big": BIG,
+    "sed -i -e s/a/b/ -e 's#/c#/d#g' big": BIG,
+    "sed -i.bak s/a/b/ big": 2 * BIG,
+    "sed -ie s/a/b/ big": 2 * BIG,
+    "wget -nc https://example.org/big.bin; wget https://example.org/big.bin": FETCHED,
     "touch big": BIG,
     "chmod 600 big": BIG,
     "wget https://example.org/big.bin": FETCHED,
@@ -78,6 +83,12 @@ EXACT = {
 DECLARED: dict[str, tuple[int, int]] = {
     "truncate --size=5M f g": (0, 10 * 1024**2),
     "truncate -s 5M f": (0, 5 * 1024**2),
+    "sed -i s/a/bbb/ big": (BIG, 3 * BIG),
+    "sed -i 's/abc/x/' big": (BIG // 3, BIG),
+    "sed -i -e '/x/d' -e s/y/zz/ big": (0, 2 * BIG),
+    "sed -i -f small big": (0, 10 * BIG),
+    "cp big x && sed -i s/a/bb/ x": (BIG, 2 * BIG),
+    "cat -n big > out": (0, 8 * BIG),
     "sort big > out": (0, BIG),
     "sort -o out big": (0, BIG),
     "grep x big > out": (0, BIG),
@@ -129,6 +140,8 @@ UNKNOWN = (
     "if [ -f /x ]; then cat big > y; fi",
     "awk 'BEGIN { while (n++ < 1e9) print n > \"/x\" }'",
     "awk 'BEGIN { while (n++ < 1e9) print n }' > x",
+    "dpkg -x unknown.deb /opt",
+    "dpkg-deb --extract unknown.deb /opt",
     "tar xf a.tgz",
     "tar xzf a.tgz -C /opt",
     "tar xz < a.tgz",
@@ -166,6 +179,8 @@ UNKNOWN = (
     "python train.py",
     "sh ./script.sh",
     "find . -name '*.txt' -exec cp {} /opt \\;",
+    "find . -name one -exec cp {} /opt \\; -delete",
+    "cp -b big d/one",
     "find . -type f | xargs cat > all",
     "useradd -m -k /src x",
     "useradd -u $NUMBER x",
@@ -192,6 +207,8 @@ NOTHING = (
     "ln -s big x",
     "cp big /tmp/x && rm /tmp/x",
     "rm -r d",
+    "cp big /dev/null",
+    "find . -name one -print -delete",
     "truncate -s 0 f",
     "curl -L https://example.org/big.bin",
     "tar tf a.tgz",
@@ -250,6 +267,24 @@ def test_what_nobody_knows_has_the_bound(context: Path, tmp_path: Path, line: st
     assert told.grade is Grade.UNKNOWN
     assert told.high_bytes >= min(BOUND, 3_000_000)
     assert told.likely_bytes > 0
+
+
+@pytest.mark.parametrize(
+    ("line", "most"), [("cp -n big x", BIG), ("cp -u big x", BIG), ("rsync -a --exclude one d/ /opt/d", DIRECTORY)]
+)
+def test_what_may_leave_out_files_is_told_within_bounds(context: Path, tmp_path: Path, line: str, most: int) -> None:
+    told = forecast(context, line, tmp_path)
+
+    assert (told.low_bytes, told.high_bytes) == (0, most)
+    assert told.grade is not Grade.EXACT
+
+
+def test_what_is_given_to_a_program_that_only_tells_is_of_no_weight(context: Path, tmp_path: Path) -> None:
+    listing = "find / -name x -exec ldd {} + | awk '/=>/' | xargs -r dpkg-query --search"
+    assert (
+        forecast(context, f"{listing} | cut -d: -f1 | xargs apt-mark manual", tmp_path).high_bytes
+        <= KILOBYTES.high_bytes
+    )
 
 
 @pytest.mark.parametrize("line", NOTHING)
