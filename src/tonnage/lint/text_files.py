@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from tonnage.errors import CannotFetchError
+from tonnage.forecast.requirements.encodings import decoded
+from tonnage.forecast.requirements.files import read_requirements
+from tonnage.lazily import regex
 from tonnage.lint.ignoring import Ignored
 from tonnage.lint.written_lines import WrittenLines
 
@@ -12,6 +17,25 @@ if TYPE_CHECKING:
 
     from tonnage.lint.rule import TextRule
     from tonnage.model.forecast.finding import Finding
+
+_VARIABLE = regex(r"\$\{([A-Z0-9_]+)\}")
+
+
+def refuse_no_requirements(text: str, file: str) -> None:
+    """Refuse a requirement file with a line that pip cannot read either; files that it includes are no question here.
+
+    Args:
+        text: As it was read, with bytes that are no text kept.
+
+    Raises:
+        UsageError: A line is no requirement, or an option lacks its value.
+    """
+    written = decoded(text.encode("utf-8", "surrogateescape"))
+    # How many there may be is a limit of looking them up.
+    with contextlib.suppress(CannotFetchError):
+        # What a variable holds nobody knows here; any name and version will do.
+        held = dict.fromkeys(_VARIABLE.findall(written), "1")
+        read_requirements(file, lambda path: written if path == file else "", environment=held)
 
 
 def text_findings(text: str, file: str, rules: Sequence[TextRule]) -> tuple[Finding, ...]:

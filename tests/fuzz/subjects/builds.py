@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -10,19 +11,21 @@ from tests.fuzz.subject import Subject, whole_text
 
 from tonnage.adapters.context.entries import IgnoreRules
 from tonnage.adapters.images.image_config import python_version
-from tonnage.errors import TonnageError
+from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.commands.effects import effects
 from tonnage.forecast.costs.base_layers import python_named, target_of
 from tonnage.forecast.python.pylock import tags_of
 from tonnage.forecast.shell.script import read_script
 from tonnage.lint.dockerfiles import dockerfile_findings
 from tonnage.lint.fixing import mended
+from tonnage.lint.inline_dockerfiles import inline_findings
 from tonnage.lint.rules import DOCKERFILE_RULES, REQUIREMENT_RULES, WORKFLOW_RULES
 from tonnage.lint.same_commands import does_the_same
-from tonnage.lint.text_files import text_findings
+from tonnage.lint.text_files import refuse_no_requirements, text_findings
 from tonnage.lint.torch.builds import build_of
 from tonnage.lint.torch.override_text import override_text, read_override
 from tonnage.lint.torch.requirement_text import WantedVersions, with_build
+from tonnage.lint.workflow_rules.jobs import refuse_no_workflow
 from tonnage.model.forecast.image_reference import image_name
 from tonnage.model.reports.torch import TorchVariant
 from tonnage.sources.dockerfile.base_images import base_reference, images_in, line_of
@@ -186,6 +189,8 @@ def _linted(text: str) -> None:
 
 
 def _linted_requirements(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        refuse_no_requirements(text, "r")
     done = mended(text, lambda each: text_findings(each, "r", REQUIREMENT_RULES), lambda _: True)
     again = mended(done.text, lambda each: text_findings(each, "r", REQUIREMENT_RULES), lambda _: True)
     assert again.text == done.text
@@ -211,6 +216,10 @@ def _with_another_torch(text: str) -> None:
 
 def _workflow(text: str) -> None:
     text_findings(text, "ci.yml", WORKFLOW_RULES)
+    with contextlib.suppress(UsageError):
+        refuse_no_workflow(text, "ci.yml")
+    with contextlib.suppress(UsageError):
+        assert not any(each.fix for each in inline_findings(text, "compose.yaml", DOCKERFILE_RULES))
     known = read_override(text)
     assert known is None or override_text(known) == text
 
@@ -231,6 +240,7 @@ SUBJECTS = (
         seeds=(
             *(f"jobs:\n  a:\n    steps:\n{rule.before}\n" for rule in WORKFLOW_RULES),
             override_text({"web": {"TORCH_CPU_ONLY": "1", "TORCH_INDEX_URL": "https://a/cpu"}}),
+            "services:\n  a:\n    build:\n      dockerfile_inline: |\n        FROM a\n        RUN pip install $$b\n",
         ),
     ),
     Subject(

@@ -95,12 +95,14 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_are_done(
     wasting: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (wasting.directory / "broken.Dockerfile").write_text("this is none\n")
-    (wasting.directory / "requirements.txt").write_bytes(b"\xff\xfe\x00torch --index-url\n")
+    (wasting.directory / "requirements.txt").write_bytes("flask==3.0\n".encode("utf-16"))
+    (wasting.directory / "more-requirements.txt").write_text("-r requirements.txt\ntorch = = 1\n")
     assert wasting.run("lint", "--json", "--no-prices") == 2
     document = told(capsys)
     assert [each["rule"] for each in document["findings"]] == ["pip-cache"]
     failures = {each["file"]: each["failure"] for each in document["files"] if each["failure"]}
-    assert list(failures) == ["broken.Dockerfile"]
+    assert sorted(failures) == ["broken.Dockerfile", "more-requirements.txt"]
+    assert failures["more-requirements.txt"] == "line 2: torch = = 1 is no requirement"
     assert "there is no instruction THIS" in failures["broken.Dockerfile"]
 
 

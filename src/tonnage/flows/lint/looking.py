@@ -26,7 +26,7 @@ from tonnage.lint.dockerfiles import dockerfile_findings
 from tonnage.lint.inline_dockerfiles import inline_findings
 from tonnage.lint.requirement_rules import torch_cuda
 from tonnage.lint.rules import CHOICES, DOCKERFILE_RULES, REQUIREMENT_RULES, RULES, WORKFLOW_RULES, rules_named
-from tonnage.lint.text_files import text_findings
+from tonnage.lint.text_files import refuse_no_requirements, text_findings
 from tonnage.lint.workflow_rules.jobs import refuse_no_workflow
 from tonnage.model.forecast.finding import Safety
 from tonnage.model.reports.lint import LintChange, LintedKind, LintReport
@@ -227,7 +227,8 @@ def _look(
             return text_findings(text, file.shown, WORKFLOW_RULES)
         if file.kind is LintedKind.COMPOSE:
             return inline_findings(text, file.shown, rules, context_text)
-        return text_findings(text, file.shown, requirement_rules) if file.kind is LintedKind.REQUIREMENTS else ()
+        refuse_no_requirements(text, file.shown)
+        return text_findings(text, file.shown, requirement_rules)
 
     def failed(why: str) -> LookedAt:
         return LookedAt(file=replace(file, failure=why), text="", findings=(), find=find)
