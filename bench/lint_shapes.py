@@ -21,9 +21,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lint_saving import connect, serving, tonnage, used_bytes, write_wheel
+from lint_saving import serving, tonnage, used_bytes, write_wheel
 from tests.engine_root import EngineName, in_front
 
+from tonnage.adapters.docker.connect import connect
 from tonnage.adapters.docker.tools import Tools
 from tonnage.adapters.private_engine import PrivateEngine
 from tonnage.units import format_bytes
