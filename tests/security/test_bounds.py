@@ -248,7 +248,7 @@ def test_a_lock_with_names_that_are_multiplied_out_is_refused() -> None:
         'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "a"\nversion = "1"\n'
         f'[[packages.wheels]]\nname = "a-1-{tags}-{tags}-{tags}.whl"\nurl = "http://h/a"\nhashes = {{sha256 = "0"}}\n'
     )
-    with pytest.raises(CannotResolveError, match="no lock file"):
+    with pytest.raises(CannotResolveError, match="not a valid lock file"):
         read_pylock(text, Target(python="3.11", platform="x86_64-manylinux_2_36"), place="pylock.toml")
     with pytest.raises(CannotResolveError, match="nested too deeply"):
         read_pylock("a = " + "[" * 50_000, Target(python="3.11", platform="x86_64-manylinux_2_36"), place="pylock.toml")

@@ -74,7 +74,7 @@ def test_its_failure_is_said_in_a_line_and_changes_no_exit_code(
 def test_a_program_that_is_not_there_changes_no_exit_code(tmp_path: Path, capsys: Captured) -> None:
     world = failing(tmp_path, "/nowhere/notify --loud")
     assert world.run("deploy") == 5
-    assert "on-failure: /nowhere/notify was not told: The program /nowhere/notify is not" in capsys.readouterr().err
+    assert "on-failure: /nowhere/notify was not told: the program /nowhere/notify is not" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wanted", ["./notify", "bin/notify", "'unclosed"])

@@ -134,7 +134,7 @@ def test_settings_that_nobody_can_tell_stop_the_command(tmp_path: Path) -> None:
         read(tmp_path, f"{REMOTE}{WEB}", Compose(form()))
 
     assert refused.value.exit_code == 2
-    assert refused.value.what.startswith("what stands under x-tonnage cannot be told: the file oci://example.org/stack")
+    assert refused.value.what.startswith("what stands under x-tonnage cannot be read: the file oci://example.org/stack")
     assert refused.value.place == f"{tmp_path / 'compose.yaml'}:1"
     assert "COMPOSE_EXPERIMENTAL_OCI_REMOTE=true" in refused.value.todo
 

@@ -64,5 +64,5 @@ def test_an_import_without_name_or_file_is_refused(text: str) -> None:
 
 
 def test_an_import_of_a_file_that_is_not_there_names_it() -> None:
-    with pytest.raises(UsageError, match=r"The file /srv/missing\.tar for the image a is not there"):
+    with pytest.raises(UsageError, match=r"the file /srv/missing\.tar for the image a is not there"):
         image_files(["a=/srv/missing.tar"], "/")

@@ -181,6 +181,7 @@ def _why_apart(effect: PythonInstall, request: ResolveRequest, lock: Lock, place
         (effect.conditional or effect.forgiven, "it may not run, or may fail"),
         (effect.target, "--target puts it elsewhere"),
         (effect.prefix, "--prefix or --root puts it elsewhere"),
+        (effect.falls_back, "a USER other than root may get it into a home"),
         (bool(effect.user_base), "--user puts it elsewhere"),
         (effect.virtual_environment, f"it goes into the environment {effect.virtual_environment}"),
         (effect.upgrade, "--upgrade looks for newer versions than those that are there"),

@@ -60,8 +60,15 @@ def read_lock(name: str, text: str, project: str = "") -> NodeLock:
         return _of_pnpm(blocks, asked)
     except (msgspec.DecodeError, RecursionError, ValueError, AttributeError, TypeError, LookupError) as error:
         raise CannotResolveError(
-            f"{name} is not a valid lock file", "invalid", why=f"{error}."[:200], todo="Make it again."
+            f"{name} is not a valid lock file", "invalid", why=_why(error), todo="Make it again."
         ) from error
+
+
+def _why(error: Exception) -> str:
+    """Say what is wrong with a lock: in the words of what reads its form, or that its content is not a lock's."""
+    if isinstance(error, ValueError):
+        return f"{error}."[:200]
+    return "It is nested too deeply." if isinstance(error, RecursionError) else "Its entries are not those of a lock."
 
 
 def _project(text: str) -> dict[str, Any]:

@@ -45,7 +45,9 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
 
 
 def _own_place(install: PythonInstall) -> str:
-    return install.target or install.user_base or install.virtual_environment
+    # Where a user gets packages who did not ask for a home depends on what he may write.
+    home = "" if install.falls_back else install.user_base
+    return install.target or home or install.virtual_environment
 
 
 def _system(step: ReadStep) -> str:

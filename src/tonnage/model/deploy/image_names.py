@@ -207,5 +207,5 @@ def _component(name: str) -> str:
         return name
     kept = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_COMPONENT].rstrip("-")
     # Names that differ must differ here too, or one service would take the image of another.
-    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]
     return f"{kept}-{digest}" if kept else digest

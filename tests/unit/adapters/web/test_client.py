@@ -148,7 +148,7 @@ def test_a_form_is_sent_once() -> None:
 def test_a_redirection_to_what_is_no_address_is_told(place: str) -> None:
     moved = f"HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
     address, _ = answering(moved)
-    with pytest.raises(CannotFetchError, match="no address that can be asked"):
+    with pytest.raises(CannotFetchError, match="not a valid address"):
         Web({}).get(f"{address}/a")
 
 

@@ -89,7 +89,7 @@ def test_a_file_that_is_copied_beside_keeps_nothing_apart(tmp_path: Path) -> Non
         ("RUN pip install --require-hashes torch", "--require-hashes"),
         ("RUN python -m venv --system-site-packages /v && /v/bin/pip install torch", "environment /v"),
         ("ENV PATH=/v/bin:$PATH\nRUN python -m venv /v\nRUN pip install torch", "PATH is set"),
-        ("USER 1000\nRUN pip install torch", "USER 1000"),
+        ("USER 1000\nRUN pip install torch", "a USER other than root"),
         ("RUN pip install --index-url https://me:secret@example.org/simple torch", "private"),
         ("RUN pip install --extra-index-url http://example.org/simple torch", "private"),
         ("RUN pip install --find-links /wheels torch", "--find-links"),

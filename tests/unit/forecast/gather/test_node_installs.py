@@ -116,7 +116,7 @@ def test_a_lock_that_cannot_be_read_is_assumed_and_does_not_stop_the_stack(tmp_p
 
     assert found.steps[-1].disk.grade is Grade.UNKNOWN
     assert found.steps[-1].disk.high_bytes >= 500_000_000
-    assert any("package-lock.json is not a lock" in each for each in found.failures)
+    assert any("package-lock.json is not a valid lock file" in each for each in found.failures)
 
 
 def test_a_lock_that_does_not_fit_has_figures_that_nobody_promises(tmp_path: Path) -> None:

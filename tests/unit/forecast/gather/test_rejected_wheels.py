@@ -112,7 +112,8 @@ def test_nothing_more_is_fetched_where_nothing_is_passed_over(
     indexes: tuple[str, str], tmp_path: Path, command: str
 ) -> None:
     step = install(indexes[0], tmp_path, command)
-    assert step.download.high_bytes < 1.1 * WHEEL
+    # What uv asks for besides each wheel is not counted.
+    assert step.download.high_bytes < 1.25 * WHEEL
 
 
 def test_what_is_passed_over_may_stay_in_the_cache(indexes: tuple[str, str], tmp_path: Path) -> None:

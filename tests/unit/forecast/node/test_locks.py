@@ -246,7 +246,7 @@ def test_a_lock_of_a_newer_form_is_read_and_doubted(kind: str, old: str, new: st
     ],
 )
 def test_what_is_no_lock_is_said_to_be_none(name: str, text: str) -> None:
-    with pytest.raises(CannotResolveError, match="no lock that can be read"):
+    with pytest.raises(CannotResolveError, match="not a valid lock file"):
         read_lock(name, text)
 
 
