@@ -167,6 +167,10 @@ def forecasting(tmp_path: Path) -> Forecasting:
         ),
         pytest.param(lambda size: "RUN " + " && \\\n  ".join(f"echo {n}" for n in range(size)), id="lines"),
         pytest.param(lambda size: "".join(f"COPY f{n} /\n" for n in range(size)), id="copies"),
+        pytest.param(
+            lambda size: "RUN " + " && ".join(f"cp /f /g{n}" for n in range(size)), id="files that are copied"
+        ),
+        pytest.param(lambda size: "RUN " + " && ".join(f"ln /f /g{n}" for n in range(size)), id="further names"),
         pytest.param(lambda size: f"ARG A=b\nRUN echo {' '.join(['x$A'] * size)}", id="words"),
         pytest.param(lambda size: "ARG A=b\n" + "ENV B=$A\n" * size + "RUN make\n", id="metadata"),
     ],

@@ -15,7 +15,9 @@ from tonnage.forecast.costs.found_files import (
     edited,
     files_of,
     found_in,
+    hidden,
     landing,
+    near,
     paths_of,
     perhaps_less,
     replaced,
@@ -39,7 +41,7 @@ from tonnage.model.forecast.python_lock import BLOCK_BYTES
 from tonnage.model.forecast.sized_effects import WrittenBytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from tonnage.model.forecast.sized_effects import FoundFiles, SizedEffect
 
@@ -109,7 +111,7 @@ def from_inside(
     for path in effect.rewrites:
         found += _fresh(_rewritten(path, below, own, base_size), (*own, *found))
         if effect.certain:
-            below[:] = _hidden(below, path, covers)
+            below[:] = hidden(below, path, covers)
     for looked in effect.rewrites_found:
         found += _fresh(_changed(looked, below, own, base_size), (*own, *found))
         if effect.certain:
@@ -120,7 +122,7 @@ def from_inside(
         altered = _altered(path, below, own, size)
         found += _fresh(edited(altered, effect), (*own, *found))
         if effect.certain:
-            below[:] = _hidden(below, path, names)
+            below[:] = hidden(below, path, names)
     # What copies a further name of a file writes all of it.
     seen = (*mounted, *below, *(each if each.other_name is None else each.other_name.alone for each in own))
     for source, destination in effect.copies:
@@ -135,8 +137,9 @@ def from_inside(
 
 def _found(path: str, pieces: Sequence[WrittenBytes]) -> tuple[list[WrittenBytes], list[WrittenBytes]]:
     """Return which pieces lie below a path, and of which a part does: where that is not known, perhaps of any."""
-    whole = [piece for piece in pieces if covers(path, piece.place)]
-    part = [piece for piece in pieces if covers_part(path, piece.place) and _may_hold(piece, path)]
+    there = near(path, pieces)
+    whole = [piece for piece in there if covers(path, piece.place)]
+    part = [piece for piece in there if covers_part(path, piece.place) and _may_hold(piece, path)]
     if not whole and not part:
         # What was written nobody knows where may well be what is meant.
         part = [piece for piece in pieces if _is_anywhere(piece)]
@@ -235,32 +238,21 @@ def _moved(
     certain: bool,
 ) -> list[WrittenBytes]:
     """Return what moving writes: what the same layer wrote only gets another place."""
-    mine = [piece for piece in own if covers(source, piece.place)]
+    mine = [piece for piece in near(source, own) if covers(source, piece.place)]
     if certain:
         there = [_copied(piece, source, destination, again=False) for piece in mine]
-        own[:] = [*replaced([piece for piece in own if piece not in mine], paths_of(there)), *there]
-    if mine or any(covers_part(source, piece.place) for piece in own):
+        gone = set(map(id, mine))
+        own[:] = [*replaced([piece for piece in own if id(piece) not in gone], paths_of(there)), *there]
+    if mine or any(covers_part(source, piece.place) for piece in near(source, own)):
         return []
     whole, part = _found(source, below)
     if certain:
-        below[:] = _hidden(below, source, covers)
+        below[:] = hidden(below, source, covers)
     found = [_copied(piece, source, destination, why="it is moved out of a layer") for piece in whole]
     found += [_part_of(piece, source, destination) for piece in part]
-    unplaced = any(map(_is_anywhere, own))
-    return found or ([] if unplaced else _of_base(source, destination, base_size, "the image", certain=True))
-
-
-def _hidden(below: Sequence[WrittenBytes], path: str, means: Callable[[str, str], bool]) -> list[WrittenBytes]:
-    """Return what can still be seen of earlier layers when what a path means is written once more."""
-    found = []
-    for piece in below:
-        if not piece.files:
-            if not means(path, piece.place):
-                found.append(piece)
-            continue
-        rest = without(piece, [file for file in piece.files if means(path, file[0])])
-        found += [] if rest is None else [rest]
-    return found
+    return found or (
+        [] if any(map(_is_anywhere, own)) else _of_base(source, destination, base_size, "the image", certain=True)
+    )
 
 
 def _fresh(pieces: Sequence[WrittenBytes], own: Sequence[WrittenBytes]) -> list[WrittenBytes]:

@@ -15,13 +15,13 @@ from tonnage.model.forecast.estimate import Estimate, Grade, weakest
 from tonnage.model.forecast.python_lock import BLOCK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from tonnage.model.forecast.sized_effects import FoundFiles, SizedEffect, WrittenBytes
 
     File = tuple[str, int, int]
 
-_AS_BEFORE = (100, 100)
+AS_BEFORE = (100, 100)
 
 
 def files_of(piece: WrittenBytes) -> tuple[File, ...]:
@@ -137,7 +137,7 @@ def less(estimate: Estimate, count_bytes: int) -> Estimate:
 
 def edited(pieces: Sequence[WrittenBytes], effect: SizedEffect) -> list[WrittenBytes]:
     """Return pieces after a command gave files of them another content."""
-    if effect.percent == _AS_BEFORE:
+    if effect.percent == AS_BEFORE:
         return [*pieces]
     return [_edited(piece, effect) if piece.image.high_bytes else piece for piece in pieces]
 
@@ -175,7 +175,8 @@ def replaced(pieces: Sequence[WrittenBytes], paths: Collection[str]) -> list[Wri
     """Return what of some pieces can still be seen where other files are written at some paths."""
     found = []
     for piece in pieces:
-        rest = without(piece, [file for file in files_of(piece) if file[1] and file[0] in paths])
+        gone = [file for file in files_of(piece) if file[0] in paths and file[1]]
+        rest = without(piece, gone) if gone else piece
         found += [] if rest is None else [rest]
     return found
 
@@ -186,16 +187,31 @@ def landing(source: str, destination: str, pieces: Sequence[WrittenBytes]) -> st
     return inside(destination, source) if directory or _is_directory(destination, pieces) else destination
 
 
-def _is_directory(path: str, pieces: Sequence[WrittenBytes]) -> bool:
+def near(path: str, pieces: Sequence[WrittenBytes]) -> Sequence[WrittenBytes]:
+    """Return the pieces that may lie at a path, above it or below it; without a place they lie nowhere.
+
+    Most pieces lie elsewhere, which text tells much faster than patterns.
+    """
     plain = path.rstrip("/")
-    as_written = any(sign in path for sign in ("*", "?", "[", "//", "/."))
-    inside_it = f"{plain}/"
-    for piece in pieces:
-        place = piece.place
-        # Most pieces lie elsewhere, which text tells faster than patterns.
-        elsewhere = place != plain and not place.startswith(inside_it) and not plain.startswith(f"{place.rstrip('/')}/")
-        if elsewhere and not (as_written or "//" in place or "/." in place):
-            continue
+    if not plain or any(sign in path for sign in ("*", "?", "[", "//", "/.")):
+        return pieces
+    inside_it, way = f"{plain}/", {"/"}
+    while plain:
+        way.add(plain)
+        plain = plain.rpartition("/")[0]
+    return [
+        piece
+        for piece in pieces
+        if (place := piece.place) in way
+        or place.startswith(inside_it)
+        or (place[-1:] == "/" and place.rstrip("/") in way)
+        or "//" in place
+        or "/." in place
+    ]
+
+
+def _is_directory(path: str, pieces: Sequence[WrittenBytes]) -> bool:
+    for piece in near(path, pieces):
         if (
             names(path, piece.place)
             and not piece.is_file
@@ -209,3 +225,16 @@ def _is_directory(path: str, pieces: Sequence[WrittenBytes]) -> bool:
         ):
             return True
     return False
+
+
+def hidden(below: Sequence[WrittenBytes], path: str, means: Callable[[str, str], bool]) -> list[WrittenBytes]:
+    """Return what can still be seen of earlier layers when what a path means is written once more."""
+    found = []
+    for piece in below:
+        if not piece.files:
+            if not means(path, piece.place):
+                found.append(piece)
+            continue
+        rest = without(piece, [file for file in piece.files if means(path, file[0])])
+        found += [] if rest is None else [rest]
+    return found

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tonnage.forecast.costs.copied_image_files import copied_paths, from_inside
 from tonnage.forecast.costs.effect_sizes import derived_pieces
-from tonnage.forecast.costs.found_files import landing, paths_of, replaced
+from tonnage.forecast.costs.found_files import AS_BEFORE, landing, near, paths_of, replaced
 from tonnage.forecast.costs.image_paths import any_covers, covers
 from tonnage.forecast.costs.links import behind, links_in, through_links
 from tonnage.forecast.costs.removals import left, takes_away
@@ -117,19 +117,22 @@ class _LayerBeingWritten:
         self._earlier_paths = paths_of(earlier) if paths is None else paths
         self._own_paths: set[str] = set()
         self._renewed: list[WrittenBytes] = []
-        self._changed = False
+        # Whether what was written has to be added up again, and whether links have to be looked for.
+        self._changed = self._relinked = False
 
     def before_writes(self, effect: SizedEffect, base_size: Estimate) -> None:
         """Do what a command does to what is there, up to where it writes what is known of itself."""
         made = _links(effect, (*self._mounted, *self.below, *self.own)) if effect.links else []
-        self._changed = False
+        self._changed = self._relinked = False
         self.links |= links_in(made)
         if _finds_files(effect):
             made += from_inside(effect, self.below, self.own, base_size, self._mounted)
             made += derived_pieces(effect, (*self._mounted, *self.below, *_alone((*self.own, *made))), base_size)
             made += _further_names(effect, (*self.own, *made), (*self._mounted, *self.below, *self.own, *made))
-            self._own_paths |= paths_of(self.own)
-            self._changed = True
+            self._changed = bool(effect.moves) or effect.percent != AS_BEFORE
+            self._relinked = _takes_over(effect) or any(piece.links_to for piece in made)
+            if self._changed:
+                self._own_paths |= paths_of(self.own)
         fresh = paths_of((*made, *effect.writes))
         if effect.certain:
             self._replace(fresh)
@@ -143,12 +146,15 @@ class _LayerBeingWritten:
             self._drop_renewed()
         if self._changed:
             self.written = total(each.disk for each in self.own)
+        elif made:
+            self.written += total(each.disk for each in made)
+        self._relinked, self._changed = self._relinked or self._changed, False
 
     def write(self, piece: WrittenBytes) -> None:
         """Write one piece."""
         self.own.append(piece)
         self.written += piece.disk
-        self._changed = self._changed or bool(piece.links_to)
+        self._relinked = self._relinked or bool(piece.links_to)
 
     def after_writes(self, effect: SizedEffect) -> None:
         """Do what a command does at its end."""
@@ -161,6 +167,7 @@ class _LayerBeingWritten:
             self._changed = True
         if self._changed:
             self.written = total(each.disk for each in self.own)
+        if self._changed or self._relinked:
             self.links = links_in((*self._mounted, *self.below, *self.own))
 
     def _replace(self, fresh: AbstractSet[str]) -> None:
@@ -186,8 +193,12 @@ def _links(effect: SizedEffect, seen: Sequence[WrittenBytes]) -> list[WrittenByt
 
 def _finds_files(effect: SizedEffect) -> bool:
     """Return whether a command finds what it writes, or takes, among files that are there."""
-    changes = effect.rewrites or effect.rewrites_found or effect.alters or effect.appends
-    return bool(changes or effect.copies or effect.file_copies or effect.moves or effect.derives)
+    return _takes_over(effect) or bool(effect.copies or effect.file_copies or effect.derives)
+
+
+def _takes_over(effect: SizedEffect) -> bool:
+    """Return whether a command changes or moves files that are there, links among them."""
+    return bool(effect.rewrites or effect.rewrites_found or effect.alters or effect.appends or effect.moves)
 
 
 def _without(
@@ -221,7 +232,7 @@ def _further_names(
     found = []
     for source, destination in effect.hard_links:
         into = landing(source, destination, visible)
-        for first in own:
+        for first in (*near(source, own), *(piece for piece in own if not piece.place)):
             for copy in copied_paths((source,), into, (first,), NOTHING, "the image"):
                 name = replace(
                     copy,
