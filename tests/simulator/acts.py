@@ -81,6 +81,9 @@ class SimulatedActs:
                 raise StepFailedError(f"no such image: {image}")
             self._engine.store.names[tagged(reference)] = found.image_id
 
+    def name_for_compose(self, image: str, service: str) -> None:
+        """Do nothing: this is Compose 2."""
+
     def make_record(self, reference: str, labels: Mapping[str, str]) -> None:
         """Name an empty image."""
         with self._act(f"record {reference}"):

@@ -219,6 +219,9 @@ class EngineActs(Protocol):
     def tag(self, image: str, reference: str) -> None:
         """Give an image (id or reference) a further name; the name moves when another image had it."""
 
+    def name_for_compose(self, image: str, service: str) -> None:
+        """Give a proven image the name by which a plain ``up`` of Compose 1 looks for it, where none is written."""
+
     def make_record(self, reference: str, labels: Mapping[str, str]) -> None:
         """Name an empty image that has these labels; they are words without spaces and quotes."""
 

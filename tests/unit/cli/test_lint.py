@@ -102,7 +102,7 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_are_done(
     assert [each["rule"] for each in document["findings"]] == ["pip-cache"]
     failures = {each["file"]: each["failure"] for each in document["files"] if each["failure"]}
     assert sorted(failures) == ["broken.Dockerfile", "more-requirements.txt"]
-    assert failures["more-requirements.txt"] == "line 2: torch = = 1 is no requirement"
+    assert failures["more-requirements.txt"] == "line 2: torch = = 1 is not a requirement"
     assert "there is no instruction THIS" in failures["broken.Dockerfile"]
 
 

@@ -6,32 +6,25 @@ Builds and Compose go through the user's programs, the rest through the engine's
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.docker import build, container_files, sdk, transfer
 from tonnage.adapters.docker import object_acts as objects
 from tonnage.adapters.docker.compose import command as compose
-from tonnage.adapters.docker.compose.hashes import (
-    counts_dependencies,
-    hashes_of_files,
-    hashes_of_project,
-    own_image_name,
-)
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.facts import DockerFacts
+from tonnage.adapters.docker.plain_up import PlainUp
 from tonnage.adapters.docker.selected_builder import ContainerBuilder
 from tonnage.adapters.docker.tools import aimed_at
 from tonnage.adapters.ssh.upload import send_files
 from tonnage.errors import EngineUnreachableError, ReserveCrossedError, StepFailedError
-from tonnage.model.compose_labels import CONFIG_HASH, config_hash_of
 from tonnage.model.deploy.image_names import LABEL_SERVICE, how_to_get, image_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tonnage.adapters.docker.connect import DockerConnection
-    from tonnage.adapters.docker.tools import ComposeTool, Tools
+    from tonnage.adapters.docker.tools import Tools
     from tonnage.adapters.interface import Cancel, Progress
     from tonnage.model.compose_labels import StackOrigin
     from tonnage.model.deploy.rolling import Attachment
@@ -57,7 +50,6 @@ class DockerActs:
         held: Sequence[int] = (),
         origin: StackOrigin | None = None,
     ) -> None:
-        self._origin = origin
         self._labels = origin.labels if origin else {}
         self._values = dict(values or {})
         self._held = tuple(held)
@@ -65,6 +57,7 @@ class DockerActs:
         self._tools = tools
         self._environment = aimed_at(connection, environment)
         self._beside = ContainerBuilder(connection, tools)
+        self._plain_up = PlainUp(connection, tools, self._environment, origin)
 
     def build(
         self,
@@ -135,6 +128,10 @@ class DockerActs:
         """Give an image (id or reference) a further name; the name moves when another image had it."""
         objects.tag(self._connection, image, reference)
 
+    def name_for_compose(self, image: str, service: str) -> None:
+        """Give a proven image the name by which a plain ``up`` of Compose 1 looks for it, where none is written."""
+        self._plain_up.name_proven(image, service)
+
     def make_record(self, reference: str, labels: Mapping[str, str]) -> None:
         """Name an empty image that has these labels; they are words without spaces and quotes."""
         objects.make_record(self._connection, reference, labels)
@@ -203,7 +200,7 @@ class DockerActs:
         self._need_image(service, definition)
         if recreate:
             self._give_names_back(project, service)
-        labels = self._labels_of(tool, project, directory, service, definition)
+        labels = self._plain_up.labels_of(tool, project, directory, service, definition)
         with self._told_when_it_dies(f"the engine stopped while {service} was being brought up"):
             compose.switch(
                 tool,
@@ -219,7 +216,7 @@ class DockerActs:
                 holder=self._holder_of,
                 cancel=cancel,
                 recreate=recreate,
-                kept=not recreate and self._is_made(project, service, definition, labels),
+                kept=not recreate and self._plain_up.is_made(project, service, definition, labels),
             )
 
     def start_apart(
@@ -245,7 +242,7 @@ class DockerActs:
         tool = self._tools.need_compose()
         self._need_image(service, definition)
         before = self._containers_of(project, service)
-        labels = self._labels_of(tool, project, directory, service, definition)
+        labels = self._plain_up.labels_of(tool, project, directory, service, definition)
         with self._told_when_it_dies(f"the engine stopped while more of {service} was being made"):
             compose.make_more(
                 tool,
@@ -333,39 +330,6 @@ class DockerActs:
                 f"{service} cannot be started: the engine has no image {image}",
                 todo=how_to_get(image),
             )
-
-    def _labels_of(
-        self, tool: ComposeTool, project: str, directory: str, service: str, definition: ComposeMapping
-    ) -> dict[str, str]:
-        """Return the labels of containers that Compose makes: with what a plain ``up`` would write, where it differs.
-
-        Compose 1 counts the image by the name that it gives it, so the image gets that name as well.
-        """
-        written, told = definition["services"][service], {}
-        own = self._origin.definition["services"].get(service) if self._origin else None
-        if tool.generation > 1:
-            if written.get("depends_on") and self._counts_dependencies:
-                containers = DockerFacts(self._connection).containers(project)
-                told = hashes_of_project(tool, project, directory, definition, containers, self._environment)
-        # After a rollback the files say something else, and what runs is to be told from them.
-        elif self._origin and own is not None and {**own, "image": ""} == {**written, "image": ""}:
-            if name := own_image_name(self._origin.definition, service):
-                self.tag(image_in(definition, service), name)
-            told = hashes_of_files(tool, self._origin, [service], self._environment)
-        return {**self._labels, CONFIG_HASH: told[service]} if service in told else self._labels
-
-    @cached_property
-    def _counts_dependencies(self) -> bool:
-        return counts_dependencies(self._tools.need_compose(), self._environment)
-
-    def _is_made(self, project: str, service: str, definition: ComposeMapping, labels: Mapping[str, str]) -> bool:
-        """Return whether every container of a service is as a label of ours says, which Compose would not find."""
-        image = self._image_id(image_in(definition, service))
-        containers = DockerFacts(self._connection).containers(project)
-        mine = [each for each in containers if each.service == service and not each.one_off]
-        return CONFIG_HASH in labels and all(
-            config_hash_of(each) == labels[CONFIG_HASH] and each.image_id == image for each in mine
-        )
 
     def _containers_of(self, project: str, service: str) -> set[str]:
         found = DockerFacts(self._connection).containers(project)

@@ -228,6 +228,7 @@ def _keep(step: Step, action: Keep, plan: Plan, facts: EngineFacts, acts: Engine
     # What is known of it comes first: a name without it would lose how it is configured.
     acts.make_record(action.record, record_labels(version))
     acts.tag(version.image_id, action.reference)
+    acts.name_for_compose(version.image_id, step.service)
     if action.candidate:
         acts.untag(action.candidate)
     _forget_earlier_names(version.image_id, action.reference, facts, acts)
