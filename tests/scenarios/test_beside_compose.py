@@ -56,7 +56,6 @@ def test_after_a_deploy_compose_changes_nothing_and_sees_the_files_of_the_stack(
     assert ids(project) == before
 
 
-@pytest.mark.each_engine
 def test_what_compose_started_is_taken_over_as_it_is_until_a_setting_changes(project: Project) -> None:
     written(project, "1")
     project.compose_as_written("up", "-d", "--build")
