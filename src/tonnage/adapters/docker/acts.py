@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tonnage.adapters.docker import build, container_files, sdk, transfer
+from tonnage.adapters.docker import build, container_files, transfer
 from tonnage.adapters.docker import object_acts as objects
 from tonnage.adapters.docker.compose import command as compose
 from tonnage.adapters.docker.error_translation import speaking_to
@@ -316,11 +316,7 @@ class DockerActs:
 
     def _image_id(self, reference: str) -> str | None:
         """Return the id of an image, or None when the engine has none."""
-        with speaking_to(self._connection.endpoint, f"look at the image {reference}"):
-            try:
-                return str(self._connection.read(f"/images/{reference}/json")["Id"])
-            except sdk.NotFound:
-                return None
+        return objects.image_id(self._connection, reference)
 
     def _need_image(self, service: str, definition: ComposeMapping) -> None:
         """Refuse before Compose has taken anything away: without the image it would give up half-way."""

@@ -269,6 +269,15 @@ def top_down(records: Sequence[CacheRecord]) -> tuple[str, ...]:
     return order[::-1]
 
 
+def image_id(connection: DockerConnection, reference: str) -> str | None:
+    """Return the id of an image, or None when the engine has none."""
+    with speaking_to(connection.endpoint, f"look at the image {reference}"):
+        try:
+            return str(connection.read(f"/images/{reference}/json")["Id"])
+        except sdk.NotFound:
+            return None
+
+
 def _image_names(connection: DockerConnection, image: str) -> wire.ImageNames | None:
     """Return the names and digests of an image, or None when there is no such image."""
     try:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tonnage.adapters.docker import object_acts as objects
-from tonnage.adapters.docker import sdk
 from tonnage.adapters.docker.compose.hashes import (
     counts_dependencies,
     hashes_of_files,
     hashes_of_project,
     own_image_name,
 )
-from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.facts import DockerFacts
+from tonnage.errors import TonnageError
 from tonnage.model.compose_labels import CONFIG_HASH, config_hash_of
 from tonnage.model.deploy.image_names import image_in
 
@@ -61,7 +60,8 @@ class PlainUp:
         # After a rollback the files say something else, and what runs is to be told from them.
         elif self._origin and own is not None and {**own, "image": ""} == {**written, "image": ""}:
             name = own_image_name(self._origin.definition, service)
-            with self._named_for_a_moment(image_in(definition, service), name):
+            # On a full disk, say, no name can be given: a later plain up makes it anew then.
+            with suppress(TonnageError), self._named_for_a_moment(image_in(definition, service), name):
                 told = hashes_of_files(tool, self._origin, [service], self._environment)
         return {**labels, CONFIG_HASH: told[service]} if service in told else labels
 
@@ -69,7 +69,7 @@ class PlainUp:
         """Return whether every container of a service is as a label of ours says, which Compose would not find."""
         if CONFIG_HASH not in labels:
             return False
-        image = self._image_id(image_in(definition, service))
+        image = objects.image_id(self._connection, image_in(definition, service))
         containers = DockerFacts(self._connection).containers(project)
         mine = [each for each in containers if each.service == service and not each.one_off]
         return all(config_hash_of(each) == labels[CONFIG_HASH] and each.image_id == image for each in mine)
@@ -82,13 +82,14 @@ class PlainUp:
         if origin.definition["services"].get(service, {}).get("build") and (
             name := own_image_name(origin.definition, service)
         ):
-            objects.tag(self._connection, image, name)
+            with suppress(TonnageError):
+                objects.tag(self._connection, image, name)
 
     @contextmanager
     def _named_for_a_moment(self, image: str, name: str) -> Iterator[None]:
         """Give an image a name that goes back to what had it before: what is not proven is kept by no name."""
-        before = self._image_id(name) if name else None
-        if not name or before == self._image_id(image):
+        before = objects.image_id(self._connection, name) if name else None
+        if not name or before == objects.image_id(self._connection, image):
             yield
             return
         objects.tag(self._connection, image, name)
@@ -103,10 +104,3 @@ class PlainUp:
     @cached_property
     def _counts_dependencies(self) -> bool:
         return counts_dependencies(self._tools.need_compose(), self._environment)
-
-    def _image_id(self, reference: str) -> str | None:
-        with speaking_to(self._connection.endpoint, f"look at the image {reference}"):
-            try:
-                return str(self._connection.read(f"/images/{reference}/json")["Id"])
-            except sdk.NotFound:
-                return None
