@@ -108,7 +108,6 @@ def test_a_tag_that_moved_is_pulled_when_the_policy_says_so_and_can_be_gone_back
     assert page(project.real.address, PORT) == "one"
 
 
-@pytest.mark.each_engine
 @pytest.mark.usefixtures("registry_root")
 def test_images_that_are_named_by_their_digest_are_pulled_kept_and_gone_back_to(project: Project) -> None:
     engine = project.engine
