@@ -380,3 +380,25 @@ def test_a_cache_mount_has_the_price_of_what_it_keeps_beside_the_image(
     after = told(capsys)["services"][0]["disk_bytes"]["likely"]
     assert (finding["rule"], finding["fix"]) == ("cache-mount", None)
     assert finding["price_bytes"]["likely"] == before - after > 0
+
+
+def test_a_document_with_the_name_of_a_requirement_file_is_left_out_unless_it_is_named(
+    wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = "# Software requirements\n\nThe service shall start in 5 seconds.\n- it shall log\nPerformance\n"
+    (wasting.directory / "software-requirements.txt").write_text(written)
+    assert wasting.run("lint", "--no-prices", "--json") == 0
+    said = capsys.readouterr()
+    assert "software-requirements.txt is left out: most of its lines are no requirements" in said.err
+    assert "software-requirements.txt" not in {each["file"] for each in json.loads(said.out)["files"]}
+    assert wasting.run("lint", "--no-prices", "software-requirements.txt") == 2
+    assert "is not a requirement" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["numpy==", "numpy>>1", "numpy>=1 <2", "numpy== 1.2 extra"])
+def test_a_requirement_whose_versions_cannot_be_read_is_told(
+    line: str, wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (wasting.directory / "web" / "requirements.txt").write_text(f"starlette\n{line}\n")
+    assert wasting.run("lint", "--no-prices") == 2
+    assert f"web/requirements.txt: line 2: {line} is not a requirement" in capsys.readouterr().err

@@ -7,6 +7,7 @@ for, and nothing outside of the project.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,7 @@ from tonnage.lint.dockerfiles import dockerfile_findings
 from tonnage.lint.inline_dockerfiles import inline_findings
 from tonnage.lint.requirement_rules import torch_cuda
 from tonnage.lint.rules import CHOICES, DOCKERFILE_RULES, REQUIREMENT_RULES, RULES, WORKFLOW_RULES, rules_named
-from tonnage.lint.text_files import refuse_no_requirements, text_findings
+from tonnage.lint.text_files import is_prose, refuse_no_requirements, text_findings
 from tonnage.lint.workflow_rules.jobs import refuse_no_workflow
 from tonnage.model.forecast.finding import Safety
 from tonnage.model.reports.lint import LintChange, LintedKind, LintReport
@@ -103,10 +104,14 @@ def lint(
     if request.of_stack and not built:
         return LintReport(rules=RULES)
     services = _ByPath(stack.services if stack is not None else ())
+    typed = {os.path.normpath(Path(here, name)) for name in request.named}
     for file in files_of(built if request.of_stack else request.named, stack, here):
         found = _look(
             file, services.of(file), project_root(stack.directory if stack is not None else here), choices=choices
         )
+        if found.file.failure and found.file.path not in typed and _is_prose(found):
+            notes = (*notes, f"{file.shown} is left out: most of its lines are no requirements")
+            continue
         files.append(found.file)
         if not found.file.failure:
             looked.append(found)
@@ -188,6 +193,10 @@ def _with_paths_apart(request: LintRequest, here: str, services: Collection[str]
     return replace(request, fix=fix, named=(*request.named, *meant))
 
 
+def _is_prose(found: LookedAt) -> bool:
+    return found.file.kind is LintedKind.REQUIREMENTS and is_prose(found.text, found.file.shown)
+
+
 def _stack(ports: DeployPorts, flags: StackFlags) -> tuple[DesiredState | None, tuple[str, ...]]:
     """Read the stack; where it cannot be read, files are looked at without it."""
     try:
@@ -230,8 +239,10 @@ def _look(
         refuse_no_requirements(text, file.shown)
         return text_findings(text, file.shown, requirement_rules)
 
+    text = ""
+
     def failed(why: str) -> LookedAt:
-        return LookedAt(file=replace(file, failure=why), text="", findings=(), find=find)
+        return LookedAt(file=replace(file, failure=why), text=text, findings=(), find=find)
 
     try:
         text = written_text(file)

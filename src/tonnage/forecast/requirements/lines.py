@@ -20,6 +20,8 @@ _NAMED = regex(
     r"(?:\(?(?P<specifier>(?:(?:===|==|~=|!=|<=|>=|<|>)[^;@)]*)?)\)?\s*)?(?:;\s*(?P<marker>.*))?",
     re.DOTALL,
 )
+# A comma may end them. What versions there are, and how they are compared, is for the resolver to know.
+_CLAUSES = regex(r"(?: ?(?:===|==|~=|!=|<=|>=|<|>) ?[^ ,<>=!~]+ ?(?:,|$))*")
 _AT = regex(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*@\s*"
     r"(?P<location>\S+)(?:\s+;\s*(?P<marker>.*))?",
@@ -73,7 +75,7 @@ def read_requirement(
     if editable or _ADDRESS.match(text) or _is_path(location):
         return _located(location.strip(), marker.strip(), place, directory, hashes, text=text, editable=editable)
     match = _NAMED.fullmatch(squeezed)
-    if match is None:
+    if match is None or not _CLAUSES.fullmatch((match["specifier"] or "").rstrip()):
         return None
     return Requirement(
         text=text,
