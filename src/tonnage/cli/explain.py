@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections import deque
@@ -45,8 +46,9 @@ def command(session: Session, *, flags: StackFlags, log: str) -> None:
 
     ports, width = session.ports, session.width
     if log:
-        text = _read(log)
-        found = diagnose(ports, ports.machine, flags, text, source=log, written_s=_written_s(log, ports.clock))
+        # Decoded line by line: beside its bytes nothing as large as the log is held.
+        lines = io.TextIOWrapper(io.BytesIO(_read(log)), encoding="utf-8", errors="replace")
+        found = diagnose(ports, ports.machine, flags, lines, source=log, written_s=_written_s(log, ports.clock))
     else:
         found = diagnose_last_run(ports, ports.machine, flags)
     session.answer("explanations", lambda: diagnosis_form(found), lambda: diagnosis_text(found, width=width))
@@ -62,23 +64,20 @@ def _written_s(log: str, clock: Clock) -> float | None:
         return None
 
 
-def _read(log: str) -> str:
+def _read(log: str) -> bytes:
     """Return the end of a log: what ended a job stands there."""
     try:
         if log == "-":
-            content = _end(sys.stdin.buffer)
-        else:
-            with Path(log).open("rb") as stream:
-                if stream.seekable():
-                    stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LONGEST_BYTES))
-                    content = stream.read(_LONGEST_BYTES)
-                else:
-                    content = _end(stream)
+            return _end(sys.stdin.buffer)
+        with Path(log).open("rb") as stream:
+            if not stream.seekable():
+                return _end(stream)
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LONGEST_BYTES))
+            return stream.read(_LONGEST_BYTES)
     except OSError as error:
         raise UsageError(
             f"the log {log} cannot be read", why=f"{error.strerror}.", todo="Name a file, or - for standard input."
         ) from error
-    return content.decode("utf-8", errors="replace")
 
 
 def _end(stream: BinaryIO) -> bytes:

@@ -23,6 +23,8 @@ from tonnage.model.reports.symptom import Diagnosis, Here, LogOrigin, ReadLog, S
 from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import ForecastPorts, LocalMachine
     from tonnage.flows.requests import StackFlags
@@ -40,7 +42,7 @@ def diagnose(
     ports: ForecastPorts,
     machine: LocalMachine,
     flags: StackFlags,
-    log: str,
+    lines: Iterable[str],
     *,
     source: str = "-",
     written_s: float | None = None,
@@ -48,6 +50,7 @@ def diagnose(
     """Explain a log.
 
     Args:
+        lines: What it holds, each line with its end or without.
         source: Where it comes from, for people.
         written_s: When it was written, where it has no times of its own; None where nobody knows.
 
@@ -57,7 +60,7 @@ def diagnose(
     Raises:
         UsageError: A compose file was named and cannot be read.
     """
-    read = read_log(log.splitlines())
+    read = read_log(lines)
     if not read.symptoms:
         return Diagnosis(source=source)
     paths = [each.path for each in read.symptoms if each.path and not each.in_build]
