@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -93,6 +94,7 @@ def prices(
             if not any(each.found_out for each in before.values()):
                 return none, next((each.failures[0] for each in before.values() if each.failures), "nothing is built")
 
+        asked = Lock()
         deadline = None if within_s is None else time.monotonic() + within_s
 
         def price(change: Sequence[ChangedText], lines: tuple[int, int] | None) -> Saving:
@@ -100,9 +102,10 @@ def prices(
                 return Saving()
             touched = {service.name for each in change for service in each.services}
             some = tuple(each for each in services if each.name in touched)
-            # Within a limit of time nothing is forecast that no change asks for.
-            unknown = [each for each in some if each.name not in before]
-            before.update({each.service: each for each in (fresh.forecast(unknown, {}) if unknown else ())})
+            # Within a limit of time nothing is forecast that no change asks for, and nothing twice.
+            with asked:
+                unknown = [each for each in some if each.name not in before]
+                before.update({each.service: each for each in (fresh.forecast(unknown, {}) if unknown else ())})
             after = _after(fresh, some, change) if some else ()
             as_it_is = [before[each.name] for each in some]
             if not after or not all(map(_comparable, as_it_is, after)):

@@ -6,7 +6,7 @@ Source: packaging 26.3, ``packaging.pylock``; PEP 425, 600 and 656 for the tags 
 from __future__ import annotations
 
 import sysconfig
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
@@ -22,7 +22,7 @@ from tonnage.model.forecast.python_lock import Lock, LockOrigin, Other, Sdist, W
 from tonnage.units import told_count
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from packaging.markers import Environment
 
@@ -40,13 +40,15 @@ _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _MUSL_MINORS = range(2, -1, -1)
 
 
+# One command asks several times: for the forecast, and for what would make it smaller.
+@lru_cache(maxsize=4)
 def read_pylock(
     text: str,
     target: Target,
     *,
     place: str,
-    extras: Collection[str] = (),
-    groups: Collection[str] | None = None,
+    extras: tuple[str, ...] = (),
+    groups: tuple[str, ...] | None = None,
     local: bool = False,
 ) -> Lock:
     """Read a lock file for one target.
