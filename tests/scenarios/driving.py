@@ -120,6 +120,7 @@ class Project:
         directory: The project's directory, which is there.
         name: Its name; no other test uses it.
         state: Where the journal is.
+        temporary: Where temporary files are made; None for where the tester's are.
         services: What stands in the compose file; changes are written with :meth:`write`.
     """
 
@@ -127,6 +128,7 @@ class Project:
     directory: Path
     name: str
     state: Path
+    temporary: Path | None = None
     services: dict[str, dict[str, Any]] = field(default_factory=dict)
     top: dict[str, Any] = field(default_factory=dict)
     _started: list[Running] = field(default_factory=list)
@@ -144,6 +146,9 @@ class Project:
             for name, value in self.real.environment.items()
             if not name.startswith(("COMPOSE_", "TONNAGE_")) or name == "TONNAGE_DOCKER"
         }
+        if self.temporary is not None:
+            self.temporary.mkdir(exist_ok=True)
+            kept["TMPDIR"] = str(self.temporary)
         return {
             **kept,
             "TONNAGE_STATE_DIR": str(self.state),
@@ -178,7 +183,7 @@ class Project:
 
     def start(self, *arguments: str, environment: dict[str, str] | None = None) -> Running:
         """Start ``tonnage`` in the project's directory."""
-        output = self.state.with_name(f"output-{self.name}") / str(len(self._started))
+        output = self.directory.with_name(f"output-{self.name}") / str(len(self._started))
         running = Running([TONNAGE, *arguments], self.directory, {**self.environment, **(environment or {})}, output)
         self._started.append(running)
         return running
