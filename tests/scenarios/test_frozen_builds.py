@@ -20,7 +20,7 @@ from tests.scenarios.watching import available_bytes, bytes_come_back, soon, wat
 from tonnage.adapters.guard.build_steps import EngineSteps, freezer_mounts
 from tonnage.adapters.guard.engine_process import engine_process
 from tonnage.adapters.guard.freezer import is_frozen
-from tonnage.adapters.guard.still import engine_names, stands_still
+from tonnage.adapters.guard.process_pause import engine_names, is_paused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +130,7 @@ def test_the_engine_itself_stands_still_for_moments_where_that_is_chosen(project
     assert min(available.seen) > reserve_bytes - BELOW_BYTES
     engine = engine_process(project.real.endpoint.removeprefix("unix://"))
     assert engine is not None
-    assert not any(map(stands_still, engine_names(engine)))
+    assert not any(map(is_paused, engine_names(engine)))
 
 
 def test_an_engine_that_stands_still_runs_again_when_tonnage_is_killed(project: Project) -> None:
@@ -145,9 +145,9 @@ def test_an_engine_that_stands_still_runs_again_when_tonnage_is_killed(project: 
         f"{reserve_above(project)}B",
         environment={"TONNAGE_FORECAST": "false", "TONNAGE_GUARD": "hard"},
     )
-    running.until(lambda: any(map(stands_still, names)), "the engine stands still")
+    running.until(lambda: any(map(is_paused, names)), "the engine stands still")
     running.signal(signal.SIGKILL)
-    assert soon(lambda: not any(map(stands_still, names)))
+    assert soon(lambda: not any(map(is_paused, names)))
     running.kill()
     assert project.tonnage("status").exit_code == 0
 

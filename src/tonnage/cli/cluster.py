@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.errors import NotHealthyError
-from tonnage.flows.cluster.looking import status_of
+from tonnage.flows.cluster.status import status_of
 from tonnage.views.json.cluster import cluster_plan_form, cluster_status_form
 from tonnage.views.text.cluster import cluster_plan_text, cluster_status_text, reclaimed_text
 from tonnage.views.text.placement import placement_failure
@@ -98,7 +98,7 @@ def show_status(session: Session, wanted: DesiredState) -> None:
     Raises:
         TonnageError: The Swarm cannot be read.
     """
-    from tonnage.flows.cluster.looking import cluster_status  # noqa: PLC0415 - help needs none
+    from tonnage.flows.cluster.status import cluster_status  # noqa: PLC0415 - help needs none
 
     with session.ports.swarms.open(wanted.host) as access:
         status = cluster_status(session.ports, access, wanted)
@@ -123,7 +123,7 @@ def show_verification(session: Session, wanted: DesiredState) -> None:
     Raises:
         NotHealthyError: A service is not healthy.
     """
-    from tonnage.flows.cluster.looking import verify_cluster  # noqa: PLC0415 - help needs none
+    from tonnage.flows.cluster.verify import verify_cluster  # noqa: PLC0415 - help needs none
     from tonnage.views.text.checks import verification_form, verification_text  # noqa: PLC0415
 
     with session.ports.swarms.open(wanted.host) as access:
@@ -145,7 +145,7 @@ def roll_back(session: Session, wanted: DesiredState, version: str) -> None:
         TonnageError: What ended it.
     """
     from tonnage.cli.deploy import stop  # noqa: PLC0415 - the commands name this module
-    from tonnage.flows.cluster.going_back import roll_back_cluster  # noqa: PLC0415 - help needs none
+    from tonnage.flows.cluster.rollback import roll_back_cluster  # noqa: PLC0415 - help needs none
 
     with session.ports.swarms.open(wanted.host) as access:
         roll_back_cluster(
@@ -176,7 +176,7 @@ def reclaim_nodes(session: Session, wanted: DesiredState, *, yes: bool) -> None:
     Raises:
         TonnageError: A node refused; the others were done.
     """
-    from tonnage.flows.cluster.looking import reclaim_cluster  # noqa: PLC0415 - help needs none
+    from tonnage.flows.cluster.cleanup import reclaim_cluster  # noqa: PLC0415 - help needs none
 
     with session.ports.swarms.open(wanted.host) as access:
         rows, errors = reclaim_cluster(session.ports, access, wanted, yes=yes, tell=session.say)

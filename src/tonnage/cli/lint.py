@@ -83,7 +83,7 @@ def command(
         UsageError: A file could not be read; the others were looked at.
         LimitPassedError: More than allowed could be saved.
     """
-    from tonnage.flows.lint.looking import LintRequest, lint  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.lint.linter import LintRequest, lint  # noqa: PLC0415 - help needs none of these
     from tonnage.flows.requests import typed_value  # noqa: PLC0415
     from tonnage.units import parse_bytes  # noqa: PLC0415
     from tonnage.views.text.lint import change_text, changed_text  # noqa: PLC0415

@@ -59,7 +59,7 @@ def command(
     Raises:
         UsageError: The index is no address.
     """
-    from tonnage.flows.torch.choosing import TorchRequest, choose  # noqa: PLC0415 - help needs none of these
+    from tonnage.flows.torch.variant import TorchRequest, choose  # noqa: PLC0415 - help needs none of these
     from tonnage.model.reports.torch import TorchVariant  # noqa: PLC0415
     from tonnage.views.json.torch import torch_form  # noqa: PLC0415
     from tonnage.views.text.lint import change_text  # noqa: PLC0415

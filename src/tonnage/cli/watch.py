@@ -68,11 +68,11 @@ def command(session: Session, *, flags: StackFlags, interval: str | None, listen
     if listen:
         _serve(session, flags, listen, pause_s)
     wanted = read_if_there(session.ports, flags)
-    never, course = Event(), RecentLooks()
+    never, recent = Event(), RecentLooks()
     try:
         with session.ports.engines.facts(flags.host) as facts, _shower(session, wanted, typed) as show:
             while True:
-                show(look_again(session.ports, facts, wanted, course))
+                show(look_again(session.ports, facts, wanted, recent))
                 session.ports.clock.wait(never, pause_s)
     except KeyboardInterrupt:
         # This is how watching ends: nothing was interrupted that people need to hear about.

@@ -74,11 +74,11 @@ def look_once(
     return wanted, replace(seen, activity=activity)
 
 
-def look_again(ports: EnginePorts, facts: EngineFacts, wanted: DesiredState, course: RecentLooks) -> Snapshot:
+def look_again(ports: EnginePorts, facts: EngineFacts, wanted: DesiredState, recent: RecentLooks) -> Snapshot:
     """Look once more while somebody watches.
 
     Args:
-        course: What was seen at the looks before.
+        recent: What was seen at the looks before.
 
     Returns:
         What was seen, and how it changed.
@@ -93,7 +93,7 @@ def look_again(ports: EnginePorts, facts: EngineFacts, wanted: DesiredState, cou
     engine = seen.inventory.engine
     # Another machine is not asked for its locks every two seconds.
     runs = runs_at_work(ports, engine) if engine.endpoint.startswith("unix://") else ()
-    return replace(seen, activity=Activity(runs=runs, trends=course.take(ports.clock.monotonic(), available)))
+    return replace(seen, activity=Activity(runs=runs, trends=recent.take(ports.clock.monotonic(), available)))
 
 
 def look(facts: EngineFacts, wanted: DesiredState) -> Snapshot:
@@ -212,11 +212,11 @@ def run_report(ports: StackPorts, flags: StackFlags, last: int) -> RunReport:
     history, instructions = last_runs(ports, flags, max(last, _RUNS_OF_HISTORY))
     runs = history[-last:]
     with opened_journal(ports.environment) as journal:
-        courses = {} if journal is None else journal.courses([run.run_id for run in runs])
+        disk_histories = {} if journal is None else journal.disk_histories([run.run_id for run in runs])
     return RunReport(
         runs=tuple(runs),
         history=tuple(history),
-        courses=courses,
+        disk_histories=disk_histories,
         instructions=tuple(reversed(instructions)),
         made_s=ports.clock.time(),
     )

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def test_a_course_forgets_what_is_older_than_a_minute() -> None:
-    course = RecentLooks()
-    assert course.take(0.0, {"/": 900}) == {}
-    assert course.take(30.0, {"/": 600})["/"].bytes_per_s == -10.0
-    assert course.take(61.0, {"/": 600})["/"].change_bytes == 0
+    recent = RecentLooks()
+    assert recent.take(0.0, {"/": 900}) == {}
+    assert recent.take(30.0, {"/": 600})["/"].bytes_per_s == -10.0
+    assert recent.take(61.0, {"/": 600})["/"].change_bytes == 0
 
 
 def test_a_run_that_holds_its_lock_is_at_work(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
-from tonnage.adapters.guard import still
+from tonnage.adapters.guard import process_pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,8 +154,8 @@ def thaw_all(directories: Iterable[str]) -> bool:
     """
     done = True
     for directory in directories:
-        if directory.startswith(still.BEGINNING):
-            done = still.let_run(directory) and done
+        if directory.startswith(process_pause.BEGINNING):
+            done = process_pause.resume_process(directory) and done
         elif may_be_thawed(directory):
             try:
                 thaw(directory)

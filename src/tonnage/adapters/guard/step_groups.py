@@ -12,7 +12,7 @@ from tonnage.adapters.context.dockerfiles import dockerfile_text
 from tonnage.adapters.guard.build_steps import EngineSteps
 from tonnage.adapters.guard.engine_process import engine_process
 from tonnage.adapters.guard.freezer import Watchdog, freeze, is_ended, is_frozen, thaw
-from tonnage.adapters.guard.still import engine_names, let_run, stand_still
+from tonnage.adapters.guard.process_pause import engine_names, pause_process, resume_process
 from tonnage.adapters.interface import BuildMark
 from tonnage.errors import TonnageError
 from tonnage.sources.dockerfile.parser import read_instructions
@@ -157,12 +157,12 @@ class DockerStepGroups:
         if not names or self._watchdog is None or not self._watchdog.expect(names, until_s):
             return False
         self._still = names
-        return all(map(stand_still, names))
+        return all(map(pause_process, names))
 
     def run_engine(self) -> None:
         """Let the engine run again. What cannot be told that the watchdog tells it."""
         names, self._still = self._still, ()
-        running = [name for name in names if let_run(name)]
+        running = [name for name in names if resume_process(name)]
         if self._watchdog is not None and running:
             self._watchdog.expect(running, 0.0)
 

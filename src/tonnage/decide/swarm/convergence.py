@@ -28,8 +28,8 @@ _FAILED = frozenset({"failed", "rejected", "orphaned"})
 class Convergence(StrEnum):
     """How far a service is."""
 
-    GOES_ON = "goes on"
-    THERE = "there"
+    IN_PROGRESS = "in progress"
+    DONE = "done"
     FAILED = "failed"
 
 
@@ -49,7 +49,7 @@ class WantedService(Struct, frozen=True, kw_only=True):
     nodes: int = 0
 
 
-class ServiceCourse(Struct, frozen=True, kw_only=True):
+class ServiceProgress(Struct, frozen=True, kw_only=True):
     """How far one service is.
 
     Args:
@@ -58,20 +58,20 @@ class ServiceCourse(Struct, frozen=True, kw_only=True):
         task: The task that is to blame.
     """
 
-    course: Convergence
+    state: Convergence
     why: str
     taken_back: bool = False
     task: SwarmTask | None = None
 
 
-def course_of(
+def progress_of(
     wanted: WantedService,
     service: SwarmService | None,
     tasks: Sequence[SwarmTask],
     *,
     since: str,
     nodes: Mapping[str, str],
-) -> ServiceCourse:
+) -> ServiceProgress:
     """Return how far a service is.
 
     Args:
@@ -81,38 +81,38 @@ def course_of(
         nodes: Host names by id.
     """
     if service is None:
-        return ServiceCourse(course=Convergence.FAILED, why="Swarm has no such service")
+        return ServiceProgress(state=Convergence.FAILED, why="Swarm has no such service")
     ours = [each for each in tasks if each.image == wanted.image and each.created >= since]
     failed = [each for each in ours if each.state in _FAILED]
     last = failed[-1] if failed else None
     if service.update in _TAKEN_BACK or service.update == "rollback_started":
-        course = Convergence.GOES_ON if service.update in _GOING_ON else Convergence.FAILED
-        return ServiceCourse(course=course, why=_said(service.update_said, last, nodes), taken_back=True, task=last)
+        state = Convergence.IN_PROGRESS if service.update in _GOING_ON else Convergence.FAILED
+        return ServiceProgress(state=state, why=_said(service.update_said, last, nodes), taken_back=True, task=last)
     if service.update == "paused":
-        return ServiceCourse(course=Convergence.FAILED, why=_said(service.update_said, last, nodes), task=last)
+        return ServiceProgress(state=Convergence.FAILED, why=_said(service.update_said, last, nodes), task=last)
     if service.image != wanted.image:
-        return ServiceCourse(course=Convergence.FAILED, why=f"it runs {service.image} instead: another changed it")
+        return ServiceProgress(state=Convergence.FAILED, why=f"it runs {service.image} instead: another changed it")
     # A service without a version before is never taken back: Swarm starts its tasks again and again.
     if service.update != "updating" and last is not None and _is_hopeless(failed):
-        return ServiceCourse(course=Convergence.FAILED, why=_said("", last, nodes), task=last)
+        return ServiceProgress(state=Convergence.FAILED, why=_said("", last, nodes), task=last)
     if wanted.one_shot:
         done = [each for each in ours if each.state == "complete"]
         count = len({each.slot for each in done})
         if failed:
-            return ServiceCourse(course=Convergence.FAILED, why=_said("", last, nodes), task=last)
+            return ServiceProgress(state=Convergence.FAILED, why=_said("", last, nodes), task=last)
         there = count >= (wanted.replicas or 1)
-        return ServiceCourse(course=Convergence.THERE if there else Convergence.GOES_ON, why=f"{count} ended well")
+        return ServiceProgress(state=Convergence.DONE if there else Convergence.IN_PROGRESS, why=f"{count} ended well")
     alive = [each for each in tasks if each.alive]
     running = [each for each in alive if each.state == RUNNING and each.image == wanted.image]
     enough = wanted.replicas if wanted.replicas is not None else wanted.nodes
     if service.update != "updating" and len(running) == len(alive) and len(running) >= enough:
-        return ServiceCourse(course=Convergence.THERE, why=f"{len(running)} of {enough} running")
+        return ServiceProgress(state=Convergence.DONE, why=f"{len(running)} of {enough} running")
     waiting = next((each for each in alive if each.state != RUNNING), None)
     what = f"{len(running)} of {enough} running"
     if waiting is not None:
         where = nodes.get(waiting.node_id, "")
         what += f"; {waiting.state}{f' on {where}' if where else ''}{f': {waiting.error}' if waiting.error else ''}"
-    return ServiceCourse(course=Convergence.GOES_ON, why=what, task=waiting)
+    return ServiceProgress(state=Convergence.IN_PROGRESS, why=what, task=waiting)
 
 
 def _is_hopeless(failed: Sequence[SwarmTask]) -> bool:

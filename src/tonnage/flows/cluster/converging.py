@@ -6,14 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 from tonnage.decide.deploy.health import prove_action
-from tonnage.decide.swarm.convergence import Convergence, WantedService, course_of
+from tonnage.decide.swarm.convergence import Convergence, WantedService, progress_of
 from tonnage.errors import NotHealthyError, StepFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tonnage.adapters.interface import Cancel
-    from tonnage.decide.swarm.convergence import ServiceCourse
+    from tonnage.decide.swarm.convergence import ServiceProgress
     from tonnage.errors import TonnageError
     from tonnage.flows.cluster.ports import ReadsSwarm
     from tonnage.model.stack import ComposeMapping, Stack
@@ -67,31 +67,31 @@ def converge(
                 continue
             service = services.get(f"{stack.name}_{name}")
             own = [each for each in tasks if service is not None and each.service_id == service.service_id]
-            course = course_of(want, service, own, since=since, nodes=names)
-            if course.why != said[name]:
-                said[name] = course.why
-                tell(f"{name}: {course.why}")
+            progress = progress_of(want, service, own, since=since, nodes=names)
+            if progress.why != said[name]:
+                said[name] = progress.why
+                tell(f"{name}: {progress.why}")
             # Swarm begins an update a moment after it was told: only what stays so counts.
-            settled[name] = settled[name] + 1 if course.course is Convergence.THERE else 0
+            settled[name] = settled[name] + 1 if progress.state is Convergence.DONE else 0
             now_s = clock.monotonic()
-            if course.task is not None and _UNPLACED in course.task.error:
+            if progress.task is not None and _UNPLACED in progress.task.error:
                 unplaced.setdefault(name, now_s)
             else:
                 unplaced.pop(name, None)
             late = now_s >= give_up[name] or now_s - unplaced.get(name, now_s) >= _UNPLACED_S
-            if course.course is Convergence.FAILED or (late and not settled[name]):
-                failed[name] = _failure(swarm, name, course, late=late)
+            if progress.state is Convergence.FAILED or (late and not settled[name]):
+                failed[name] = _failure(swarm, name, progress, late=late)
         if all(name in failed or settled[name] >= _SETTLED_LOOKS for name in wanted):
             return failed
         clock.wait(cancel, LOOK_EVERY_S)
 
 
-def _failure(swarm: ReadsSwarm, name: str, course: ServiceCourse, *, late: bool) -> NotHealthyError:
+def _failure(swarm: ReadsSwarm, name: str, progress: ServiceProgress, *, late: bool) -> NotHealthyError:
     what = f"{name} did not get healthy in time" if late else f"{name} is not healthy"
-    if course.taken_back:
+    if progress.taken_back:
         what = f"{name} is not healthy; Swarm took it back"
-    log = swarm.logs(course.task.task_id, _LOG_LINES) if course.task is not None else ""
-    return NotHealthyError(what, why=course.why, log=log)
+    log = swarm.logs(progress.task.task_id, _LOG_LINES) if progress.task is not None else ""
+    return NotHealthyError(what, why=progress.why, log=log)
 
 
 def _wanted(stack: Stack, name: str, told: ComposeMapping, nodes: tuple[SwarmNode, ...]) -> WantedService:

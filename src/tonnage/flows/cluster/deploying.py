@@ -13,11 +13,11 @@ from msgspec import Struct
 from tonnage.decide.cluster.labels import forgotten
 from tonnage.decide.swarm.stack_file import for_later, taken_back
 from tonnage.errors import NotHealthyError, ReserveCrossedError, StalePlanError, StepFailedError, TonnageError
+from tonnage.flows.cluster.cleanup import free_on_node
 from tonnage.flows.cluster.converging import converge
 from tonnage.flows.cluster.delivering import deliver
+from tonnage.flows.cluster.health import check_tasks
 from tonnage.flows.cluster.planning import cluster_plan, look_at
-from tonnage.flows.cluster.proving import prove_tasks
-from tonnage.flows.cluster.tidying import free_on_node
 from tonnage.model.deploy.policy import Together
 from tonnage.runtime.signals import CancelOnSignal, EitherSet
 from tonnage.views.text.placement import placement_failure
@@ -158,7 +158,7 @@ def _roll_out(
         )  # fmt: skip
         healthy = [each for each in plan.services if each not in failed]
         tell("proving that services are healthy")
-        failed |= prove_tasks(
+        failed |= check_tasks(
             ports, access.facts, wanted.stack, healthy, seen.hosts,
             answering=seen.engines.keys(), tell=tell, cancel=cancel,
         )  # fmt: skip

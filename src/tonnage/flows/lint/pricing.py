@@ -13,7 +13,7 @@ from tonnage.model.forecast.estimate import Grade, spread
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonnage.flows.lint.looked_at import LookedAt
+    from tonnage.flows.lint.file_result import FileResult
     from tonnage.flows.lint.prices import ChangedText, Saving
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.stack import DesiredState
@@ -46,7 +46,7 @@ def worth(finding: Finding) -> int | None:
 
 
 def without_prices(
-    looked: Sequence[LookedAt], together: Sequence[StackFinding], chosen: frozenset[str]
+    looked: Sequence[FileResult], together: Sequence[StackFinding], chosen: frozenset[str]
 ) -> list[Finding]:
     """Return all findings as they are: what is a choice only where it was named."""
     found = [_of_services(finding, each) for each in looked for finding in each.findings]
@@ -57,7 +57,7 @@ def without_prices(
 def priced(
     ports: DeployPorts,
     wanted: DesiredState | None,
-    looked: Sequence[LookedAt],
+    looked: Sequence[FileResult],
     together: Sequence[StackFinding],
     *,
     chosen: frozenset[str],
@@ -125,7 +125,7 @@ def _tried(finding: Finding) -> tuple[Edit, ...]:
     return finding.fix.edits if finding.fix is not None else finding.tried
 
 
-def _of_services(finding: Finding, each: LookedAt) -> Finding:
+def _of_services(finding: Finding, each: FileResult) -> Finding:
     return replace(finding, services=tuple(service.name for service in each.services))
 
 
@@ -134,17 +134,17 @@ def _in(wanted: DesiredState, found: StackFinding) -> tuple[Service, ...]:
     return tuple(each for each in wanted.stack.built if len(found.services) > 1 or each.name in found.services)
 
 
-def _change(each: LookedAt, edits: Sequence[Edit], services: tuple[Service, ...] = ()) -> list[ChangedText]:
+def _change(each: FileResult, edits: Sequence[Edit], services: tuple[Service, ...] = ()) -> list[ChangedText]:
     return _text(each, with_edits(each.text, edits), services)
 
 
-def _text(each: LookedAt, text: str, services: tuple[Service, ...] = ()) -> list[ChangedText]:
+def _text(each: FileResult, text: str, services: tuple[Service, ...] = ()) -> list[ChangedText]:
     from tonnage.flows.lint.prices import ChangedText  # noqa: PLC0415 - as above
 
     return [ChangedText(file=each.file, text=text, services=services or each.services)]
 
 
-def _all_mended(looked: Sequence[LookedAt]) -> list[ChangedText]:
+def _all_mended(looked: Sequence[FileResult]) -> list[ChangedText]:
     """Return all files with all their fixes but those that are a choice."""
     mended = [(each, each.mended(lambda finding: finding.rule not in _CHOICES)) for each in looked if each.services]
     return [part for each, after in mended for part in _text(each, after.text)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.errors import TonnageError
-from tonnage.flows.lint.looking import LintRequest, lint
+from tonnage.flows.lint.linter import LintRequest, lint
 from tonnage.lint.rules import RULES
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from tonnage.model.deploy.plan import Purpose, Version
 from tonnage.model.deploy.run import BuiltLayer, History, InstructionOutcome, Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade
 from tonnage.model.forecast.learned import LearnedInstruction, LearnedStep, lesson_keys
-from tonnage.runtime.journal.courses import parts_column
+from tonnage.runtime.journal.disk_history import parts_column
 from tonnage.runtime.journal.schema import blob_column, has_instructions, in_image_column, shared_column, version_column
 from tonnage.runtime.process_identity import Owner, has_died
 

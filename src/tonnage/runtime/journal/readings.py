@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tonnage.runtime.journal.courses import read_courses
+from tonnage.runtime.journal.disk_history import read_disk_histories
 from tonnage.runtime.journal.engine_records import read_engine_records, read_left
 from tonnage.runtime.journal.reader import read_history, read_outcomes, read_run, read_runs
 from tonnage.runtime.journal.schema import has_instructions, refused
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tonnage.model.deploy.course import Course
+    from tonnage.model.deploy.disk_history import DiskHistory
     from tonnage.model.deploy.run import History, InstructionOutcome, Run
     from tonnage.runtime.journal.engine_records import EngineRecords
 
@@ -89,14 +89,14 @@ class JournalReadings:
         with self._reading() as connection:
             return read_runs(connection, limit, stack)
 
-    def courses(self, run_ids: Iterable[int]) -> dict[int, Course]:
+    def disk_histories(self, run_ids: Iterable[int]) -> dict[int, DiskHistory]:
         """Return how the disk went in runs.
 
         Raises:
             TonnageError: The file cannot be read.
         """
         with self._reading() as connection:
-            return read_courses(connection, run_ids)
+            return read_disk_histories(connection, run_ids)
 
     def run(self, run_id: int) -> Run | None:
         """Return one run; None where there is none of that number.

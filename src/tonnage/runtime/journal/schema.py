@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from tonnage.errors import CannotFitError, EngineLacksError, TonnageError, UsageError
 from tonnage.own_files import check_private_directory, check_private_file, private_directory, private_file
-from tonnage.runtime.journal.courses import ADDED_IN_7
+from tonnage.runtime.journal.disk_history import ADDED_IN_7
 from tonnage.runtime.journal.set_aside import damaged
 
 if TYPE_CHECKING:

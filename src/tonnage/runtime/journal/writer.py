@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tonnage.model.deploy.event import Notice
-from tonnage.runtime.journal.courses import curve_rows
+from tonnage.runtime.journal.disk_history import curve_rows
 from tonnage.runtime.journal.engine_records import (
     BEGIN_CACHE,
     END_CACHE,

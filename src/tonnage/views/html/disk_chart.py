@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from xml.etree.ElementTree import Element
 
-    from tonnage.model.deploy.course import Course, StepSpan
+    from tonnage.model.deploy.disk_history import DiskHistory, StepSpan
     from tonnage.model.deploy.run import Run
 
 _HIGH, _NAMES = 240.0, 18.0
@@ -22,17 +22,17 @@ _WORTH_A_NAME = 0.04
 """Steps that took less than this part of the run have no name in the picture."""
 
 
-def disk_chart(run: Run, course: Course) -> Element | None:
+def disk_chart(run: Run, history: DiskHistory) -> Element | None:
     """Draw one run; None where too little is known of it."""
-    if len(course.points) < 2:  # noqa: PLR2004 - one point is no course
+    if len(history.points) < 2:  # noqa: PLR2004 - one point is no history
         return None
-    end_s = max(course.points[-1][0], run.seconds, 0.01)
-    most_bytes = max(*(count for _, count in course.points), run.reserve_bytes, 1) * 12 // 11
-    low_s, lowest_bytes = min(course.points, key=lambda point: point[1])
+    end_s = max(history.points[-1][0], run.seconds, 0.01)
+    most_bytes = max(*(count for _, count in history.points), run.reserve_bytes, 1) * 12 // 11
+    low_s, lowest_bytes = min(history.points, key=lambda point: point[1])
     said = (
         f"Free space on {run.filesystem or 'the disk'} over {format_seconds(end_s)}: at the beginning"
-        f" {format_bytes(course.points[0][1])}, at the lowest {format_bytes(lowest_bytes)} after"
-        f" {format_seconds(low_s)}, at the end {format_bytes(course.points[-1][1])};"
+        f" {format_bytes(history.points[0][1])}, at the lowest {format_bytes(lowest_bytes)} after"
+        f" {format_seconds(low_s)}, at the end {format_bytes(history.points[-1][1])};"
         f" the reserve is {format_bytes(run.reserve_bytes)}"
     )
     reserve_y = _y(run.reserve_bytes, most_bytes)
@@ -40,9 +40,9 @@ def disk_chart(run: Run, course: Course) -> Element | None:
     below = lowest_bytes < run.reserve_bytes
     children = [
         element("rect", width="100%", height=f"{_HIGH:.0f}", class_="frame"),
-        *_bands(course.spans, end_s, stripes=True),
-        _curve(course.points, end_s, most_bytes),
-        *_bands(course.spans, end_s, stripes=False),
+        *_bands(history.spans, end_s, stripes=True),
+        _curve(history.points, end_s, most_bytes),
+        *_bands(history.spans, end_s, stripes=False),
         element("line", x1="0", x2="100%", y1=f"{reserve_y:.1f}", y2=f"{reserve_y:.1f}", class_="reserve"),
         element(
             "text", f"reserve {format_bytes(run.reserve_bytes)}", x="99.5%", y=f"{max(12.0, reserve_y - 5):.1f}",
@@ -59,7 +59,7 @@ def disk_chart(run: Run, course: Course) -> Element | None:
         element("text", format_seconds(end_s), x="100%", y=_HIGH + 14, text_anchor="end", class_="soft"),
     ]  # fmt: skip
     picture = element("svg", *children, height=int(_HIGH + _NAMES), role="img", aria_label=said)
-    measured = "" if course.sampled else " Only the figures around each step are known of this run."
+    measured = "" if history.sampled else " Only the figures around each step are known of this run."
     return element("figure", picture, element("figcaption", f"{said}.{measured}"))
 
 

@@ -53,8 +53,8 @@ def _page(report: RunReport, detail: Detail) -> str:
 def _run(run: Run, report: RunReport, detail: Detail) -> Element:
     subject = f"{run.purpose} {run.stack}".strip()
     title = f"Run {run.run_id}: {cut(subject, 60)}"
-    course = report.courses.get(run.run_id)
-    chart = disk_chart(run, course) if course is not None else None
+    history = report.disk_histories.get(run.run_id)
+    chart = disk_chart(run, history) if history is not None else None
     steps = step_bars(run.steps, most=detail.steps)
     message = preformatted(run.message[:_LONGEST_MESSAGE]) if run.message else None
     return section(
@@ -69,8 +69,8 @@ def _run(run: Run, report: RunReport, detail: Detail) -> Element:
 
 
 def _points(report: RunReport, run: Run) -> Sequence[tuple[float, int]]:
-    course = report.courses.get(run.run_id)
-    return course.points if course is not None else ()
+    history = report.disk_histories.get(run.run_id)
+    return history.points if history is not None else ()
 
 
 def _figures(run: Run, points: Sequence[tuple[float, int]]) -> list[tuple[str, str]]:

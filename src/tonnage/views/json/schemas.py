@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tonnage.views.json.forms import FORMAT
-from tonnage.views.json.shapes import cluster, forecasts, happening, looks, parts
+from tonnage.views.json.shapes import cluster, events, forecasts, looks, parts
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _PLACES = "#/$defs/{name}"
@@ -47,14 +47,14 @@ DOCUMENTS: dict[str, Any] = {
 }
 """Documents, by their name in ``document``."""
 EVENTS: dict[str, Any] = {
-    "run-started": happening.RunStartedForm,
-    "step-started": happening.StepStartedForm,
-    "step-progress": happening.StepProgressForm,
-    "step-log": happening.StepLogForm,
-    "disk-sampled": happening.DiskSampledForm,
+    "run-started": events.RunStartedForm,
+    "step-started": events.StepStartedForm,
+    "step-progress": events.StepProgressForm,
+    "step-log": events.StepLogForm,
+    "disk-sampled": events.DiskSampledForm,
     "step-finished": parts.OutcomeForm,
     "run-finished": parts.RunForm,
-    "notice": happening.NoticeForm,
+    "notice": events.NoticeForm,
     "error": parts.ErrorForm,
 }
 """Events, by their name in ``event``."""

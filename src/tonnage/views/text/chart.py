@@ -30,7 +30,7 @@ def chart_lines(plan: Plan, *, width: int, ascii_only: bool = False) -> list[str
         return []
     whole_bytes = max(headroom_bytes, need.peak.high_bytes - need.freed_bytes)
     shown = _shown(plan, whole_bytes * _SMALLEST_PERCENT // 100)
-    if len(shown) < 2:  # noqa: PLR2004 - one bar shows no course
+    if len(shown) < 2:  # noqa: PLR2004 - one bar shows no change
         return []
     name_cells = min(_LONGEST_NAME, max(len(step.name) for step in shown))
     cells = width - name_cells - _FIGURES - 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tonnage.model.deploy.course import Course, StepSpan
+from tonnage.model.deploy.disk_history import DiskHistory, StepSpan
 from tonnage.model.deploy.plan import Purpose
 from tonnage.model.deploy.run import InstructionOutcome, Measured, Outcome, Run, StepOutcome
 from tonnage.model.forecast.estimate import (
@@ -79,7 +79,7 @@ def deploy(run_id: int, started_s: float, *, names: tuple[str, ...] = ("web", "w
     )  # fmt: skip
 
 
-def course(run: Run) -> Course:
+def disk_history(run: Run) -> DiskHistory:
     spans, points, at_s = [], [], 0.0
     for each in run.steps:
         spans.append(StepSpan(name=each.name, began_s=at_s, seconds=each.seconds))
@@ -91,7 +91,7 @@ def course(run: Run) -> Course:
             dip = (min(disk.before_bytes, disk.after_bytes) - disk.lowest_bytes) * math.sin(math.pi * way)
             points.append((round(at_s + each.seconds * way, 2), int(level - dip)))
         at_s += each.seconds
-    return Course(run_id=run.run_id, points=tuple(points), spans=tuple(spans), sampled=True)
+    return DiskHistory(run_id=run.run_id, points=tuple(points), spans=tuple(spans), sampled=True)
 
 
 def instruction(service: str, line: int, text: str, size_bytes: int, **more: object) -> InstructionOutcome:
@@ -132,7 +132,7 @@ def run_report(runs: int = 6, *, names: tuple[str, ...] = ("web", "worker", "vis
     return RunReport(
         runs=(history[-1],),
         history=tuple(history),
-        courses={history[-1].run_id: course(history[-1])},
+        disk_histories={history[-1].run_id: disk_history(history[-1])},
         instructions=instructions(names),
         made_s=1_796_000_011.0,
     )

@@ -35,7 +35,7 @@ def evil_report() -> RunReport:
 PAGES = {
     "runs": run_page(run_report()),
     "evil runs": run_page(evil_report()),
-    "no runs": run_page(replace(run_report(1), runs=(), history=(), courses={}, instructions=())),
+    "no runs": run_page(replace(run_report(1), runs=(), history=(), disk_histories={}, instructions=())),
     "forecast": forecast_page(forecast_answer(), made_s=1_796_000_011.0),
     "evil forecast": forecast_page(forecast_answer((EVIL, "web")), made_s=1_796_000_011.0),
     "no disk": forecast_page(forecast_answer(disk=False), made_s=1_796_000_011.0),
@@ -157,9 +157,9 @@ def test_a_run_keeps_on_the_page_what_it_keeps_in_the_terminal() -> None:
 
 def test_a_run_without_samples_says_so() -> None:
     report = run_report(1)
-    run_id, course = next(iter(report.courses.items()))
+    run_id, disk_history = next(iter(report.disk_histories.items()))
 
-    page = run_page(replace(report, courses={run_id: replace(course, sampled=False)}))
+    page = run_page(replace(report, disk_histories={run_id: replace(disk_history, sampled=False)}))
 
     assert "Only the figures around each step are known of this run." in page
 

@@ -17,8 +17,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import TonnageError, UsageError
+from tonnage.flows.lint.file_result import FileResult
 from tonnage.flows.lint.files import files_of, settings_in, written_text
-from tonnage.flows.lint.looked_at import LookedAt
 from tonnage.flows.lint.pricing import by_bytes, priced, without_prices
 from tonnage.flows.lint.stack_findings import stack_findings
 from tonnage.flows.lint.writing import roots_of, write_change
@@ -98,7 +98,7 @@ def lint(
     request = _with_paths_apart(request, here, {each.name for each in stack.services} if stack is not None else set())
     chosen = frozenset(name for each in request.fix if each != _SAFE for name in rules_named(each))
     choices = tuple(each for each in CHOICES if request.prices or each.name in chosen)
-    looked: list[LookedAt] = []
+    looked: list[FileResult] = []
     files: list[LintedFile] = []
     built = tuple(each.name for each in stack.built) if stack is not None else ()
     if request.of_stack and not built:
@@ -155,7 +155,7 @@ def lint(
     return report
 
 
-def _since(ports: DeployPorts, looked: Sequence[LookedAt], commit: str, here: str) -> list[LookedAt]:
+def _since(ports: DeployPorts, looked: Sequence[FileResult], commit: str, here: str) -> list[FileResult]:
     """Return the files that a commit had otherwise, each with what is found now and was not then."""
     earlier = ports.files.earlier(here, commit, [each.file.path for each in looked], ports.environment)
     found = []
@@ -177,7 +177,7 @@ def _since(ports: DeployPorts, looked: Sequence[LookedAt], commit: str, here: st
     return found
 
 
-def _together(looked: Sequence[LookedAt], stack: Stack, here: str) -> tuple[StackFinding, ...]:
+def _together(looked: Sequence[FileResult], stack: Stack, here: str) -> tuple[StackFinding, ...]:
     texts = {each.file.path: (each.file, each.text) for each in looked}
     return stack_findings(stack.built, texts, here)
 
@@ -193,7 +193,7 @@ def _with_paths_apart(request: LintRequest, here: str, services: Collection[str]
     return replace(request, fix=fix, named=(*request.named, *meant))
 
 
-def _is_prose(found: LookedAt) -> bool:
+def _is_prose(found: FileResult) -> bool:
     return found.file.kind is LintedKind.REQUIREMENTS and is_prose(found.text, found.file.shown)
 
 
@@ -210,7 +210,7 @@ def _stack(ports: DeployPorts, flags: StackFlags) -> tuple[DesiredState | None, 
 
 def _look(
     file: LintedFile, services: tuple[Service, ...], root: str, *, choices: Sequence[DockerfileRule] = ()
-) -> LookedAt:
+) -> FileResult:
     build = services[0].build if services else None
     args: Mapping[str, str] = dict(build.args) if build is not None else {}
     target = build.target if build is not None else ""
@@ -241,8 +241,8 @@ def _look(
 
     text = ""
 
-    def failed(why: str) -> LookedAt:
-        return LookedAt(file=replace(file, failure=why), text=text, findings=(), find=find)
+    def failed(why: str) -> FileResult:
+        return FileResult(file=replace(file, failure=why), text=text, findings=(), find=find)
 
     try:
         text = written_text(file)
@@ -257,7 +257,7 @@ def _look(
         said = str(error).splitlines()[0].removeprefix(f"{file.shown}: ")
         place = f"{file.shown}:"
         return failed(f"line {said.removeprefix(place)}" if said.startswith(place) else said)
-    return LookedAt(file=file, text=text, findings=findings, find=find, services=services)
+    return FileResult(file=file, text=text, findings=findings, find=find, services=services)
 
 
 class _ByPath:
@@ -285,7 +285,7 @@ class _ByPath:
         return tuple(self._services[number] for number in found)
 
 
-def _changes(looked: list[LookedAt], request: LintRequest, chosen: frozenset[str]) -> tuple[LintChange, ...]:
+def _changes(looked: list[FileResult], request: LintRequest, chosen: frozenset[str]) -> tuple[LintChange, ...]:
     if not request.fix:
         return ()
 

@@ -19,7 +19,7 @@ from tonnage.flows.lint.files import linted
 from tonnage.flows.lint.writing import roots_of, write_change
 from tonnage.flows.remedies import with_args
 from tonnage.flows.stack import build_environment_of, read_wanted
-from tonnage.flows.torch.looking import opened_look
+from tonnage.flows.torch.forecasts import opened_look
 from tonnage.flows.torch.override import OverrideFile
 from tonnage.flows.torch.proposals import proposals
 from tonnage.flows.torch.resolved import torch_of
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
-    from tonnage.flows.torch.looking import TorchLook
+    from tonnage.flows.torch.forecasts import TorchLook
     from tonnage.flows.torch.proposals import Proposal
     from tonnage.flows.torch.resolved import ResolvedTorch
     from tonnage.forecast.gather.watched import LookedUp

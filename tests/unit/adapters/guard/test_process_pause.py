@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.adapters.guard.freezer import Watchdog, thaw_all
-from tonnage.adapters.guard.still import engine_names, let_run, stand_still, stands_still
+from tonnage.adapters.guard.process_pause import engine_names, is_paused, pause_process, resume_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,10 +24,10 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="n
 _HOLDS = """
 import sys, time
 from tonnage.adapters.guard.freezer import Watchdog
-from tonnage.adapters.guard.still import stand_still
+from tonnage.adapters.guard.process_pause import pause_process
 watchdog = Watchdog()
 assert watchdog.expect([sys.argv[1]], time.monotonic() + 600)
-assert stand_still(sys.argv[1])
+assert pause_process(sys.argv[1])
 print("stopped", flush=True)
 time.sleep(600)
 """
@@ -51,11 +51,11 @@ def sleeping() -> Iterator[subprocess.Popen[bytes]]:
 
 def test_a_process_stands_still_until_it_is_let_run(sleeping: subprocess.Popen[bytes]) -> None:
     (name,) = engine_names(sleeping.pid)
-    assert not stands_still(name)
-    assert stand_still(name)
-    until(lambda: stands_still(name))
-    assert let_run(name)
-    until(lambda: not stands_still(name))
+    assert not is_paused(name)
+    assert pause_process(name)
+    until(lambda: is_paused(name))
+    assert resume_process(name)
+    until(lambda: not is_paused(name))
 
 
 def test_the_containerd_that_an_engine_started_belongs_to_it(tmp_path: Path) -> None:
@@ -74,22 +74,22 @@ def test_the_containerd_that_an_engine_started_belongs_to_it(tmp_path: Path) -> 
         os.killpg(engine.pid, signal.SIGKILL)
         engine.wait()
     assert engine_names(engine.pid) == ()
-    assert let_run(own)
-    assert not stand_still(own)
+    assert resume_process(own)
+    assert not pause_process(own)
 
 
 def test_a_number_that_is_another_process_by_now_is_left_alone(sleeping: subprocess.Popen[bytes]) -> None:
     stale = f"/proc/{sleeping.pid}@1"
-    assert not stand_still(stale)
-    assert not stand_still("/proc/self@")
-    assert not stand_still("/proc/1/../2@3")
+    assert not pause_process(stale)
+    assert not pause_process("/proc/self@")
+    assert not pause_process("/proc/1/../2@3")
     (name,) = engine_names(sleeping.pid)
-    assert stand_still(name)
-    until(lambda: stands_still(name))
+    assert pause_process(name)
+    until(lambda: is_paused(name))
     assert thaw_all([stale])
-    assert stands_still(name)
+    assert is_paused(name)
     assert thaw_all([name])
-    until(lambda: not stands_still(name))
+    until(lambda: not is_paused(name))
 
 
 def test_the_watchdog_lets_it_run_when_its_process_is_killed_or_is_late(sleeping: subprocess.Popen[bytes]) -> None:
@@ -97,14 +97,14 @@ def test_the_watchdog_lets_it_run_when_its_process_is_killed_or_is_late(sleeping
     holder = subprocess.Popen([sys.executable, "-c", _HOLDS, name], stdout=subprocess.PIPE, start_new_session=True)
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"stopped\n"
-    until(lambda: stands_still(name))
+    until(lambda: is_paused(name))
     os.killpg(holder.pid, signal.SIGKILL)
     holder.wait()
     holder.stdout.close()
-    until(lambda: not stands_still(name), within_s=5.0)
+    until(lambda: not is_paused(name), within_s=5.0)
     watchdog = Watchdog()
     assert watchdog.expect([name], time.monotonic() + 0.3)
-    assert stand_still(name)
-    until(lambda: stands_still(name))
-    until(lambda: not stands_still(name), within_s=5.0)
+    assert pause_process(name)
+    until(lambda: is_paused(name))
+    until(lambda: not is_paused(name), within_s=5.0)
     watchdog.close()

@@ -18,7 +18,7 @@ class StepSpan(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-class Course(Struct, frozen=True, kw_only=True):
+class DiskHistory(Struct, frozen=True, kw_only=True):
     """Available bytes of the filesystem of a run over its time.
 
     Args:

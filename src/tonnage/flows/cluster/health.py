@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tonnage.model.swarm import SwarmTask
 
 
-def prove_tasks(
+def check_tasks(
     ports: ClusterPorts,
     swarm: ReadsSwarm,
     stack: Stack,

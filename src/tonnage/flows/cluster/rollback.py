@@ -12,8 +12,8 @@ from tonnage.decide.swarm.stack_file import placed_again
 from tonnage.errors import NotHealthyError, StepFailedError, UsageError
 from tonnage.flows.cluster.converging import converge
 from tonnage.flows.cluster.delivering import deliver
+from tonnage.flows.cluster.health import check_tasks
 from tonnage.flows.cluster.planning import look_at
-from tonnage.flows.cluster.proving import prove_tasks
 from tonnage.model.cluster.rollout import ChosenImage, ClusterPlan, ImageMove
 from tonnage.runtime.signals import CancelOnSignal, EitherSet
 
@@ -79,7 +79,7 @@ def roll_back_cluster(
         )  # fmt: skip
         # Services that are in no file any more are known to Swarm alone.
         known = [each.name for each in stack.services if each.name in document["services"] and each.name not in failed]
-        failed |= prove_tasks(
+        failed |= check_tasks(
             ports,
             access.facts,
             replace(stack, services=tuple(stack.service(name) for name in known)),

@@ -26,17 +26,17 @@ def engine_names(engine: int) -> tuple[str, ...]:
     return ()
 
 
-def stand_still(name: str) -> bool:
+def pause_process(name: str) -> bool:
     """Stop a process; return whether that was done."""
     return _told(name, signal.SIGSTOP)
 
 
-def let_run(name: str) -> bool:
+def resume_process(name: str) -> bool:
     """Let it run again; return whether it is there and does, or is gone."""
     return _told(name, signal.SIGCONT) or not _is_there(name)
 
 
-def stands_still(name: str) -> bool:
+def is_paused(name: str) -> bool:
     """Return whether a process is there and stopped."""
     with suppress(OSError, ValueError, IndexError):
         return _is_there(name) and _fields(_number(name))[0] == "T"

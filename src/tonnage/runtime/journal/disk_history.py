@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tonnage.lazily import learned
-from tonnage.model.deploy.course import Course, StepSpan
+from tonnage.model.deploy.disk_history import DiskHistory, StepSpan
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,7 +50,7 @@ def parts_column(connection: sqlite3.Connection) -> str:
     return "parts_json" if _has_curves(connection) else "'[]'"
 
 
-def read_courses(connection: sqlite3.Connection, run_ids: Iterable[int]) -> dict[int, Course]:
+def read_disk_histories(connection: sqlite3.Connection, run_ids: Iterable[int]) -> dict[int, DiskHistory]:
     """Return how the disk went in runs.
 
     Raises:
@@ -76,7 +76,7 @@ def read_courses(connection: sqlite3.Connection, run_ids: Iterable[int]) -> dict
                 if before is not None
                 for point in _around(span, before, lowest, after)
             )
-        found[run_id] = Course(run_id=run_id, points=points, spans=spans, sampled=sampled)
+        found[run_id] = DiskHistory(run_id=run_id, points=points, spans=spans, sampled=sampled)
     return found
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tonnage.model.stack import Service
 
 
-class LookedAt(Struct, frozen=True, kw_only=True):
+class FileResult(Struct, frozen=True, kw_only=True):
     """A file that was read: what it holds, what is found in it, and how that is found in another text."""
 
     file: LintedFile

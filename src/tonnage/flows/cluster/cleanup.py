@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.decide.swarm.leftovers import NodeLeftovers, leftovers, needed_anywhere
+from tonnage.errors import TonnageError
 from tonnage.escapes import visible_in_line
+from tonnage.flows.cluster.planning import look_at
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from tonnage.flows.cluster.observing import SeenCluster
     from tonnage.flows.cluster.ports import ClusterPorts, SwarmAccess
+    from tonnage.flows.stack import DesiredState
 
 
 def node_leftovers(access: SwarmAccess, seen: SeenCluster) -> dict[str, NodeLeftovers]:
@@ -21,7 +24,7 @@ def node_leftovers(access: SwarmAccess, seen: SeenCluster) -> dict[str, NodeLeft
     Raises:
         EngineUnreachableError: The Swarm has lost its quorum, or the manager does not answer.
     """
-    # Asked anew: what another run gives to Swarm meanwhile must stay.
+    # Asked again: what another run gives to Swarm meanwhile must stay.
     services, tasks = access.facts.services(), access.facts.tasks()
     stacks = sorted({each.stack for each in services} - {""})
     needed = needed_anywhere(services, tasks, [each for stack in stacks for each in access.facts.versions(stack)])
@@ -51,3 +54,36 @@ def free_on_node(
         for image_id, names in found.images:
             acts.remove_image(image_id, names)
     return found.freed_bytes
+
+
+def reclaim_cluster(
+    ports: ClusterPorts, access: SwarmAccess, wanted: DesiredState, *, yes: bool, tell: Callable[[str], None]
+) -> tuple[list[tuple[str, int, int]], list[TonnageError]]:
+    """Free on every node that answers what deploys left and nothing needs.
+
+    Args:
+        yes: Remove it; otherwise nothing is changed.
+
+    Returns:
+        Of each node its name, how many images, and the bytes; and the failures of nodes that refused.
+
+    Raises:
+        LockHeldError: A run deploys this stack: what it has just sent would look like left over.
+        EngineLacksError: The engine is no manager.
+        EngineUnreachableError: The Swarm has lost its quorum, or the manager does not answer.
+    """
+    if not yes:
+        seen = look_at(ports, access, wanted)
+        found = node_leftovers(access, seen)
+        return [(seen.names[each], len(left.images), left.freed_bytes) for each, left in found.items()], []
+    rows, errors = [], []
+    with access.claim(wanted.stack.name):
+        seen = look_at(ports, access, wanted)
+        for node_id, left in node_leftovers(access, seen).items():
+            try:
+                freed = free_on_node(ports, access, seen, node_id, tell=tell)
+                rows.append((seen.names[node_id], len(left.images), freed))
+            except TonnageError as error:
+                error.what = f"{seen.names[node_id]}: {error.what}"
+                errors.append(error)
+    return rows, errors
