@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade, above, assumed, exactly, total
+from tonnage.model.forecast.estimate import UNKNOWN, Estimate, Grade, above, assumed, exactly, highest, total
 
 LARGE = exactly(5_360_000_017)
 USUAL = Estimate(0, 5_450_000, 9_000_003, Grade.DECLARED)
@@ -49,3 +49,17 @@ def test_a_part_of_a_sum_has_its_part_of_what_is_weaker() -> None:
 def test_what_is_needed_on_top_is_not_weak_because_of_what_is_kept() -> None:
     kept = LARGE + USUAL
     assert above(kept + exactly(18_000_003), kept) == exactly(18_000_003)
+
+
+def test_what_was_not_counted_is_all_of_what_is_needed_on_top_of_what_was() -> None:
+    needed = Estimate(0, 32_768, 1_000_000, Grade.DECLARED)
+    assert (LARGE + needed).grade is Grade.EXACT
+    assert above(LARGE + needed, LARGE) == needed
+    on_top = above(LARGE + exactly(9_000_011) + needed, LARGE)
+    assert (on_top.grade, on_top.parts) == (Grade.DECLARED, ((Grade.EXACT, 9_000_011),))
+
+
+def test_what_is_below_another_for_certain_does_not_weaken_the_higher_one() -> None:
+    needed = Estimate(0, 32_768, 1_000_000, Grade.DECLARED)
+    assert highest((needed, exactly(1_000_001))) == exactly(1_000_001)
+    assert highest((needed, exactly(999_999))) == Estimate(999_999, 999_999, 1_000_000, Grade.DECLARED)

@@ -66,6 +66,8 @@ def with_expectations(
 
 
 _WEIGHS_BYTES = 1_000_000
+# What a few instructions at once may need of their own while they work.
+_OWN_NEEDS_BYTES = 4_000_000
 WAIT = "Wait until that one has ended, and try again."
 
 
@@ -156,8 +158,7 @@ def _known(step: Step, history: History, build: ExpectedBuild | None, *, forecas
     learned = history.learned.get(step.learn_key) if step.learn_key else None
     if build is not None and isinstance(step.action, Build):
         step = msgspec.structs.replace(step, instructions=build.instructions)
-        exact = Grade.EXACT is build.kept.grade is build.transient.grade
-        if learned is None or exact or _is_of_others(learned, build):
+        if learned is None or _is_counted(build) or _is_of_others(learned, build):
             return msgspec.structs.replace(step, kept=build.kept, transient=build.transient)
     told = build is not None and Grade.UNKNOWN not in {build.kept.grade, build.transient.grade}
     if build is not None and told and isinstance(step.action, Pull):
@@ -172,6 +173,13 @@ def _known(step: Step, history: History, build: ExpectedBuild | None, *, forecas
     if forecast and not step.kept.known:
         return _besides_builds(step, build)
     return step
+
+
+def _is_counted(build: ExpectedBuild) -> bool:
+    """Return whether a build was counted, but for what builders need of their own while they work."""
+    needed = build.transient
+    counted_bytes = needed.high_bytes if needed.grade is Grade.EXACT else dict(needed.parts).get(Grade.EXACT, 0)
+    return build.kept.grade is Grade.EXACT and needed.known and needed.high_bytes - counted_bytes <= _OWN_NEEDS_BYTES
 
 
 def _is_of_others(learned: LearnedStep, build: ExpectedBuild) -> bool:

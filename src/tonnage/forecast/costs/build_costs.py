@@ -64,7 +64,7 @@ IMAGE_DISK = Estimate(4_096, 16_384, 262_144, Grade.EXACT)
 DOCUMENTS = Estimate(1_024, 8_192, 131_072, Grade.EXACT)
 DIRECTORIES = Estimate(4_096, 8_192, 65_536, Grade.EXACT)
 # What any instruction needs while it is done: the files that a builder puts under its container, its notes.
-STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.EXACT)
+STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.DECLARED)
 _NONE_DONE = DoneLayers()
 # Begins the identity of a layer that a builder beside the engine pulled for itself.
 _BESIDE = "beside:"

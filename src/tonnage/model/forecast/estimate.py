@@ -236,17 +236,19 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
 
 
 def highest(estimates: Iterable[Estimate]) -> Estimate:
-    """Return the highest of some estimates, figure by figure; one that is 0 throughout does not weaken the grade."""
+    """Return the highest of some estimates, figure by figure; one that is below another for certain changes nothing."""
     found = [estimate for estimate in estimates if estimate.high_bytes or not estimate.known]
     if not all(estimate.known for estimate in found):
         return UNKNOWN
     if not found:
         return NOTHING
+    floor_bytes = max(estimate.low_bytes for estimate in found)
+    found = [estimate for estimate in found if estimate.high_bytes > floor_bytes or estimate.low_bytes == floor_bytes]
     grade = weakest(estimate.grade for estimate in found)
     below = _WORST_LAST[_WORST_LAST.index(grade) + 1 :]
     most = ((each, max(dict(estimate.weaker).get(each, 0) for estimate in found)) for each in below)
     return Estimate(
-        max(estimate.low_bytes for estimate in found),
+        floor_bytes,
         max(estimate.likely_bytes for estimate in found),
         max(estimate.high_bytes for estimate in found),
         grade,
@@ -255,7 +257,10 @@ def highest(estimates: Iterable[Estimate]) -> Estimate:
 
 
 def above(peak: Estimate, kept: Estimate) -> Estimate:
-    """Return by how much a peak is above what is kept; added to that it is never below the peak's high figure."""
+    """Return by how much a peak is above what is kept; added to that it is never below the peak's high figure.
+
+    What both have is taken off, so that little that was not counted may be all of it, which its grade says then.
+    """
     low, likely, high = sorted(
         max(0, higher - lower)
         for higher, lower in (
@@ -268,11 +273,17 @@ def above(peak: Estimate, kept: Estimate) -> Estimate:
         return UNKNOWN
     if not high:
         return NOTHING
+    shares, less = [0, 0, 0, 0], [0, 0, 0, 0]
+    peak._share_out(shares)  # noqa: SLF001 - of the same kind
+    kept._share_out(less)  # noqa: SLF001 - of the same kind
+    rest_bytes = high
+    for place in reversed(range(len(shares))):
+        shares[place] = max(0, min(rest_bytes, shares[place] - less[place]))
+        rest_bytes -= shares[place]
     grade = weakest((peak.grade, kept.grade))
-    # What both have is taken off.
-    less = dict(kept.weaker)
-    rests = ((each, min(high, count - less.get(each, 0))) for each, count in peak.weaker)
-    return Estimate(low, likely, high, grade, tuple((each, count) for each, count in rests if count > 0))
+    shares[_PLACES[grade]] += rest_bytes
+    rest = _graded(low, likely, high, shares)
+    return rest if weakest((rest.grade, grade)) is rest.grade else Estimate(low, likely, high, grade, rest.weaker)
 
 
 class Contributor(Struct, frozen=True, kw_only=True):

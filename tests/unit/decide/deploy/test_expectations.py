@@ -95,6 +95,24 @@ def test_a_build_with_new_instructions_is_not_what_earlier_builds_were(
     assert only.kept == (known.kept if counts else builds_of(new)["web"].kept)
 
 
+@pytest.mark.parametrize(
+    ("on_top", "counts"),
+    [
+        pytest.param(Estimate(0, 32_768, 1_000_000, Grade.DECLARED), True, id="what any builder needs"),
+        pytest.param(
+            Estimate(9_000_011, 9_032_779, 10_000_011, Grade.DECLARED, ((Grade.EXACT, 9_000_011),)), True, id="and more"
+        ),
+        pytest.param(Estimate(0, 9_000_011, 9_000_011, Grade.DECLARED), False, id="what nobody counted"),
+    ],
+)
+def test_a_build_that_was_counted_is_not_what_earlier_builds_were(on_top: Estimate, *, counts: bool) -> None:
+    build = ExpectedBuild(kept=exactly(61_000_001), transient=on_top, instructions=())
+    (only,) = with_expectations(
+        [BUILD], available_bytes=10**9, history=History(learned={"k": learned(101, 53)}), builds={"web": build}
+    )
+    assert only.kept == (build.kept if counts else learned(101, 53).kept)
+
+
 def test_a_container_that_starts_never_frees_what_another_program_freed_meanwhile() -> None:
     start = replace(BUILD, action=start_first({}, "c"))
     (only,) = with_expectations([start], available_bytes=10**9, history=History(learned={"k": learned(-101, 53)}))

@@ -85,3 +85,13 @@ def test_a_pattern_that_matches_nothing_is_told_and_is_no_failure(tmp_path: Path
 
     assert found.failures == (f"{tmp_path / 'Dockerfile'}:3: absent.txt is not in the build context",)
     assert any("uv.lock*" in note for note in found.notes)
+
+
+def test_what_a_step_needs_of_its_own_is_never_called_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(bytes(5_000_003))
+
+    found = forecast(tmp_path, "COPY a.bin /a.bin")
+
+    assert found.steps[-1].image.grade is Grade.EXACT
+    for on_top in (found.steps[-1].transient, found.transient):
+        assert on_top.low_bytes == on_top.high_bytes or on_top.grade is not Grade.EXACT
