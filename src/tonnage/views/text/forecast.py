@@ -78,7 +78,9 @@ def forecast_text(
 
 def _figures(image: Estimate, disk: Estimate, transient: Estimate, download: Estimate) -> tuple[str, ...]:
     figures = (format_bytes(each.likely_bytes) for each in (image, disk, transient, download))
-    return (*figures, str(_grade(image, disk, transient)))
+    # What any builder needs of its own while it works says nothing of how the rest is known.
+    little = transient.grade is Grade.DECLARED and transient.high_bytes <= _WORTH_SHOWING
+    return (*figures, str(_grade(image, disk, *(() if little else (transient,)))))
 
 
 def _table(rows: Sequence[_Row], width: int) -> list[str]:
