@@ -283,9 +283,9 @@ def effects_of_command(context: Context) -> tuple[AnyEffect, ...]:
 
 def _by_program(context: Context, program: str, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     if is_node(program):
-        return (node(context, program, words),)
+        return node(context, program, words)
     if manages(program):
-        return (other_manager(context, program, words),)
+        return other_manager(context, program, words)
     if program in _SIZED:
         return sized(context)
     if program in _BY_NAME:

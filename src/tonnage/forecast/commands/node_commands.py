@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from tonnage.forecast.commands.cheap_commands import cheap
 from tonnage.forecast.commands.context import table
 from tonnage.model.forecast.effects import Nothing, Remove
 from tonnage.model.forecast.node_packages import NODE_LOCKS, NodeInstall
@@ -40,12 +41,21 @@ _INSTALLS = {
     "bun": frozenset({"install", "i", "add"}),
 }
 _QUIET = frozenset({
-    "config", "set", "get", "info", "list", "ls", "search", "init", "view", "outdated", "audit", "fund", "whoami",
-    "login",
-    "ping", "prune", "remove", "uninstall", "rm", "un", "unlink", "why", "setup", "pkg", "version", "bin", "root",
-    "prefix",
-    "check", "versions", "doctor", "dedupe", "plugin", "licenses", "approve-builds", "policies", "logout", "team",
+    "get", "info", "list", "ls", "search", "view", "outdated", "fund", "whoami", "ping", "why", "bin", "root", "prefix",
+    "check", "versions", "doctor", "licenses", "team",
 })  # fmt: skip
+# They write settings, or what is installed down anew.
+_NOTES = frozenset({
+    "config", "set", "init", "audit", "login", "logout", "setup", "pkg", "version", "plugin", "approve-builds",
+    "policies",
+})  # fmt: skip
+_REMOVES = frozenset(
+    {"prune", "remove", "uninstall", "rm", "r", "un", "unlink", "dedupe", "ddp", "find-dupes", "autoclean"}
+)
+_GLOBAL_PLACES = (
+    "/usr/local/lib/node_modules", "/usr/lib/node_modules", "/root/.bun/install/global",
+    "/usr/local/share/.config/yarn/global",
+)  # fmt: skip
 _CLEANS = frozenset({"clean", "clear", "cache", "rm", "prune", "verify"})
 
 
@@ -54,7 +64,7 @@ def is_node(program: str) -> bool:
     return program in NODE_LOCKS
 
 
-def node(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
+def node(context: Context, program: str, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     """Read one of these programs; ``words`` are those after it."""
     options = _OPTIONS.read(words)
     named = [word.text for word in options.positional]
@@ -62,24 +72,18 @@ def node(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
     cache = _cache(context, program, options)
     second = named[1] if len(named) > 1 else ""
     if (action == "cache" and second in _CLEANS) or (action, second) == ("store", "prune"):
-        return Remove(**context.shared, paths=(f"{cache}/*", cache))
-    if not action or action in _QUIET or action == "cache" or (action == "pm" and program == "bun"):
-        return Nothing(**context.shared)
-    if action not in _INSTALLS[program]:
-        return context.opaque(f"{program} {action} runs a program")
-    if action == "global" and second not in {"add", "install"}:
-        return Nothing(**context.shared)
-    if action == "workspaces" and second != "focus":
-        return context.opaque(f"{program} {action} runs programs")
+        return (Remove(**context.shared, paths=(f"{cache}/*", cache)),)
     globally = action == "global" or options.has("--global")
-    packages = named[2:] if action == "global" else [] if action in {"fetch", "workspaces"} else named[1:]
+    directory = context.absolute((options.last("--prefix", "--cwd", "--dir") if not globally else "") or ".")
+    if (quiet := _without_installing(context, program, (action, second), globally, directory)) is not None:
+        return quiet
     if any(not word.known for word in options.positional):
-        return context.opaque(f"what {program} installs is not known")
-    directory = options.last("--prefix", "--cwd", "--dir") if not globally else ""
-    return NodeInstall(
+        return (context.opaque(f"what {program} installs is not known"),)
+    packages = named[2:] if action == "global" else [] if action in {"fetch", "workspaces"} else named[1:]
+    install = NodeInstall(
         **context.shared,
         manager=program,
-        directory=context.absolute(directory or "."),
+        directory=directory,
         packages=tuple(packages),
         globally=globally,
         production=_production(context, options),
@@ -88,6 +92,28 @@ def node(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:
         fetches=action == "fetch",
         cache=cache,
     )
+    return (install,)
+
+
+def _without_installing(
+    context: Context, program: str, actions: tuple[str, str], globally: bool, directory: str
+) -> tuple[AnyEffect, ...] | None:
+    """Return what a command does that installs nothing; None for one that does."""
+    action, second = actions
+    if action in _REMOVES or (action == "global" and second in _REMOVES):
+        # Which packages go depends on what else needs them.
+        paths = _GLOBAL_PLACES if globally else (posixpath.join(directory, "node_modules"),)
+        noted = cheap(context, f"{paths[0]}/.package-lock.json")
+        return (Remove(**context.shared, paths=paths, found=True, sure=False), noted)
+    if (action in _NOTES and second != "fix") or (action == "global" and second not in {"add", "install"}):
+        return (cheap(context),)
+    if not action or action in _QUIET or action == "cache" or (action == "pm" and program == "bun"):
+        return (Nothing(**context.shared),)
+    if action not in _INSTALLS[program]:
+        return (context.opaque(f"{program} {action} runs a program"),)
+    if action == "workspaces" and second != "focus":
+        return (context.opaque(f"{program} {action} runs programs"),)
+    return None
 
 
 def _production(context: Context, options: Options) -> bool:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # Source: 0.3 to 2 MB of dpkg's records; 41.4 MB with both of apt's caches, on Debian 12 with its lists.
 _RECORDS = Estimate(100_000, 1_500_000, 95_000_000, Grade.DECLARED)
 _RECORDS_AND_CACHES = Estimate(100_000, 42_000_000, 95_000_000, Grade.DECLARED)
+# What an install wrote of them stays when all goes that it brought.
+_RECORDS_LEFT = Estimate(0, 600_000, 3_000_000, Grade.DECLARED)
 _NO_BYTECODE = PiecePart(kind="bytecode")
 _BYTECODE = frozenset({"*.pyc", "*.py[co]", "*.py[oc]", "__pycache__", "__pycache__/*"})
 _TESTS = frozenset({"test", "tests"})
@@ -84,10 +86,12 @@ def with_rewritten_records(
     """
     found = list(sized)
     removing = [number for number, each in enumerate(effects) if isinstance(each, AptRemove)]
-    # An install writes them too, and they are counted with it.
-    if removing and not any(isinstance(each, AptInstall) for each in effects):
-        records = _RECORDS_AND_CACHES if keeps_caches else _RECORDS
-        piece = WrittenBytes.of_size("apt's records and caches", "/var/lib/dpkg", records, "usual size")
+    if removing:
+        # An install writes them too, and they are counted with it.
+        installs = any(isinstance(each, AptInstall) for each in effects)
+        records = _RECORDS_LEFT if installs else _RECORDS_AND_CACHES if keeps_caches else _RECORDS
+        told = "dpkg's records" if installs else "apt's records and caches"
+        piece = WrittenBytes.of_size(told, "/var/lib/dpkg", records, "usual size")
         found[removing[0]] = replace(found[removing[0]], writes=(*found[removing[0]].writes, piece))
     return found
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from tonnage.forecast.commands.other_managers import DATABASES
 from tonnage.forecast.costs.model_weights import weights_of
 from tonnage.forecast.costs.usual_sizes import KINDS, of_kind, of_packages
 from tonnage.forecast.gather.conda_environments import MANAGERS, conda_deed
@@ -35,8 +38,6 @@ _LISTS = {
 }
 _BROWSER_BYTES, _EVERY_BROWSER, _OF_THE_SYSTEM_BYTES = 700 * _MB, 3, 900 * _MB
 _INSTALLS = frozenset({"add", "install", "in", "localinstall"})
-# The database of rpm is written anew by each of its commands.
-_RPM_DATABASE = Estimate(0, 12 * _MB, 90 * _MB, Grade.DECLARED)
 _COUNTED = {
     "go mod": ("go.sum", regex(r"(?m)^\S+ v\S+(?<!/go\.mod) h1:")),
     "go build": ("go.sum", regex(r"(?m)^\S+ v\S+(?<!/go\.mod) h1:")),
@@ -78,8 +79,8 @@ def _deed(effect: OtherInstall, files: StageFiles, assume_bytes: int) -> SizedEf
     """Return what a command of another package manager does."""
     if effect.manager in _SYSTEMS and effect.action in _INSTALLS:
         return _of_system(effect, assume_bytes)
-    if effect.manager == "apk" and effect.action == "update":
-        place, lists = _LISTS["apk"]
+    if (effect.manager, effect.action) == ("apk", "update") or effect.action == "makecache":
+        place, lists = _LISTS[effect.manager]
         return SizedEffect(writes=(WrittenBytes.of_size("package lists", place, lists, "usual size", download=lists),))
     if effect.manager in MANAGERS:
         return conda_deed(effect, files, assume_bytes)
@@ -114,8 +115,8 @@ def _of_system(effect: OtherInstall, assume_bytes: int) -> SizedEffect:
         pieces.append(
             WrittenBytes.of_size("package lists", place, lists, "usual size", download=lists, content=Content.PACKED)
         )
-    if effect.manager != "apk":
-        pieces.append(WrittenBytes.of_size("the database of rpm", "/usr/lib/sysimage/rpm", _RPM_DATABASE, "usual size"))
+    path, database = DATABASES[effect.manager]
+    pieces.append(replace(WrittenBytes.of_size(path, path, database, "usual size"), is_file=True))
     return SizedEffect(writes=tuple(pieces))
 
 

@@ -96,6 +96,10 @@ class AptMark(Effect, frozen=True, kw_only=True):
     every: bool = False
 
 
+PACKAGES_OF = "/.packages-of-"
+"""Begins the place of what a manager of packages brought, followed by its name: nobody lists where that lies."""
+
+
 class OtherInstall(Effect, frozen=True, kw_only=True):
     """Another package manager installs or builds something: apk, dnf, conda, cargo, go, gem, ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from tests.forecasts.stacks import FactImage, FactLookups, Facts
 
 from tonnage.forecast.gather.context import ForecastContext
@@ -155,6 +156,50 @@ def test_what_apk_removes_in_the_same_run_is_needed_on_top_alone(tmp_path: Path)
     assert kept.disk.grade is Grade.DECLARED
     assert gone.disk.high_bytes < 10_000_000
     assert gone.transient.high_bytes > 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("line", "least_high_bytes"),
+    [
+        # apk writes its database of what is there as a whole, and so does rpm: tens of megabytes where much is there.
+        ("RUN apk add --no-cache gcc && apk del gcc", 1_000_000),
+        ("RUN apk add gcc && apk del gcc", 9_000_000),
+        ("RUN apk del gcc", 1_000_000),
+        ("RUN dnf remove -y gcc", 50_000_000),
+        ("RUN dnf autoremove -y", 50_000_000),
+        ("RUN rpm --import https://example.org/key.asc", 50_000_000),
+        ("RUN rpm -e tzdata", 50_000_000),
+        ("RUN dnf makecache", 300_000_000),
+        ("RUN npm uninstall -g x", 100_000),
+        ("RUN npm prune --omit=dev", 100_000),
+        ("RUN npm config set registry https://example.org/", 100_000),
+        ("RUN conda remove -y numpy", 100_000),
+    ],
+)
+def test_what_a_removal_leaves_is_never_a_counted_nothing(tmp_path: Path, line: str, least_high_bytes: int) -> None:
+    found = last(tmp_path, line, base="alpine:3.19")
+
+    assert found.image.grade is not Grade.EXACT
+    assert found.image.low_bytes == 0
+    assert found.image.high_bytes >= least_high_bytes
+
+
+def test_what_dnf_removes_in_the_same_run_may_stay_where_something_else_needs_it(tmp_path: Path) -> None:
+    kept = last(tmp_path, "RUN dnf install -y gcc && dnf clean all", base="fedora:40")
+    gone = last(tmp_path, "RUN dnf install -y gcc && dnf remove -y gcc && dnf clean all", base="fedora:40")
+
+    assert (gone.image.low_bytes, gone.image.high_bytes) == (0, kept.image.high_bytes)
+    assert gone.transient.high_bytes > 300_000_000
+
+
+def test_what_npm_prunes_need_not_be_there_and_what_it_does_not_is(tmp_path: Path) -> None:
+    project(tmp_path, LOCK)
+    whole = last(tmp_path, "COPY package*.json ./", "RUN npm ci --ignore-scripts")
+    pruned = last(tmp_path, "COPY package*.json ./", "RUN npm ci --ignore-scripts && npm prune --omit=dev")
+
+    assert whole.image.low_bytes > 0
+    assert pruned.image.low_bytes < whole.image.low_bytes
+    assert pruned.image.high_bytes >= whole.image.high_bytes
 
 
 def test_a_package_that_no_table_has_stays_unknown_beside_those_that_one_has(tmp_path: Path) -> None:
