@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tonnage.lazily import regex
 from tonnage.model.forecast.compression import Content
-from tonnage.model.forecast.effects import Nothing, Source, WriteFile
+from tonnage.model.forecast.effects import LoginLogs, Nothing, Source, WriteFile
 from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade, at_most, exactly
 from tonnage.units import told_count
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tonnage.forecast.commands.context import Context
     from tonnage.model.forecast.effects import AnyEffect
+    from tonnage.model.forecast.shell_script import Word
 
 
 class Cheap(Struct, frozen=True):
@@ -100,7 +101,10 @@ _WRITES = regex(r"print[^|;}]*>|inplace|system\s*\(|(?:^|[;/}\s])w\s+/\S")
 _OUTPUT_OPTIONS = {"gpg": ("-o", "--output"), "openssl": ("-out", "--out"), "sort": ("-o", "--output")}
 _IN_WORDS = regex(r"(?P<before>\$\(|`|\||;|&&)\s*(?:sudo\s+)?(?P<program><|[\w./\[:-]+)")
 _FILES_IN_WORDS = regex(r"\$\(\s*(?:<|cat\s)\s*(?P<paths>[^;|&$()`<>*?\[\]]+)\)")
+# Of each number up to the highest. Source: struct lastlog and struct faillog of glibc, 292 and 32 bytes.
 _LOG_BYTES = 324
+# Flags of useradd in one word; those that have a value besides the number end it.
+_FLAGS = regex(r"-(?P<flags>[lmMrNoUDSH]*[lu])(?P<number>\d*)")
 _ANYTHING = Source(known=False)
 _ANYTHING_OF_IT = Source(known=False, least_percent=0)
 # An option of ``echo``, or what some shells' ``echo`` turns into other characters.
@@ -119,10 +123,9 @@ def cheap_effects(context: Context) -> tuple[AnyEffect, ...]:
         return (context.opaque("it may write the whole of a home"),) if program in CHEAP else ()
     if program in {"awk", "gawk", "mawk", "sed"} and any(map(_WRITES.search, texts)):
         return (context.opaque("its script writes files"),)
-    own = _account(texts) if program in {"adduser", "useradd"} else row.writes
-    if own is None:
-        return (context.opaque("the number of the account is not known"),)
-    found = [write(context, "/etc", Source(text=own))] if own.high_bytes else []
+    found = [write(context, "/etc", Source(text=row.writes))] if row.writes.high_bytes else []
+    if program in {"adduser", "useradd"} and (number := _account(context.command.words[1:])) != 0:
+        found.append(LoginLogs(**context.shared, count_bytes=None if number is None else _LOG_BYTES * number))
     appends = program == "tee" and bool({"-a", "--append"} & set(texts))
     found += [write(context, path, printed(context), appends=appends) for path in _outputs(context, texts)]
     return tuple(found) or (Nothing(**context.shared),)
@@ -239,13 +242,26 @@ def _outputs(context: Context, texts: Sequence[str]) -> list[str]:
     return [path for path in (*paths, context.output()) if path]
 
 
-def _account(texts: Sequence[str]) -> Estimate | None:
-    """Return what a new account writes, with logs that have a place for every number; None for an unknown number."""
-    number = told_count(option_of(texts, "-u", "--uid") or "0")
-    if number is None:
-        return None
-    logs_bytes = 0 if {"-l", "--no-log-init"} & set(texts) else _LOG_BYTES * number
-    return Estimate(0, KILOBYTES.likely_bytes + logs_bytes, KILOBYTES.high_bytes + logs_bytes, Grade.DECLARED)
+def _account(words: Sequence[Word]) -> int | None:
+    """Return the number of a new account for which logs have a place, 0 for none, None for one that is not known."""
+    number, following = 0, (*words[1:], None)
+    for word, value in zip(words, following, strict=True):
+        flags = _FLAGS.fullmatch(word.text)
+        if word.text == "--no-log-init" or (flags and "l" in flags["flags"]):
+            return 0
+        if flags and flags["flags"].endswith("u"):
+            told = flags["number"] or (value.text if value is not None and value.known else "")
+        elif word.text == "--uid":
+            told = value.text if value is not None and value.known else ""
+        elif word.text.startswith("--uid="):
+            told = word.text.removeprefix("--uid=") if word.known else ""
+        else:
+            continue
+        count = told_count(told)
+        if count is None:
+            return None
+        number = count
+    return number
 
 
 def _read(context: Context, row: Cheap) -> Source:

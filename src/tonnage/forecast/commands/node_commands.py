@@ -75,7 +75,7 @@ def node(context: Context, program: str, words: Sequence[Word]) -> tuple[AnyEffe
         return (Remove(**context.shared, paths=(f"{cache}/*", cache)),)
     globally = action == "global" or options.has("--global")
     directory = context.absolute((options.last("--prefix", "--cwd", "--dir") if not globally else "") or ".")
-    if (quiet := _without_installing(context, program, (action, second), globally, directory)) is not None:
+    if (quiet := _without_installing(context, program, (action, second), directory, globally=globally)) is not None:
         return quiet
     if any(not word.known for word in options.positional):
         return (context.opaque(f"what {program} installs is not known"),)
@@ -96,7 +96,7 @@ def node(context: Context, program: str, words: Sequence[Word]) -> tuple[AnyEffe
 
 
 def _without_installing(
-    context: Context, program: str, actions: tuple[str, str], globally: bool, directory: str
+    context: Context, program: str, actions: tuple[str, str], directory: str, *, globally: bool
 ) -> tuple[AnyEffect, ...] | None:
     """Return what a command does that installs nothing; None for one that does."""
     action, second = actions

@@ -31,6 +31,7 @@ from tonnage.model.forecast.effects import (
     Download,
     ExportLock,
     GitClone,
+    LoginLogs,
     MakeDirectory,
     MakeEnvironment,
     Nothing,
@@ -42,7 +43,17 @@ from tonnage.model.forecast.effects import (
     Unpack,
     WriteFile,
 )
-from tonnage.model.forecast.estimate import KILOBYTES, NOTHING, Estimate, Grade, assumed, spread, total, weakest
+from tonnage.model.forecast.estimate import (
+    KILOBYTES,
+    NOTHING,
+    Estimate,
+    Grade,
+    assumed,
+    at_most,
+    spread,
+    total,
+    weakest,
+)
 from tonnage.model.forecast.installs import Installer, PythonInstall
 from tonnage.model.forecast.node_packages import NodeInstall
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, in_blocks
@@ -66,6 +77,7 @@ _SEEDS = Estimate(6_000_000, 9_000_000, 20_000_000, Grade.DECLARED)
 # It asks for newer ones meanwhile, and may be ended before it has them. Source: virtualenv 20.26, 3.8 MB measured.
 _NEWER_SEEDS = Estimate(0, 2_000_000, 8_000_000, Grade.DECLARED)
 _WHOLE = (100, 100, 100)
+_LOGINS = "/var/log/lastlog"
 _SETTINGS = ("/etc/", "/proc/", "/sys/", "/run/")  # and what the kernel tells of itself
 # Keys and lists of packages are fetched to there.
 _KEYS = ("/etc/", "/usr/share/keyrings/")
@@ -77,6 +89,7 @@ class InstructionEffects(Struct, frozen=True, kw_only=True):
     Args:
         sizes: How large the files behind addresses are; an address that is missing is not known.
         keeps_debs: The image keeps the ``.deb`` files that were installed; ``keeps_caches``: those of apt itself.
+        keeps_logins: The image has logs of logins; None where that is not known.
         assume_bytes: What is assumed for a command of which nothing is known.
     """
 
@@ -85,6 +98,7 @@ class InstructionEffects(Struct, frozen=True, kw_only=True):
     sizes: Mapping[str, Estimate] = field(default_factory=lambda: MappingProxyType({}))
     keeps_debs: bool = False
     keeps_caches: bool = True
+    keeps_logins: bool | None = None
     assume_bytes: int = 500_000_000
 
 
@@ -158,6 +172,8 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             return SizedEffect()
         case WriteFile():
             return written_file(effect, found.sizes, unknown)
+        case LoginLogs():
+            return _login_logs(effect, found, fetched, unknown)
         case MakeEnvironment():
             return _environment(effect)
         case CompilePython():
@@ -168,6 +184,26 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             why = f"assumed, because {effect.reason}" if effect.reason else "assumed"
             # What a program fetches is written nowhere.
             return _written(effect.command, "", unknown, why, replace(unknown, likely_bytes=0))
+
+
+def _login_logs(
+    effect: LoginLogs, found: InstructionEffects, fetched: dict[str, Estimate], unknown: Estimate
+) -> SizedEffect:
+    """Return what an account makes of the logs of logins: they become as long as the highest number needs."""
+    if found.keeps_logins is False:
+        return SizedEffect()
+    if effect.count_bytes is None:
+        return _written("logs of logins", _LOGINS, unknown, "the number of the account is not known: assumed")
+    before = fetched.get(_LOGINS, NOTHING)
+    more_bytes = max(0, effect.count_bytes - before.high_bytes)
+    fetched[_LOGINS] = at_most(before.high_bytes + more_bytes)
+    size = Estimate(0, more_bytes if found.keeps_logins else 0, more_bytes, Grade.DECLARED)
+    source = "a place for each number" if found.keeps_logins else "a place for each number, if the image has them"
+    piece = WrittenBytes.of_size("logs of logins", _LOGINS, size, source, content=Content.ZEROS)
+    # Overlay filesystems keep the holes.
+    piece = replace(piece, disk=replace(size, likely_bytes=0))
+    # A later layer has all of them.
+    return SizedEffect(writes=(piece,) if more_bytes else (), appends=(_LOGINS,))
 
 
 def _looked_for(effect: Remove | ChangeMode) -> FoundFiles:

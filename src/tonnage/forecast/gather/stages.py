@@ -352,21 +352,23 @@ class BuildAnalysis:
             sizes=sizes,
             keeps_debs=apt is not None and apt.keeps_debs,
             keeps_caches=apt is None or apt.keeps_caches,
+            keeps_logins=(system := below.python.distribution) and system.keeps_logins,
             assume_bytes=bound,
         )
 
     def _packages(
         self, done: Sequence[AnyEffect], base: BaseImage | None, platform: str, step: RecipeStep
     ) -> dict[int, AptForecast]:
-        numbers = [number for number, effect in enumerate(done) if isinstance(effect, AptInstall)]
+        installs = {number: effect for number, effect in enumerate(done) if isinstance(effect, AptInstall)}
         updates = [effect for effect in done if isinstance(effect, AptUpdate)]
-        if base is None or not (numbers or updates):
+        if base is None or not (installs or updates):
             return {}
         found: dict[int, AptForecast] = {}
-        for number in numbers or [-1]:
-            wanted = [effect for effect in (done[number],) if isinstance(effect, AptInstall)] if number >= 0 else []
+        for number in installs or (-1,):
             try:
-                brought = self._lookups.packages(wanted, updates, base, platform)
+                brought = self._lookups.packages(
+                    [installs[number]] if number in installs else [], updates, base, platform
+                )
             except TonnageError as error:
                 self._said.failures.append(f"{step.place}: {error.what}")
                 continue

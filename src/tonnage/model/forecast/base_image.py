@@ -66,6 +66,20 @@ class Distribution(Struct, frozen=True, kw_only=True):
         """Whether its C library is musl, so that other wheels fit."""
         return self.name in {"alpine", "postmarketos", "chimera"}
 
+    @property
+    def keeps_logins(self) -> bool | None:
+        """Whether its ``useradd`` gives every number a place in the logs of logins; None where that is not known.
+
+        Source: shadow writes to ``/var/log/lastlog`` where that is there; images of Debian and Ubuntu have it, Alpine's
+        have not. That of Debian 12 (4.13) has ``--no-log-init`` for it, that of Debian 13 (4.17) names no such file.
+        """
+        if self.musl:
+            return False
+        major, last = self.version.partition(".")[0], {"debian": 12, "ubuntu": 24}.get(self.name)
+        if last is None or not (major.isascii() and major.isdecimal()):
+            return None
+        return True if int(major) <= last else False if self.name == "debian" else None
+
 
 class AptSource(Struct, frozen=True, kw_only=True):
     """One place that apt takes packages from.

@@ -293,6 +293,16 @@ class WriteFile(Effect, frozen=True, kw_only=True):
         return self.source.address
 
 
+class LoginLogs(Effect, frozen=True, kw_only=True):
+    """An account of a number is made, for which the logs of logins are made longer, where the system has them.
+
+    Args:
+        count_bytes: How long they become, with holes below; None where the number is not known.
+    """
+
+    count_bytes: int | None = 0
+
+
 class ExportLock(Effect, frozen=True, kw_only=True):
     """What a lock says, or requirements resolve to, is written as a requirement file: ``uv export``, ``pip-compile``.
 
@@ -381,6 +391,7 @@ AnyEffect = (
     | ChangeMode
     | Transfer
     | WriteFile
+    | LoginLogs
     | ExportLock
     | MakeDirectory
     | MakeEnvironment

@@ -9,7 +9,7 @@ import pytest
 from tonnage.forecast.commands.cheap_commands import CHEAP
 from tonnage.forecast.commands.effects import effects
 from tonnage.model.forecast.compression import Content
-from tonnage.model.forecast.effects import Nothing, Opaque, WriteFile
+from tonnage.model.forecast.effects import LoginLogs, Nothing, Opaque, WriteFile
 from tonnage.model.forecast.estimate import NOTHING, Grade
 from tonnage.sources.dockerfile.parser import read_dockerfile
 from tonnage.sources.dockerfile.recipe import recipe
@@ -93,7 +93,6 @@ def test_with_some_words_a_cheap_command_is_no_longer_cheap(name: str) -> None:
         ("cat <<EOF | tee -a f\n12345\nEOF", 6),
         ("> f", 0),
         (": > f", 0),
-        ("useradd -u 100000 x", 33_400_000),
         ("useradd -l -u 100000 x", 1_000_000),
         ("dd if=/dev/urandom of=f bs=1M count=17", 17 * 1024**2),
         ("fallocate -l 5MiB f", 5 * 1024**2),
@@ -118,3 +117,26 @@ def test_what_is_printed_to_the_builder_leaves_no_file(line: str) -> None:
 @pytest.mark.parametrize("loop", ["while true; do cat big >> f; done", "x || while true; do cat big >> f; done"])
 def test_nobody_can_tell_how_often_a_loop_writes(loop: str) -> None:
     assert isinstance(done(loop)[-1], Opaque)
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("useradd -u 100000 x", 100_000),
+        ("useradd -mu 100000 x", 100_000),
+        ("useradd -rmu100000 -G sudo x", 100_000),
+        ("adduser --uid=100000 --disabled-password x", 100_000),
+        ("useradd -u $NUMBER x", None),
+        ("useradd --uid $(id -u) x", None),
+        ("useradd -u 0 -o x", 0),
+        ("useradd -lu 100000 x", 0),
+        ("useradd --uid 100000 --no-log-init x", 0),
+        ("useradd -Gusers -c '-u 7' x", 0),
+        ("useradd x", 0),
+    ],
+)
+def test_the_number_of_an_account_says_how_long_the_logs_of_logins_become(line: str, number: int | None) -> None:
+    logs = [each.count_bytes for each in done(line) if isinstance(each, LoginLogs)]
+
+    # Source: 292 bytes of struct lastlog and 32 of struct faillog for each number.
+    assert logs == ([] if number == 0 else [None if number is None else number * (292 + 32)])
