@@ -5,13 +5,16 @@ Source: curl(1) of curl 8, wget(1) of Wget 1.21, tar(1) of GNU tar 1.34, git-clo
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tonnage.forecast.commands.cheap_commands import given, write
 from tonnage.forecast.commands.context import table
 from tonnage.lazily import regex
-from tonnage.model.forecast.effects import Download, GitClone, Nothing, Source, Unpack
+from tonnage.model.forecast.effects import Download, GitClone, Nothing, Source, Transfer, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,6 +152,23 @@ def git(context: Context, words: Sequence[Word]) -> AnyEffect:
 
 def tar(context: Context, words: Sequence[Word]) -> AnyEffect:
     """Read ``tar``; ``words`` are those after the program."""
+    letters, values, plain = _read_tar(words)
+    if "x" not in letters:
+        if "t" in letters:
+            return Nothing(**context.shared)
+        return _packed(context, "tar", values.get("f", ""), values.get("C", ""), plain)
+    archive = values.get("f", "-")
+    piped = archive in {"-", "/dev/stdin"}
+    return Unpack(
+        **context.shared,
+        archive="" if piped else context.absolute(archive),
+        address=context.piped_from if piped else "",
+        directory=context.absolute(values.get("C") or "."),
+    )
+
+
+def _read_tar(words: Sequence[Word]) -> tuple[str, dict[str, str], list[str]]:
+    """Return the letters of what is asked of tar, the values of options, and the names that it is given."""
     letters = ""
     values: dict[str, str] = {}
     rest = [word.text for word in words]
@@ -174,18 +194,44 @@ def tar(context: Context, words: Sequence[Word]) -> AnyEffect:
         else:
             at = _letters(text[1:], rest, at, values, attached=not (old_style and at == 1))
             letters += text[1:] if old_style and at else _flags_of(text[1:])
-    if "x" not in letters:
-        if "t" in letters:
-            return Nothing(**context.shared)
-        return _packed(context, "tar", values.get("f", ""), values.get("C", ""), plain)
-    archive = values.get("f", "-")
-    piped = archive in {"-", "/dev/stdin"}
-    return Unpack(
-        **context.shared,
-        archive="" if piped else context.absolute(archive),
-        address=context.piped_from if piped else "",
-        directory=context.absolute(values.get("C") or "."),
+    return letters, values, plain
+
+
+def through_tar(context: Context, packing: ShellCommand) -> tuple[AnyEffect, ...]:
+    """Return what a tar copies that unpacks what another one packs, ``tar c DIR | tar x``; nothing for others.
+
+    Args:
+        context: The one that unpacks.
+    """
+    packed, here, names = _read_tar(packing.words[1:])
+    unpacked, there, wanted = _read_tar(context.command.words[1:])
+    streams = {packed_to.get("f", "-") for packed_to in (here, there)} <= {"-", "/dev/stdin", "/dev/stdout"}
+    if (
+        "c" not in packed
+        or "x" not in unpacked
+        or not streams
+        or wanted
+        or not (packing.known and context.command.known)
+    ):
+        return ()
+    # What it leaves out, or takes from elsewhere, is not followed.
+    partly = any(
+        word.text.startswith("--") or set(word.text) & set("TX") for word in packing.words[1:] if word.text[:1] == "-"
     )
+    source, into = (
+        replace(context, command=packing).absolute(here.get("C") or "."),
+        context.absolute(there.get("C") or "."),
+    )
+    shared = context.shared | {"conditional": context.command.conditional or partly}
+    found: list[AnyEffect] = []
+    for name in names:
+        path = name if name.startswith("/") else f"{source.rstrip('/')}/{name}"
+        whole = posixpath.normpath(path)
+        inside = name in {".", "./"}
+        target = into if inside else posixpath.join(into, posixpath.dirname(name.strip("/")))
+        sources = (f"{whole.rstrip('/')}/*",) if inside else (whole,)
+        found.append(Transfer(**shared, sources=sources, destination=f"{target.rstrip('/')}/"))
+    return tuple(found)
 
 
 def unpack(context: Context, program: str, words: Sequence[Word]) -> AnyEffect:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from tonnage.forecast.commands.apt_and_others import APT_KEEPS, KEEPS, apt, apt_mark, dpkg
 from tonnage.forecast.commands.cheap_commands import CHEAP, cheap_effects, option_of, page, printed, sized, write
 from tonnage.forecast.commands.context import Context
-from tonnage.forecast.commands.downloads import FETCHING, address_of, aria2c, curl, git, tar, unpack, wget
+from tonnage.forecast.commands.downloads import FETCHING, address_of, aria2c, curl, git, tar, through_tar, unpack, wget
 from tonnage.forecast.commands.file_commands import (
     anything_gone,
     change,
@@ -61,7 +61,7 @@ _LONGEST_PIPELINE = 32
 _ROOT = frozenset({"", "root", "0"})
 _ASKS = frozenset({"--version", "-V", "--help", "-h", "-version", "version", "--list", "help"})
 # What ``find`` pipes into these through xargs is told as its own effect.
-_FOUND_FIRST = frozenset({"rm", "rmdir", "chmod", "chown", "chgrp", "touch", "strip"})
+_FOUND_FIRST = frozenset({"rm", "rmdir", "chmod", "chown", "chgrp", "touch", "strip", "cp", "mv"})
 _RECOMMENDS_OFF = regex(r"APT::Install-Recommends\s+\"?(?:0|false|no)\"?", re.IGNORECASE)
 _KEEPS = regex(r"Keep-Downloaded-Packages\s+\"?(?:1|true|yes)\"?", re.IGNORECASE)
 # Images of Debian and Ubuntu have what throws archives away after each install.
@@ -201,6 +201,10 @@ def _with_cut_pipelines(script: Script) -> Script:
 def _effects(context: Context, script: Script, index: int) -> tuple[AnyEffect, ...]:
     """Return what one command does; one that feeds a program that cannot be read is part of that program."""
     command = script.commands[index]
+    if command.program == "tar" and command.pipe_from is not None:
+        packing = script.commands[command.pipe_from]
+        if packing.program == "tar" and (copied := through_tar(context, packing)):
+            return copied
     found = effects_of_command(context)
     if context.pipe and command.program in FOLLOWED - {"echo", "printf"}:
         found = (*found, *without_bytes((write(context, context.pipe, Source()),)))

@@ -12,13 +12,13 @@ from tonnage.forecast.commands.context import table
 from tonnage.forecast.commands.sed_sizes import ANYTHING, percent_of
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import AptClean, ChangeMode, MakeDirectory, Nothing, Remove, Transfer
+from tonnage.model.forecast.shell_script import Word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonnage.forecast.commands.context import Context
     from tonnage.model.forecast.effects import AnyEffect
-    from tonnage.model.forecast.shell_script import Word
 
 _LISTS = regex(r"/var/lib/apt(?:/lists)?(?:/\*|/)?")
 _ARCHIVES = regex(r"/var/cache/apt(?:/archives)?(?:/\*|/|/\*\.deb)?|/var/cache/\*")
@@ -45,6 +45,8 @@ _WHOLLY = frozenset({
     "--human-readable", "--stats", "--quiet", "--compress", "--acls", "--xattrs", "--info", "--no-perms", "--no-owner",
     "--no-group", "--mkpath", "--partial", "--copy-links", *(f"-{letter}" for letter in "aADghHiKlLopPqrtvXz"),
 })  # fmt: skip
+# What stands for what is found, in ``find`` and usually behind ``xargs -I``.
+_FOUND = frozenset({"{}", "%", "@"})
 _CHANGES = frozenset({"chmod", "chown", "chgrp", "touch", "strip"})
 _READING = frozenset({"echo", "ls", "grep", "cat", "test", "file", "ldd"})
 
@@ -85,7 +87,8 @@ def find(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         acts += [word for word in context.piped_to[1:] if not word.startswith("-")][:1]
     writes = [act for act in acts if act not in {*_READING, *_CHANGES, "rm", "rmdir"}]
     if writes:
-        return (context.opaque(f"find runs {writes[0]}"),)
+        copied = _copied(context, paths, texts) if known and {*writes} <= {"cp", "mv"} else None
+        return (copied or context.opaque(f"find runs {writes[0]}"),)
     if "-delete" in texts or "rm" in acts or "rmdir" in acts:
         whole = "rm" in acts and any(re.fullmatch(r"-\w*[rR]\w*|--recursive", text) for text in _of_rm(context, texts))
         return (Remove(**context.shared, paths=paths, found=True, names=names, sure=sure, kind=kind, whole=whole),)
@@ -95,6 +98,24 @@ def find(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         changed = replace(found, sure=told and not deep)
         return (changed, *_stripped(context, paths, names)) if "strip" in acts else (changed,)
     return cheap_effects(context)
+
+
+def _copied(context: Context, paths: tuple[str, ...], texts: Sequence[str]) -> AnyEffect | None:
+    """Return what ``find`` copies or moves: from nothing to all that lies there; None where that is not known."""
+    run = [*context.piped_to] if context.piped_to else [*texts]
+    program = next(text for text in run if text in {"cp", "mv"})
+    after = run[run.index(program) + 1 :]
+    end = next((at for at, text in enumerate(after) if text in {";", "\\;", "+"}), len(after))
+    options = _COPYING.read([Word(text) for text in after[:end]])
+    named = [word.text for word in options.positional if word.text not in _FOUND]
+    into = options.last("--target-directory") or (named[-1] if len(named) == 1 else "")
+    acts = [text for text in texts if text in {"-exec", "-execdir", "-ok", "-delete"}]
+    follows = {"-L", "-H", "-follow"} & set(texts) or options.has("--parents", "-b", "--backup")
+    if not into or follows or len(acts) + bool(context.piped_to) > 1 or any(sign in into for sign in "{}%"):
+        return None
+    shared = context.shared | {"conditional": True}
+    target = f"{context.absolute(into).rstrip('/')}/"
+    return Transfer(**shared, sources=paths, destination=target, moves=program == "mv")
 
 
 def _of_rm(context: Context, texts: Sequence[str]) -> Sequence[str]:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.shell.loops import listed_file, read_from, read_name, tested
+from tonnage.forecast.shell.assignments import assign, declare
+from tonnage.forecast.shell.loops import (
+    MOST_TURNS,
+    for_parts,
+    is_pattern,
+    listed_file,
+    of_all,
+    read_from,
+    read_name,
+    tested,
+    turns,
+)
 from tonnage.forecast.shell.script_files import written_script
 from tonnage.forecast.shell.state import TooMuchError
 from tonnage.forecast.shell.syntax import (
@@ -37,7 +48,7 @@ if TYPE_CHECKING:
 
 _JOINTS = frozenset({"&&", "||"})
 _MOST_STATEMENTS, _MOST_COMMANDS, _MOST_PIPED = 20_000, 5_000, 50
-_DEEPEST, _DEEPEST_STATEMENT, _MOST_TURNS = 12, 60, 64
+_DEEPEST, _DEEPEST_STATEMENT = 12, 60
 
 
 class Walk:
@@ -77,6 +88,12 @@ class Walk:
             result = self._statement(child)
         self._source = outer
         return result
+
+    def finish(self) -> None:
+        """Run what ``trap`` was told to run at the end."""
+        action, self._now.at_exit, self._now.ended, self._base = self._now.at_exit, "", False, 0
+        if action:
+            self.script(action)
 
     def _statement(self, node: Node) -> bool | None:
         if self._now.ended:
@@ -209,49 +226,30 @@ class Walk:
                 return self._all(body)
         return True
 
-    def _on_for_statement(self, node: Node) -> bool | None:
+    def _on_for_statement(self, node: Node) -> None:
         name = text_of(node.named_children[0])
-        written = [child for child in node.named_children[1:] if child.type not in {"do_group", "compound_statement"}]
-        bodies = [child for child in node.named_children if child.type in {"do_group", "compound_statement"}]
+        written, bodies = for_parts(node)
         words = [word for child in written for word in self._expander().words(child)]
-        lines = self._files.lines(listed_file(words), self._now, self.commands)
-        words = words if lines is None else [Word(word) for line in lines for word in line.split()]
-        certain = all(word.known and ("*" not in word.text or word.quoted) for word in words)
-        if certain and len(words) <= _MOST_TURNS and written:
-            for word in words:
-                self._now.variables.values[name] = word.text
-                self._all(bodies)
-            return None
-        self._now.variables.values[name] = None
-        self._perhaps(bodies, turns=True)
-        return None
+        turned = turns(words, self._files.lines(listed_file(words), self._now, self.commands), bodies)
+        if turned is None or len(turned) > MOST_TURNS or not written:
+            self._now.variables.values[name] = None
+            self._perhaps(bodies, turns=True)
+            return
+        for word in turned:
+            begin, self._now.variables.values[name] = len(self.commands), word.text
+            self._all(bodies)
+            if is_pattern(word):
+                self.commands[begin:] = [of_all(each, word.text) for each in self.commands[begin:]]
 
     def _on_test_command(self, node: Node) -> bool | None:
         return tested(node, self._expander())
 
     def _on_variable_assignment(self, node: Node) -> bool | None:
-        self._set(node)
+        assign(node, self._expander(), self._now.variables)
         return True
 
-    def _set(self, node: Node) -> None:
-        if (name := node.child_by_field_name("name")) is None:
-            return
-        value = node.child_by_field_name("value")
-        word = Word("") if value is None else self._expander().one(value)
-        text = word.text if word.known else None
-        if "+=" in {child.type for child in node.children}:
-            before = self._now.variables.value(text_of(name))
-            text = None if text is None or before is None else before + text
-        self._now.variables.values[text_of(name)] = text
-
     def _on_declaration_command(self, node: Node) -> bool | None:
-        exports = node.children[0].type == "export"
-        for child in node.named_children:
-            name = child.child_by_field_name("name") if child.type == "variable_assignment" else child
-            if child.type == "variable_assignment":
-                self._set(child)
-            if exports and name is not None:
-                self._now.variables.exported.add(text_of(name))
+        declare(node, self._expander(), self._now.variables)
         return True
 
     def _on_redirected_statement(self, node: Node) -> bool | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tonnage.forecast.shell.state import decide
 from tonnage.forecast.shell.syntax import LEAVES, leaves, text_of
 from tonnage.lazily import regex
 from tonnage.model.forecast.shell_script import Word
+from tonnage.units import told_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from tonnage.forecast.shell.syntax import Expander
-    from tonnage.model.forecast.shell_script import Redirection
+    from tonnage.model.forecast.shell_script import Redirection, ShellCommand
 
 _LISTED = regex(r"\$\((?:cat\s+|<\s*)(?P<path>[^\s;|&$()`<>*?\[\]'\"]+)\s*\)")
 _READS = regex(
@@ -23,7 +26,55 @@ _READS = regex(
     r"(?:\s*\|\|\s*(?:\[\[?|test)\s+-n\s+\"?\$\{?(?P=name)\}?\"?(?:\s*\]\]?)?)?\s*;?"
 )
 _PRINTS = regex(r"cat\s+(?P<path>[^\s;|&$()`<>*?\[\]'\"-][^\s;|&$()`<>*?\[\]'\"]*)")
+_COUNTS = regex(r"\$\(seq\s+(?:(?P<first>\d+)\s+)?(?P<last>\d+)\s*\)")
+# What looks at one file, or at its name.
+_ASKS = regex(r"\b(?:continue|break|return|exit|case|if|test|set|eval)\b|\[|\$[{(]|`|\||\+=")
+_FOR_ALL = frozenset({"rm", "chmod", "chown", "chgrp", "tar", "unzip", "gunzip", "bunzip2", "unxz", "dpkg", "strip"})
+MOST_TURNS = 64
+_MANY = MOST_TURNS + 1
 _LEAVES_EARLY = regex(r"\b(?:continue|break|return|exit)\b")
+
+
+def for_parts(node: Node) -> tuple[list[Node], list[Node]]:
+    """Return what ``for`` goes over, and its body."""
+    parts = node.named_children[1:]
+    bodies = [child for child in parts if child.type in {"do_group", "compound_statement"}]
+    return [child for child in parts if child not in bodies], bodies
+
+
+def turns(words: Sequence[Word], lines: Sequence[str] | None, bodies: Sequence[Node]) -> list[Word] | None:
+    """Return the words that a loop is turned for; None where they are not known.
+
+    A pattern counts as one word where the body does nothing but what can be done to all of its files at once.
+
+    Args:
+        lines: Those of the file that the words are in; None without one.
+    """
+    if lines is not None:
+        return [Word(word) for line in lines for word in line.split()][:_MANY]
+    counted = _COUNTS.fullmatch(words[0].text) if len(words) == 1 and not words[0].quoted else None
+    if counted is not None:
+        first, last = (told_count(each) for each in (counted["first"] or "1", counted["last"]))
+        return [] if first is None or last is None else [Word(str(each)) for each in range(first, last + 1)[:_MANY]]
+    plain = not any(_ASKS.search(text_of(body)) for body in bodies)
+    return [*words] if all(word.known and (plain or not is_pattern(word)) for word in words) else None
+
+
+def is_pattern(word: Word) -> bool:
+    """Return whether a word of a loop means the files that a pattern names."""
+    return not word.quoted and any(sign in word.text for sign in "*?[")
+
+
+def of_all(command: ShellCommand, pattern: str) -> ShellCommand:
+    """Return a command that a loop runs for each file of a pattern as one for all of them, or as not known."""
+    words = [word.text for word in command.words]
+    into = words[-1] if words else ""
+    writes = any(each.operator.strip("&") in {">", ">>", ">|"} for each in command.redirections)
+    moves = command.program in {"cp", "mv"} and (into.endswith("/") or pattern in into)
+    if not any(pattern in word for word in words) or ((moves or command.program in _FOR_ALL) and not writes):
+        return command
+    unread = tuple(replace(word, known=False) if pattern in word.text else word for word in command.words)
+    return replace(command, words=unread, repeated=True, conditional=True)
 
 
 def listed_file(words: Sequence[Word]) -> str:

@@ -78,6 +78,7 @@ def read_script(
     walk = Walk(parse, ShellState(variables, directory), answers, ScriptFiles(files or (lambda _: None)))
     try:
         walk.script(text)
+        walk.finish()
     except (TooMuchError, RecursionError):
         # What it does is as unknown as that of no script at all.
         return Script(commands=_one_after_the_other(walk.commands), broken=(*walk.broken, text[:_SHOWN]))

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tonnage.model.forecast.shell_script import Word
 from tonnage.model.marks import unmarked
@@ -34,23 +35,30 @@ class TooMuchError(Exception):
 
 
 class ShellState(Struct):
-    """What a shell knows."""
+    """What a shell knows.
+
+    Args:
+        at_exit: What ``trap`` was told to run at the end.
+    """
 
     variables: Variables
     directory: str
     functions: dict[str, Node] = field(default_factory=dict)
     ended: bool = False
     stops_on_error: bool = False
+    at_exit: str = ""
 
     def copy(self) -> ShellState:
         """Return a copy that can be changed."""
-        return ShellState(self.variables.copy(), self.directory, dict(self.functions), self.ended, self.stops_on_error)
+        return replace(self, variables=self.variables.copy(), functions=dict(self.functions))
 
     def merge(self, others: Sequence[ShellState]) -> None:
         """Forget what differs between the ways that the script may have gone."""
         self.variables.merge([each.variables for each in others])
         directories = {each.directory for each in others}
         self.directory = directories.pop() if len(directories) == 1 else ""
+        actions = {each.at_exit for each in others}
+        self.at_exit = actions.pop() if len(actions) == 1 else ""
 
     def call_with(self, words: Sequence[Word]) -> dict[str, str | None]:
         """Set what a function or a script is called with, ``$0`` to ``$9`` and ``$@``, and return what that was."""
@@ -82,6 +90,8 @@ class ShellState(Struct):
             self.stops_on_error |= any("e" in flag for flag in flags if not flag.startswith("--"))
         elif name in {"exit", "return"}:
             self.ended = True
+        elif name == "trap" and {"EXIT", "0"} & {word.text for word in words[2:]}:
+            self.at_exit = words[1].text if words[1].known and words[1].text != "-" else ""
         elif name in {".", "source"} and len(words) > 1 and words[1].text.endswith("/bin/activate"):
             self._activate(self.absolute(words[1]).removesuffix("/bin/activate"))
         elif name == "read":

@@ -36,6 +36,22 @@ FACTS = Facts(
 # What is known to the byte.
 EXACT = {
     "cat big > other": BIG,
+    "tar c -C d . | tar x -C /opt": DIRECTORY,
+    "tar c d | tar x -C /opt": DIRECTORY,
+    "tar czf - d | tar -xzC /opt": DIRECTORY,
+    "(cd d && tar c one) | tar xv -C /opt": ONE,
+    "tar cf - d/one d/two | (tar xf - -C /opt)": DIRECTORY,
+    "for f in d/*; do cp $f /opt/; done": DIRECTORY,
+    'for f in d/*; do cp "$f" /opt/; rm $f; done': DIRECTORY,
+    "for f in d/*; do chmod 600 $f; done": DIRECTORY,
+    "for i in $(seq 3); do cp big $i; done": 3 * BIG,
+    "for i in $(seq 2 3); do cp big $i; done": 2 * BIG,
+    "trap 'rm -f /opt/x' EXIT; cp big /opt/x; cp d/one /opt/y": ONE,
+    "trap 'rm -f /opt/x' EXIT; cp big /opt/x; trap - EXIT": BIG,
+    "trap 'rm -f /opt/x' INT; cp big /opt/x": BIG,
+    "(trap 'rm -f /opt/x' EXIT); cp big /opt/x": BIG,
+    "if [ -f /x ]; then trap 'rm -f /opt/x' EXIT; fi; cp big /opt/x": BIG,
+    "set -e; trap 'rm -f /opt/x' EXIT; cp big /opt/x; exit 0": 0,
     "cat < big > other": BIG,
     "cat big big > other": 2 * BIG,
     "cat big >> other": BIG,
@@ -148,7 +164,6 @@ UNKNOWN = (
     "cat a.tgz | tar xz",
     "tar xf unknown.tgz",
     "tar c d | some-program",
-    "tar c d | tar x -C /opt",
     "unzip unknown.zip",
     "gzip -d big.gz",
     "gunzip -c big.gz > out",
@@ -178,7 +193,19 @@ UNKNOWN = (
     "./gradlew build",
     "python train.py",
     "sh ./script.sh",
-    "find . -name '*.txt' -exec cp {} /opt \\;",
+    "find . -name '*.txt' -exec install {} /opt \\;",
+    "find -L . -name '*.txt' -exec cp {} /opt \\;",
+    "find . -name '*.txt' | grep x | xargs cp -t /opt",
+    "find . -name '*.txt' | xargs install -t /opt",
+    "for f in d/*; do cp $f /opt/same; done",
+    "for f in d/*; do cat $f > /opt/last; done",
+    "for f in d/*; do [ -x $f ] || cp $f /opt/; done",
+    "for f in d/*; do case $f in d/o*) cp big /opt/;; esac; done",
+    "for f in d/*; do cp big /opt/$(basename $f); done",
+    "for i in $(seq 100000); do cp big $i; done",
+    "for i in $(seq $N); do cp big $i; done",
+    "tar c -C d . | ssh host tar x",
+    "some-program | tar x -C /opt",
     "find . -name one -exec cp {} /opt \\; -delete",
     "cp -b big d/one",
     "find . -type f | xargs cat > all",
@@ -270,7 +297,18 @@ def test_what_nobody_knows_has_the_bound(context: Path, tmp_path: Path, line: st
 
 
 @pytest.mark.parametrize(
-    ("line", "most"), [("cp -n big x", BIG), ("cp -u big x", BIG), ("rsync -a --exclude one d/ /opt/d", DIRECTORY)]
+    ("line", "most"),
+    [
+        ("cp -n big x", BIG),
+        ("cp -u big x", BIG),
+        ("rsync -a --exclude one d/ /opt/d", DIRECTORY),
+        ("find d -name one -exec cp {} /opt \\;", DIRECTORY),
+        ("find d -type f -exec cp -t /opt {} +", DIRECTORY),
+        ("find d -name one | xargs cp -t /opt", DIRECTORY),
+        ("find d -type f -print0 | xargs -0 -I{} cp {} /opt/", DIRECTORY),
+        ("find d -type f -exec mv {} /opt \\;", DIRECTORY),
+        ("tar c --exclude=one -C d . | tar x -C /opt", DIRECTORY),
+    ],
 )
 def test_what_may_leave_out_files_is_told_within_bounds(context: Path, tmp_path: Path, line: str, most: int) -> None:
     told = forecast(context, line, tmp_path)
