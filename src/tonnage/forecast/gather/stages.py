@@ -359,16 +359,14 @@ class BuildAnalysis:
     def _packages(
         self, done: Sequence[AnyEffect], base: BaseImage | None, platform: str, step: RecipeStep
     ) -> dict[int, AptForecast]:
-        installs = {number: effect for number, effect in enumerate(done) if isinstance(effect, AptInstall)}
+        installs = {number: [effect] for number, effect in enumerate(done) if isinstance(effect, AptInstall)}
         updates = [effect for effect in done if isinstance(effect, AptUpdate)]
         if base is None or not (installs or updates):
             return {}
         found: dict[int, AptForecast] = {}
-        for number in installs or (-1,):
+        for number, wanted in (installs or {-1: []}).items():
             try:
-                brought = self._lookups.packages(
-                    [installs[number]] if number in installs else [], updates, base, platform
-                )
+                brought = self._lookups.packages(wanted, updates, base, platform)
             except TonnageError as error:
                 self._said.failures.append(f"{step.place}: {error.what}")
                 continue

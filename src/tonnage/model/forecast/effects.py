@@ -294,11 +294,7 @@ class WriteFile(Effect, frozen=True, kw_only=True):
 
 
 class LoginLogs(Effect, frozen=True, kw_only=True):
-    """An account of a number is made, for which the logs of logins are made longer, where the system has them.
-
-    Args:
-        count_bytes: How long they become, with holes below; None where the number is not known.
-    """
+    """An account is made, for which the logs of logins become so long, with holes; None: its number is not known."""
 
     count_bytes: int | None = 0
 

@@ -257,20 +257,11 @@ def highest(estimates: Iterable[Estimate]) -> Estimate:
 
 
 def above(peak: Estimate, kept: Estimate) -> Estimate:
-    """Return by how much a peak is above what is kept; added to that it is never below the peak's high figure.
-
-    What both have is taken off, so that little that was not counted may be all of it, which its grade says then.
-    """
-    low, likely, high = sorted(
-        max(0, higher - lower)
-        for higher, lower in (
-            (peak.low_bytes, kept.low_bytes),
-            (peak.likely_bytes, kept.likely_bytes),
-            (peak.high_bytes, kept.high_bytes),
-        )
-    )
+    """Return by how much a peak is above what is kept, graded by what not both have; the sum is never below the peak."""
     if not (peak.known and kept.known):
         return UNKNOWN
+    figures = ((each.low_bytes, each.likely_bytes, each.high_bytes) for each in (peak, kept))
+    low, likely, high = sorted(max(0, higher - lower) for higher, lower in zip(*figures, strict=True))
     if not high:
         return NOTHING
     shares, less = [0, 0, 0, 0], [0, 0, 0, 0]
