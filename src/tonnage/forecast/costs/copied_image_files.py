@@ -35,6 +35,7 @@ from tonnage.forecast.costs.image_paths import (
     names,
 )
 from tonnage.forecast.costs.links import behind_links, links_in
+from tonnage.forecast.costs.package_files import of_packages_at
 from tonnage.model.forecast.compression import compressed
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, total, weakest
 from tonnage.model.forecast.python_lock import BLOCK_BYTES
@@ -76,6 +77,7 @@ def copied_paths(
             pieces += [
                 _copied(piece, "", "") if path.strip("/") == "" else _maybe_part(piece, path, to) for piece in loose
             ]
+        pieces += of_packages_at(path, to, visible, (*whole, *part))
         if path.strip("/") == "" or (not whole and not part) or is_of_system(path):
             pieces += _of_base(path, into, base_size, what, certain=not whole and not part)
     return _bounded(pieces, visible, into, what)

@@ -257,7 +257,7 @@ def highest(estimates: Iterable[Estimate]) -> Estimate:
 
 
 def above(peak: Estimate, kept: Estimate) -> Estimate:
-    """Return by how much a peak is above what is kept, graded by what not both have; the sum is never below the peak."""
+    """Return by how much a peak is above what is kept, graded by what not both have; with that it is never below it."""
     if not (peak.known and kept.known):
         return UNKNOWN
     figures = ((each.low_bytes, each.likely_bytes, each.high_bytes) for each in (peak, kept))
