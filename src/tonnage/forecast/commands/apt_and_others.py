@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tonnage.forecast.commands.cheap_commands import cheap_effects
+from tonnage.forecast.commands.cheap_commands import cheap, cheap_effects
 from tonnage.forecast.commands.context import table
 from tonnage.forecast.commands.pipes import is_pipe
 from tonnage.lazily import regex
@@ -35,6 +35,9 @@ APT = table(
 KEEPS, APT_KEEPS = "\0apt keeps archives", "\0apt itself keeps archives"
 _INSTALLS = frozenset({"-i", "--install", "--unpack"})
 _REMOVES = frozenset({"-r", "--remove", "-P", "--purge"})
+_NOTES = frozenset({
+    "--configure", "--add-architecture", "--remove-architecture", "--set-selections", "--triggers-only",
+})  # fmt: skip
 _EXTRACTS = frozenset({"-x", "--extract", "-X", "--vextract", "-R", "--raw-extract", "-e", "--control"})
 # What has other characters is a pattern.
 _NAME = regex(r"[a-z0-9][a-z0-9+.:-]*")
@@ -120,6 +123,8 @@ def dpkg(context: Context, words: Sequence[Word]) -> AnyEffect:
         return Unpack(**context.shared, archive=context.absolute(named[0]), directory=context.absolute(into))
     if asked & _REMOVES and named:
         return AptRemove(**context.shared, packages=tuple(named))
+    if asked & _NOTES:
+        return cheap(context, "/var/lib/dpkg")
     if not asked & _INSTALLS:
         return Nothing(**context.shared)
     files = tuple(map(context.absolute, named))

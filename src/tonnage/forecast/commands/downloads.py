@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.commands.cheap_commands import given, write
+from tonnage.forecast.commands.cheap_commands import cheap, given, write
 from tonnage.forecast.commands.context import table
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import Download, GitClone, Nothing, Source, Transfer, Unpack
@@ -58,9 +58,11 @@ _ADDRESS = regex(r"(?:https?|ftp)://\S+", re.IGNORECASE)
 _TAR_VALUES = frozenset("fCTXbIK")
 _GIT_VALUES = frozenset({"-c", "-C", "--git-dir", "--work-tree"})
 _SMALL_GIT = frozenset({
-    "config", "status", "log", "rev-parse", "describe", "branch", "tag", "remote", "init", "add", "diff", "show",
-    "version", "ls-remote", "ls-files", "check-ignore", "gc", "safe", "--version",
+    "status", "log", "rev-parse", "describe", "diff", "show", "version", "ls-remote", "ls-files", "check-ignore",
+    "--version",
 })  # fmt: skip
+# They write settings and names; ``init`` copies its templates.
+_NOTING_GIT = frozenset({"config", "branch", "tag", "remote", "init"})
 
 
 def curl(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
@@ -136,7 +138,9 @@ def git(context: Context, words: Sequence[Word]) -> AnyEffect:
         at += 2 if words[at].text in _GIT_VALUES else 1
     action = words[at].text if at < len(words) else ""
     installs_lfs = [word.text for word in words[at : at + 2]] == ["lfs", "install"]
-    if action in _SMALL_GIT or not action or installs_lfs:
+    if action in _NOTING_GIT or installs_lfs:
+        return cheap(context, context.absolute(f"{within}.git"))
+    if action in _SMALL_GIT or not action:
         return Nothing(**context.shared)
     if action != "clone":
         return context.opaque(f"git {action} changes files of the repository")

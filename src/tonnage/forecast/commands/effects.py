@@ -278,7 +278,7 @@ def effects_of_command(context: Context) -> tuple[AnyEffect, ...]:
     if command.words and not command.words[0].known:
         return (context.opaque("the program is not known"),)
     program, words = command.program, command.words[1:]
-    if len(words) == 1 and words[0].text in _ASKS and program not in CHEAP:
+    if len(words) == 1 and words[0].text in _ASKS and program not in CHEAP and program.rstrip("0123456789.") != "pip":
         return (page(context),)
     found = python_effects(context, program, words) or _by_program(context, program, words) or cheap_effects(context)
     _remember(context, found)

@@ -56,7 +56,7 @@ _GLOBAL_PLACES = (
     "/usr/local/lib/node_modules", "/usr/lib/node_modules", "/root/.bun/install/global",
     "/usr/local/share/.config/yarn/global",
 )  # fmt: skip
-_CLEANS = frozenset({"clean", "clear", "cache", "rm", "prune", "verify"})
+_CLEANS = frozenset({"clean", "clear", "cache", "rm", "prune"})
 
 
 def is_node(program: str) -> bool:
@@ -106,6 +106,8 @@ def _without_installing(
         noted = cheap(context, f"{paths[0]}/.package-lock.json")
         return (Remove(**context.shared, paths=paths, found=True, sure=False), noted)
     if (action in _NOTES and second != "fix") or (action == "global" and second not in {"add", "install"}):
+        return (cheap(context),)
+    if action == "cache" and second == "verify":
         return (cheap(context),)
     if not action or action in _QUIET or action == "cache" or (action == "pm" and program == "bun"):
         return (Nothing(**context.shared),)

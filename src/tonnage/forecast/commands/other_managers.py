@@ -51,6 +51,7 @@ _LEADING = frozenset({"--prefix", "--cwd", "-C", "--dir", "--root", "--installro
 _FILES = frozenset({"-f", "--file"})
 _CLEANS = frozenset({"clean", "cache", "autoclean", "purge"})
 _WITHOUT_FILES = frozenset({"", "info", "list", "search", "version", "env", "activate", "shell"})
+_FETCHES = frozenset({("bundle", "cache"), ("apk", "cache")})
 _SETS = frozenset({"config", "set", "init", "enable", "disable", "config-manager"})
 _OF_TWO_WORDS = frozenset({"env", "mod", "toolchain", "target", "component", "group"})
 _APK_GROUPS = ("--virtual", "-t")
@@ -122,10 +123,12 @@ def _without_installing(
     """Return what a command does that installs nothing; None for one that does."""
     if action in _REMOVES and program in DATABASES:
         return _removed(context, program, [text for text in texts if not text.startswith("-") and text != action])
-    if action in {"clean", "cache"} and program in _CACHES:
+    if program in _CACHES and (action == "clean" or (action == "cache" and "download" not in texts)):
         return (Remove(**context.shared, paths=_CACHES[program]),)
     if action in _MANAGERS[program] or (program == "rpm" and action):
         return None
+    if (program, action) in _FETCHES:
+        return (context.opaque(f"{program} {action} fetches packages"),)
     if action in _REMOVES or action in _SETS:
         return (cheap(context),)
     if action in _CLEANS or action in _WITHOUT_FILES:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.commands.cheap_commands import page
+from tonnage.forecast.commands.cheap_commands import cheap, page
 from tonnage.forecast.commands.environments import environment, with_environment
 from tonnage.forecast.commands.poetry_and_pdm import (
     pdm_install,
@@ -37,7 +37,7 @@ from tonnage.forecast.commands.python_installs import (
 )
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import CompilePython, Nothing, PythonRemove
-from tonnage.model.forecast.installs import Installer
+from tonnage.model.forecast.installs import Installer, PipRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,6 +101,7 @@ def _poetry(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
         return (built_project(context, "poetry", (*words[:verb], *words[verb + 1 :])),)
     if action == "config":
         context.remembered.update(remembered_from_poetry_config(words[verb + 1 :]))
+        return (cheap(context),)
     if action == "export":
         # Without --with and --only it has the main group alone.
         texts = [word.text for word in words]
@@ -172,7 +173,8 @@ def _pip(context: Context, words: Sequence[Word], python: str) -> tuple[AnyEffec
         context.remembered.update(remembered_from_pip_config(rest))
     if action not in _PIP_TEXT:
         return (context.opaque(f"what pip {action} writes is not known"),)
-    return (page(context),)
+    written = cheap(context) if action == "config" else page(context)
+    return (PipRuns(**context.shared), *([] if isinstance(written, Nothing) else [written]))
 
 
 def _interpreter(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:

@@ -54,7 +54,7 @@ from tonnage.model.forecast.estimate import (
     total,
     weakest,
 )
-from tonnage.model.forecast.installs import Installer, PythonInstall
+from tonnage.model.forecast.installs import Installer, PipRuns, PythonInstall
 from tonnage.model.forecast.node_packages import NodeInstall
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, in_blocks
 from tonnage.model.forecast.sized_effects import DerivedFile, FoundFiles, SizedEffect, WrittenBytes
@@ -178,8 +178,11 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
             return _environment(effect)
         case CompilePython():
             return _written(effect.command, effect.paths[0] if effect.paths else "", unknown, "assumed")
+        case PipRuns():
+            return found.installs.get(number, SizedEffect())
         case PythonRemove():
-            return found.installs.get(number) or SizedEffect(removes=_caches(effect))
+            ran = found.installs.get(number, SizedEffect())
+            return replace(ran, removes=(*ran.removes, *_caches(effect)))
         case Opaque():
             why = f"assumed, because {effect.reason}" if effect.reason else "assumed"
             # What a program fetches is written nowhere.

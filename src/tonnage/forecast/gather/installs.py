@@ -39,8 +39,9 @@ from tonnage.forecast.gather.visible_files import Made
 from tonnage.forecast.gather.workspaces import in_workspace
 from tonnage.forecast.requirements.chains import chains
 from tonnage.model.forecast.compression import Content
+from tonnage.model.forecast.effects import PythonRemove
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed
-from tonnage.model.forecast.installs import CacheKind, Installer
+from tonnage.model.forecast.installs import CacheKind, Installer, PythonInstall
 from tonnage.model.forecast.sized_effects import Aside, PiecePart, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ if TYPE_CHECKING:
     from tonnage.forecast.gather.lookups import Lookups
     from tonnage.forecast.gather.stage_python import Installed, StagePython
     from tonnage.forecast.gather.visible_files import BuiltProject, StageFiles
-    from tonnage.model.forecast.effects import PythonRemove
-    from tonnage.model.forecast.installs import PythonInstall
+    from tonnage.model.forecast.installs import PipRuns
     from tonnage.model.forecast.python_lock import Lock, ResolveRequest, Sdist, Target, Wheel, WheelContents
     from tonnage.model.forecast.recipe import InstructionEnvironment
     from tonnage.model.forecast.requirements import Requirement
@@ -233,8 +233,19 @@ def _renewed(effect: PythonInstall, lines: Sequence[Requirement]) -> frozenset[s
     return frozenset(each.name for each in lines if each.name) if effect.upgrade else frozenset()
 
 
+def pip_ran(effect: PythonRemove | PipRuns, python: StagePython, surroundings: InstructionEnvironment) -> SizedEffect:
+    """Return what pip does that installs nothing: it may remove, and runs."""
+    deed = uninstalled(effect, python) if isinstance(effect, PythonRemove) and effect.packages else SizedEffect()
+    if effect.command.startswith("uv ") or effect.conditional:
+        return deed
+    return with_own_bytecode(deed, effect, python, surroundings)
+
+
 def with_own_bytecode(
-    deed: SizedEffect, effect: PythonInstall, python: StagePython, surroundings: InstructionEnvironment
+    deed: SizedEffect,
+    effect: PythonInstall | PythonRemove | PipRuns,
+    python: StagePython,
+    surroundings: InstructionEnvironment,
 ) -> SizedEffect:
     """Add the bytecode of the installer itself, which Python writes when it runs for the first time.
 
@@ -242,13 +253,19 @@ def with_own_bytecode(
     """
     told = surroundings.variables.get("PYTHONDONTWRITEBYTECODE")
     user = surroundings.user.partition(":")[0]
-    if effect.installer.is_uv or python.ran or told or user not in {"", "0", "root"}:
+    installer = effect.installer if isinstance(effect, PythonInstall) else Installer.PIP
+    if installer.is_uv or python.ran or told or user not in {"", "0", "root"}:
         return deed
-    python.ran = True
-    target = target_of_install(effect, python)
+    # What else pip does needs less of both: the rest comes with the first install.
+    python.ran = isinstance(effect, PythonInstall)
+    target = (
+        target_of_install(effect, python)
+        if isinstance(effect, PythonInstall)
+        else target_of(python.version, python.platform, python.distribution)
+    )
     minor = target.minor[1] if target is not None else max(_OWN_BYTECODE)
     sizes = _OWN_BYTECODE[min(max(minor, min(_OWN_BYTECODE)), max(_OWN_BYTECODE))]
-    names = (f"bytecode of {effect.installer} itself", "bytecode of Python's library")
+    names = (f"bytecode of {installer} itself", "bytecode of Python's library")
     return replace(
         deed, writes=(*deed.writes, *(_bytecode(name, size) for name, size in zip(names, sizes, strict=True)))
     )

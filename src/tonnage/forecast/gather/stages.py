@@ -19,7 +19,7 @@ from tonnage.forecast.costs.learning import lesson_of
 from tonnage.forecast.gather.build_files import follow
 from tonnage.forecast.gather.conda_environments import MANAGERS, pip_part
 from tonnage.forecast.gather.exports import put_exported
-from tonnage.forecast.gather.installs import install_deed, uninstalled, with_own_bytecode
+from tonnage.forecast.gather.installs import install_deed, pip_ran, with_own_bytecode
 from tonnage.forecast.gather.local_packages import with_local, with_settings
 from tonnage.forecast.gather.node_installs import node_target
 from tonnage.forecast.gather.numbers_of_stages import renumbered
@@ -44,7 +44,7 @@ from tonnage.model.forecast.effects import (
     Unpack,
     WriteFile,
 )
-from tonnage.model.forecast.installs import PythonInstall
+from tonnage.model.forecast.installs import PipRuns, PythonInstall
 from tonnage.model.forecast.recipe import (
     BaseConfig,
     CopyInstruction,
@@ -333,8 +333,8 @@ class BuildAnalysis:
                 case OtherInstall() if effect.manager in MANAGERS:
                     beside = pip_part(effect, files, step.surroundings.variables)
                     done += [beside] if beside is not None else []
-                case PythonRemove() if effect.packages:
-                    installs[number] = uninstalled(effect, python)
+                case PipRuns() | PythonRemove():
+                    installs[number] = pip_ran(effect, python, step.surroundings)
                 case Remove() | ChangeMode():
                     python.change(effect)
                 case Opaque():

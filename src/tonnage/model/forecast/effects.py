@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tonnage.model.forecast.compression import Content
 from tonnage.model.forecast.estimate import NOTHING
-from tonnage.model.forecast.installs import Effect, PythonInstall
+from tonnage.model.forecast.installs import Effect, PipRuns, PythonInstall
 from tonnage.model.forecast.node_packages import NodeInstall
 
 if TYPE_CHECKING:
@@ -373,6 +373,7 @@ class Opaque(Effect, frozen=True, kw_only=True):
 
 AnyEffect = (
     PythonInstall
+    | PipRuns
     | NodeInstall
     | AptInstall
     | AptUpdate

@@ -71,6 +71,10 @@ class Effect(Struct, frozen=True, kw_only=True):
     forgiven: bool = False
 
 
+class PipRuns(Effect, frozen=True, kw_only=True):
+    """pip does something that leaves little or nothing, but for its own bytecode where that is not there yet."""
+
+
 class PythonInstall(Effect, frozen=True, kw_only=True):
     """Python packages are installed.
 
