@@ -196,8 +196,8 @@ def tonnage(directory: Path, environment: dict[str, str], *words: str) -> str:
     return done.stdout
 
 
-def measured(base: str, scale: int, work: Path, *, mends: bool) -> tuple[int, int]:
-    """Return what was forecast and what was measured, of the stack as it is or mended."""
+def measured(base: str, scale: int, work: Path, *, fixes: bool) -> tuple[int, int]:
+    """Return what was forecast and what was measured, of the stack as it is or fixed."""
     with contextlib.ExitStack() as opened:
         engine = opened.enter_context(PrivateEngine.start(DISK_BYTES // scale + 4_000_000_000, environment=os.environ))
         index = opened.enter_context(serving(work / "index", str(ipaddress.ip_address(engine.address) - 1)))
@@ -211,7 +211,7 @@ def measured(base: str, scale: int, work: Path, *, mends: bool) -> tuple[int, in
         subprocess.run([docker, "load", "-q", "-i", base], env=environment, check=True, stdout=sys.stderr)
         stack = Path(state, "stack")
         write_stack(stack, index)
-        if mends:
+        if fixes:
             print(tonnage(stack, environment, "torch", "cpu", "--index", f"{index}/whl/cpu"), file=sys.stderr)
             print(tonnage(stack, environment, "lint", "--fix", "--no-prices"), file=sys.stderr)
         foretold = forecast_bytes(stack, environment)
@@ -242,7 +242,7 @@ def main() -> int:
         write_index(Path(work, "index"), given.scale)
         for engine in given.engine or [EngineName.read("bookworm")]:
             with in_front(engine):
-                rows = [measured(given.base, given.scale, Path(work), mends=mends) for mends in (False, True)]
+                rows = [measured(given.base, given.scale, Path(work), fixes=fixes) for fixes in (False, True)]
             for name, row in zip(("as it is", "torch cpu, lint --fix"), rows, strict=True):
                 print(f"| {engine} | {name} | {' | '.join(map(format_bytes, row))} |")
             saved = (100 * (1 - after / before) for before, after in zip(*rows, strict=True))

@@ -5,7 +5,7 @@
 
 Needs Linux and root. The shapes are those of pull requests of 2026 that one rule alone made: a wheelhouse that is
 copied from a stage, installed, and removed by the same or by a later instruction; the same with the cache of pip kept
-besides. Wheels are written for the purpose. Each shape is priced by ``lint --json``, built as it is, mended, built
+besides. Wheels are written for the purpose. Each shape is priced by ``lint --json``, built as it is, fixed, built
 again; builds begin on an engine with nothing but the base image. Measured is what the disk holds more.
 """
 
@@ -93,8 +93,8 @@ def main() -> int:
             (stack / "Dockerfile").write_text(HEAD.format(index=index, host=host) + text)
             (stack / "compose.yaml").write_text("services:\n  web:\n    build: .\n")
             foretold, held = priced(stack, environment), []
-            for mends in (False, True):
-                if mends:
+            for fixes in (False, True):
+                if fixes:
                     print(tonnage(stack, environment, "lint", "--fix", "--no-prices"), file=sys.stderr)
                 before = used_bytes(engine.mount)
                 run("build", "-q", "-t", "shape:1", str(stack))

@@ -23,7 +23,7 @@ This page is written from the rules themselves: `python -m tests.docs.lint_refer
 saves most first. A price is the difference of two forecasts: of the stack as it is, and with the fix in memory, for an engine that has nothing yet. What stands beside it says how it is known, as
 in [forecast.md](forecast.md). A file that no service of a stack is built from has no price, and with `--no-prices` nothing has.
 
-`--fix` mends what is safe: the image does the same afterwards. `--fix=RULE` also mends what a rule finds although it needs a decision. Either
+`--fix` fixes what is safe: the image does the same afterwards. `--fix=RULE` also fixes what a rule finds although it needs a decision. Either
 shows the difference first, and `--dry-run` nothing else. A fix changes only what it must: comments, order, line ends and the way lines are
 continued stay, and a fix that would change any other command is not made. What a fix cannot reach, such as a command inside of
 `bash -c "..."`, is told and stays.
@@ -75,15 +75,15 @@ With `--megabytes 40` the databases of the engine, which grow by some hundred ki
 
 ## Rules
 
-| rule | finds | mended by |
+| rule | finds | fixed by |
 |---|---|---|
 """
-MENDED = {Safety.SAFE: "`--fix`", Safety.DECISION: "`--fix=RULE`", None: "a person"}
+FIXED = {Safety.SAFE: "`--fix`", Safety.DECISION: "`--fix=RULE`", None: "a person"}
 
 
 def page() -> str:
     """Return the page."""
-    rows = [f"| [{each.name}](#{each.name}) | {each.title} | {MENDED[each.fixes]} |\n" for each in RULES]
+    rows = [f"| [{each.name}](#{each.name}) | {each.title} | {FIXED[each.fixes]} |\n" for each in RULES]
     return HEAD + "".join(rows) + "".join(_section(each) for each in RULES)
 
 

@@ -27,11 +27,14 @@ BANNED = (
     "needs none of them; the", "whose disk is the one that counts", "base image being there", "blanks or line ends",
     'unremarked"', "being ended and undone; once more", "that was not the name;", "for what nobody knows: --assume",
     "once what cannot be built is corrected", "hitherto", "thereof", "whereof", "hereby", "heretofore", "whilst",
+    "tonnage deploy, cleaned", "nothing to mend", "without a price:", "files alone are looked at", "runs, never proven",
+    "grows until it is removed by hand", "; breaks nothing",
 )  # fmt: skip
 
 
 _OLD = re.compile(
-    r"\b(anew|nobody|somebody|hence|lest|shall)\b|\bfor want of\b|\b(come|comes|came) free\b|\blies outside\b",
+    r"\b(anew|nobody|somebody|hence|lest|shall|mends?|mended|mending)\b|\bfor want of\b"
+    r"|\b(come|comes|came) free\b|\blies outside\b",
     re.IGNORECASE,
 )
 # What earlier versions wrote into files, by which these are known again.

@@ -1,7 +1,7 @@
-"""Intent: a Dockerfile with its fixes is built by a real engine as it was before, for every rule that mends something.
+"""Intent: a Dockerfile with its fixes is built by a real engine as it was before, for every rule that fixes something.
 
 Steps: programs that only write what they were asked for stand in for pip, apt-get and the like; each Dockerfile is
-built as it is, mended, and built again.
+built as it is, fixed, and built again.
 State checked: what the programs were asked for, and what the image has. The builder reads the mounts, and the shell the
 lines, that fixes write.
 """
@@ -86,12 +86,12 @@ def test_a_mended_dockerfile_is_built_and_does_the_same(project: Project, *, crl
     rules = [f"--fix={rule.name}" for rule in (*DOCKERFILE_RULES, *CHOICES) if rule.fixes is Safety.DECISION]
     ended = project.tonnage("lint", "--no-prices", "--fix=safe", *rules, "web/Dockerfile")
     assert ended.exit_code == 0, ended.stderr
-    mended = (context / "Dockerfile").read_bytes().decode()
-    assert mended.count("\r\n") == (mended.count("\n") if crlf else 0)
+    fixed = (context / "Dockerfile").read_bytes().decode()
+    assert fixed.count("\r\n") == (fixed.count("\n") if crlf else 0)
     again = built(project, context, "after")
 
-    assert "--mount=from=build,source=/wheels,target=/w " in mended.replace(",rw", "")
-    assert "# gone again" in mended
+    assert "--mount=from=build,source=/wheels,target=/w " in fixed.replace(",rw", "")
+    assert "# gone again" in fixed
     assert project.docker("run", "--rm", f"{project.name}/after", "cat", "/left").strip() == "gone"
     # What fixes add is taken off again.
     added = r" --(?:no-cache-dir|no-cache|no-install-recommends|no-log-init|no-compile)(?= |$)"

@@ -164,7 +164,7 @@ def test_without_its_registry_a_pull_is_unknown_and_a_missing_image_is_not_pulle
     an_image(project, "1")
     plan = planned(project)
     assert steps(plan)["app.pull"]["kept"]["grade"] == "unknown"
-    assert any(note.startswith("app: not known: ") for note in plan["notes"])
+    assert any(note.startswith("app: unknown: ") for note in plan["notes"])
 
 
 @pytest.mark.usefixtures("registry_root")

@@ -27,7 +27,7 @@ _MOST_TOLD = 5
         ("tonnage forecast --explain web", "Every instruction of one service, wheel by wheel"),
         ("tonnage forecast --disk 14GB --engine docker-29", "For a machine that is not here"),
         ("tonnage forecast --python 3.13 --platform linux/arm64", "For another Python and platform"),
-        ("tonnage forecast --html forecast.html", "As a page, with what will lie in each image"),
+        ("tonnage forecast --html forecast.html", "As a page, with charts of each image"),
         ("tonnage forecast --untrusted", "Files of a stranger, such as a pull request"),
     ),
     failures=(EngineUnreachableError, EngineLacksError),

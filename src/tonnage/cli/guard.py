@@ -112,7 +112,7 @@ def _go_on(session: Session, look: Callable[[], GuardLook], pause_s: float) -> N
     session.streams = True
     shown: tuple[str, ...] = ()
     last = ""
-    with CancelOnSignal(lambda: write_at_once("the guard ends\n")) as signals:
+    with CancelOnSignal(lambda: write_at_once("guard stopped\n")) as signals:
         while not signals.cancel.is_set():
             try:
                 found = look()

@@ -24,7 +24,7 @@ _MOST_TOLD = 5
     "lint",
     examples=(
         ("tonnage lint", "The stack of this directory, and every Dockerfile below it"),
-        ("tonnage lint --fix", "Mend what is safe, and show the difference"),
+        ("tonnage lint --fix", "Fix what is safe, and show the difference"),
         ("tonnage lint --fix=apt-recommends --dry-run", "Show what a fix that needs a decision would change"),
         ("tonnage lint --fail-over 500MB", "End with 11 where more than that could be saved"),
         ("tonnage lint --no-prices Dockerfile", "One file, without a forecast"),
@@ -44,7 +44,7 @@ _MOST_TOLD = 5
     flag_value="safe",
     multiple=True,
     metavar="[=RULE]",
-    help="Mend what is safe, or what a rule finds although it needs a decision. Write paths before it.",
+    help="Fix what is safe, or what a rule finds although it needs a decision. Write paths before it.",
 )
 @click.option("--dry-run", is_flag=True, help="With --fix: only show the difference.")
 @click.option(

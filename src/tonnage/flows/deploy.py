@@ -210,7 +210,7 @@ def carry_out(
             with view as opened:
                 make_room, brakes = _room_making(ports, access.facts, acts, plan, job.wanted.stack, lock, opened)
                 ballast = with_ballast(gauge, ports.machine, engine, filesystems, opened.show)
-                for note in (*job.wanted.stack.notes, *plan.notes, *told):
+                for note in dict.fromkeys((*job.wanted.stack.notes, *plan.notes, *told)):
                     opened.show(Notice(text=note))
                 run = execute(
                     plan,

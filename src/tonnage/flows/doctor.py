@@ -247,7 +247,7 @@ def _needed_checks(
         seen = with_needs(ports, wanted.stack, inventory)
         check_ports(wanted.stack, seen, names)
         notes = check_needed(wanted.stack, seen, names, names)
-        return "; ".join(notes) or "networks, volumes, files, devices, names and ports are there or free"
+        return "; ".join(notes) or "networks, volumes, files and devices exist; names and ports are free"
 
     return [checked("needed", look_at)]
 

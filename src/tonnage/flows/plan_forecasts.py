@@ -121,7 +121,7 @@ def expected_of(
         return gather(ports, services, kind, asked, facts=facts, inventory=inventory, history=history)
 
     found = gathered(services, asked)
-    notes = [f"{each.service}: not known: {failure}" for each in found for failure in each.failures]
+    notes = [f"{each.service}: unknown: {failure}" for each in found for failure in each.failures]
     notes += [f"{each.service}: {finding.place}: {finding.text}" for each in found for finding in each.findings]
     notes += without_effect(ports, services, found, untrusted=wanted.untrusted)
 

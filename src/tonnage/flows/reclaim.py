@@ -128,7 +128,7 @@ def _once(
             note(note_text(context.trouble))
         if not request.yes:
             reasons = _held_elsewhere(ports, context) if choice.short_bytes else ()
-            short = " ".join(("Removing everything possible would not be enough.", *reasons))
+            short = " ".join(("Removing everything removable would not be enough.", *reasons))
             ends_bytes = choice.target_bytes - choice.short_bytes
             failure = _failure(context, choice, plan, ends_bytes, note, why=short) if choice.short_bytes else None
             return ReclaimReport(mount=context.mount, choice=choice, reasons=reasons, failure=failure)

@@ -186,7 +186,7 @@ def _args(changes: Sequence[ProposedChange]) -> dict[str, Mapping[str, str]]:
 
 
 def _plans(planned: Planned) -> list[_OtherPlan]:
-    """Return other plans for the same stack: cleaned between, fewer versions kept, wheels shared, files elsewhere."""
+    """Return other plans for the same stack: with cleanup, fewer versions kept, wheels shared, files elsewhere."""
     policy = planned.wanted.policy
     found = []
     if planned.purpose is Purpose.DEPLOY and (not policy.cleanup_after or policy.cleanup is not Cleanup.ALWAYS):

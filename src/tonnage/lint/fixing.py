@@ -1,4 +1,4 @@
-"""A text with what mends it: nothing but the edits of its fixes, and only fixes that hold.
+"""A text with what fixes it: nothing but the edits of its fixes, and only fixes that hold.
 
 A fix holds where the text with it is read as before, and its finding is gone. What does not is left to people.
 """
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 _MOST_ROUNDS = 12
 
 
-class Mended(Struct, frozen=True, kw_only=True):
+class FixedText(Struct, frozen=True, kw_only=True):
     """A text after its fixes.
 
     Args:
-        fixed: What was found and is mended, in the order of mending.
+        fixed: What was found and is fixed, in the order of fixing.
     """
 
     text: str
@@ -50,7 +50,7 @@ def with_edits(text: str, edits: Iterable[Edit]) -> str:
 def holds(
     text: str, finding: Finding, find: Callable[[str], Sequence[Finding]], same: Callable[[str, str], bool]
 ) -> bool:
-    """Return whether the fix of a finding mends it and brings nothing new."""
+    """Return whether the fix of a finding fixes it and brings nothing new."""
     if finding.fix is None:
         return False
     try:
@@ -64,13 +64,13 @@ def _count(findings: Iterable[Finding], rule: str) -> int:
     return sum(each.rule == rule for each in findings)
 
 
-def mended(
+def with_fixes(
     text: str,
     find: Callable[[str], Sequence[Finding]],
     wanted: Callable[[Finding], bool],
     *,
     same: Callable[[str, str], bool] = lambda _before, _after: True,
-) -> Mended:
+) -> FixedText:
     """Return a text with every wanted fix that holds, until nothing is left to do.
 
     Args:
@@ -83,7 +83,7 @@ def mended(
     refused: set[tuple[str, str, tuple[Edit, ...]]] = set()
     for _ in range(_MOST_ROUNDS):
         found = [each for each in find(text) if each.fix is not None and wanted(each)]
-        # What is safe is not kept from being mended by what is a choice.
+        # What is safe is not kept from being fixed by what is a choice.
         found.sort(key=_is_choice)
         chosen = _together(found, refused)
         if not chosen:
@@ -98,7 +98,7 @@ def mended(
             new = with_edits(text, chosen[0].fix.edits if chosen[0].fix is not None else ())
         text = new
         fixed += chosen
-    return Mended(text=text, fixed=tuple(fixed))
+    return FixedText(text=text, fixed=tuple(fixed))
 
 
 def _is_choice(finding: Finding) -> bool:

@@ -1,4 +1,4 @@
-"""What rules find in Dockerfiles that stand in a compose file, on its lines; nothing there is mended."""
+"""What rules find in Dockerfiles that stand in a compose file, on its lines; nothing there is fixed."""
 
 from __future__ import annotations
 

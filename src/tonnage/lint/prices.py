@@ -1,4 +1,4 @@
-"""What mending saves: the difference of two forecasts, known as well as what differs in them."""
+"""What fixing saves: the difference of two forecasts, known as well as what differs in them."""
 
 from __future__ import annotations
 

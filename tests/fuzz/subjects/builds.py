@@ -17,7 +17,7 @@ from tonnage.forecast.costs.base_layers import python_named, target_of
 from tonnage.forecast.python.pylock import tags_of
 from tonnage.forecast.shell.script import read_script
 from tonnage.lint.dockerfiles import dockerfile_findings
-from tonnage.lint.fixing import mended
+from tonnage.lint.fixing import with_fixes
 from tonnage.lint.inline_dockerfiles import inline_findings
 from tonnage.lint.rules import DOCKERFILE_RULES, REQUIREMENT_RULES, WORKFLOW_RULES
 from tonnage.lint.same_commands import does_the_same
@@ -180,19 +180,19 @@ GREW_IN_SCRIPTS = (
 
 
 def _linted(text: str) -> None:
-    """Find and mend: what is mended is a Dockerfile, does the same, and has nothing left to mend."""
-    done = mended(text, lambda each: dockerfile_findings(each, "D"), lambda _: True, same=does_the_same)
+    """Find and fix: what is fixed is a Dockerfile, does the same, and has nothing left to fix."""
+    done = with_fixes(text, lambda each: dockerfile_findings(each, "D"), lambda _: True, same=does_the_same)
     if done.fixed:
         assert does_the_same(text, done.text)
-        again = mended(done.text, lambda each: dockerfile_findings(each, "D"), lambda _: True, same=does_the_same)
+        again = with_fixes(done.text, lambda each: dockerfile_findings(each, "D"), lambda _: True, same=does_the_same)
         assert again.text == done.text
 
 
 def _linted_requirements(text: str) -> None:
     with contextlib.suppress(UsageError):
         refuse_no_requirements(text, "r")
-    done = mended(text, lambda each: text_findings(each, "r", REQUIREMENT_RULES), lambda _: True)
-    again = mended(done.text, lambda each: text_findings(each, "r", REQUIREMENT_RULES), lambda _: True)
+    done = with_fixes(text, lambda each: text_findings(each, "r", REQUIREMENT_RULES), lambda _: True)
+    again = with_fixes(done.text, lambda each: text_findings(each, "r", REQUIREMENT_RULES), lambda _: True)
     assert again.text == done.text
 
 

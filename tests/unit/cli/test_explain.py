@@ -140,7 +140,7 @@ def test_that_a_later_run_ended_well_is_said_of_one_that_failed(world: World, ca
 
 def test_where_no_run_failed_a_log_has_to_be_named(world: World, capsys: Captured) -> None:
     assert world.run("explain") == 0
-    assert "no run that failed is in the journal; name a log" in capsys.readouterr().out
+    assert "no failed run in the journal; name a log" in capsys.readouterr().out
 
 
 def test_only_a_run_of_the_log_s_time_is_connected_with_it(world: World, capsys: Captured) -> None:

@@ -74,7 +74,7 @@ def test_an_engine_that_collects_nothing_says_so(world: World, capsys: Captured)
 
     check, found = doctor(world, capsys)
     assert check["state"] == "ok"
-    assert check["found"].startswith("none: build cache that no image has grows until it is removed by hand")
+    assert check["found"].startswith("none: unused build cache grows until you remove it")
     assert found["rules"] == []
 
 
@@ -84,8 +84,8 @@ def test_the_limits_are_told_in_bytes_for_this_disk_and_beside_the_reserve(world
     check, found = doctor(world, capsys)
     assert check["state"] == "ok"
     assert check["found"] == (
-        "build cache that no image has goes, the oldest first, once it is above 15.0 GB or less than 4.00 GB of"
-        f" {world.simulator.disk.mount} are free; 2.00 GB of it always stay (what Docker 29.4.2 is known to do)"
+        "unused build cache is removed, oldest first, once it is above 15.0 GB or less than 4.00 GB of"
+        f" {world.simulator.disk.mount} are free; 2.00 GB of it always stay (known for Docker 29.4.2)"
     )
     assert check["todo"].startswith("It begins at 4.00 GB available, and the reserve is 1.00 GB:")
     assert [rule["min_free_bytes"] for rule in found["rules"]] == [0, 4 * 10**9, 4 * 10**9, 4 * 10**9]
@@ -104,10 +104,7 @@ def test_what_the_plan_still_needs_is_told_when_it_would_go(world: World, capsys
 
     check, found = doctor(world, capsys)
     assert check["state"] == "warning"
-    assert (
-        check["found"]
-        == "at most 400 MB of build cache that no image has stay (reported by the builder of Docker 20.10.24)"
-    )
+    assert check["found"] == "at most 400 MB of unused build cache stay (reported by the builder of Docker 20.10.24)"
     first, last = found["losses"]
     assert {first["after"], last["after"]} == {"api", "web"}
     assert first["needed_by"] == [last["after"]]
@@ -170,7 +167,7 @@ def test_the_limits_of_a_selected_builder_are_its_own(world: World, capsys: Capt
     (world.directory / "daemon.json").write_text('{"builder": {"gc": {"defaultKeepStorage": "7MB"}}}')
 
     check, found = doctor(world, capsys)
-    assert check["found"].startswith("not known: the builder apart tells its limits while it runs")
+    assert check["found"].startswith("unknown: the builder apart reports its limits only while it runs")
     assert found["builder"] == "apart"
     assert found["rules"] == []
 
@@ -215,7 +212,7 @@ def test_a_cache_on_a_filesystem_that_is_not_measured_is_told(world: World) -> N
     check = collection_check(collection_report(world.ports, "", seen, nothing, None))
     assert check.state == "warning"
     assert "less than 4.00 GB of /data are free" in check.found
-    assert check.todo.startswith("It measures /data, and the cache lies on /containerd: it never sees that one fill.")
+    assert check.todo.startswith("It measures /data, and the cache is on /containerd: it never sees that one fill.")
 
 
 def test_writing_belongs_to_the_block(world: World) -> None:

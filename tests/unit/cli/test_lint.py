@@ -123,7 +123,7 @@ def test_links_are_neither_followed_nor_written_through(tmp_path: Path, capsys: 
 
 def test_rules_are_named_as_other_linters_do(wasting: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert wasting.run("lint", "--no-prices", "--fix=DL3042", "--dry-run") == 0
-    assert "would be mended" in capsys.readouterr().out
+    assert "would be fixed" in capsys.readouterr().out
     assert wasting.run("lint", "--no-prices", "--fix=nothing") == 2
     assert "there is no rule nothing" in capsys.readouterr().err
 
@@ -251,6 +251,24 @@ def test_a_service_without_a_health_check_is_found_in_the_compose_file(
     assert world.run("lint", "--no-prices", "--json") == 0
     found = [each for each in told(capsys)["findings"] if each["rule"] == "no-health-check"]
     assert [(each["file"], each["services"]) for each in found] == [(compose.name, ["web"])]
+
+
+@pytest.mark.parametrize("settings", ["{one-shot: true}", "{probe: {port: 8000, path: /}}"])
+def test_a_service_that_a_deploy_checks_by_its_settings_needs_no_other_health_check(
+    world: World, capsys: pytest.CaptureFixture[str], settings: str
+) -> None:
+    compose = next(world.directory.glob("*compose*.y*ml"))
+    assert world.run("lint", "--no-prices", "--json") == 0
+    before = {
+        name for each in told(capsys)["findings"] if each["rule"] == "no-health-check" for name in each["services"]
+    }
+    assert "worker" in before
+    compose.write_text(compose.read_text().replace("  worker:\n", f"  worker:\n    x-tonnage: {settings}\n"))
+    assert world.run("lint", "--no-prices", "--json") == 0
+    after = {
+        name for each in told(capsys)["findings"] if each["rule"] == "no-health-check" for name in each["services"]
+    }
+    assert after == before - {"worker"}
 
 
 def test_of_a_pull_request_only_what_it_adds_is_told(wasting: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,11 +70,11 @@ def test_why_something_has_no_price_is_said_once_for_each_reason(wasting: World,
     compose.write_text(compose.read_text().replace("healthcheck: {test: [CMD, 'true']}", "init: true"))
     assert wasting.run("lint", "--json") == 0
     why = {each["rule"]: each["unpriced"] for each in told(capsys)["findings"]}
-    assert why["no-health-check"] == "only a person can write what would be forecast"
+    assert why["no-health-check"] == "there is no automatic fix to forecast"
     assert why["apt-lists"] == "no service of a stack is built from the file"
     assert wasting.run("lint") == 0
     shown = capsys.readouterr().out
-    assert shown.count("2 without a price: only a person can write") == 1
+    assert shown.count("2 without a saving: there is no automatic fix") == 1
 
 
 def test_a_cache_that_no_server_allows_is_told_without_bytes(wasting: World, capsys: Captured) -> None:

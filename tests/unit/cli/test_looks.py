@@ -241,6 +241,23 @@ def test_a_machine_that_only_cannot_rehearse_is_well(world: World) -> None:
     assert world.run("doctor") == 0
 
 
+def test_what_doctor_found_is_not_said_again_at_its_end(world: World, capsys: Captured) -> None:
+    world.ports.reachable = False
+    world.run("doctor")
+    captured = capsys.readouterr()
+    assert (captured.out + captured.err).count("Start it.") == 1
+
+
+def test_a_note_on_the_stack_is_printed_once_in_a_deploy(world: World, capsys: Captured) -> None:
+    compose = next(world.directory.glob("*compose*.y*ml"))
+    compose.write_text(
+        compose.read_text().replace("services:\n", "services:\n  more:\n    image: x\n    profiles: [extra]\n")
+    )
+    assert world.run("deploy") == 0
+    captured = capsys.readouterr()
+    assert (captured.out + captured.err).count("more is not active: enable it with --profile extra") == 1
+
+
 def test_doctor_shows_each_setting_with_its_origin(world: World, capsys: Captured) -> None:
     assert world.run("doctor", "--settings", "--keep-free", "2GB") == 0
 

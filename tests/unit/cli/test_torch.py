@@ -292,4 +292,4 @@ def test_what_is_no_address_is_refused(world: World, index_url: str) -> None:
 
 def test_a_stack_without_torch_is_an_answer(world: World, capsys: Captured) -> None:
     assert world.run("torch", "cpu") == 0
-    assert "no service installs PyTorch" in capsys.readouterr().out
+    assert "no service is known to install PyTorch" in capsys.readouterr().out

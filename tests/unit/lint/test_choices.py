@@ -6,7 +6,7 @@ import pytest
 from tests.unit.lint.test_corpus import FORMS
 
 from tonnage.lint.dockerfiles import dockerfile_findings
-from tonnage.lint.fixing import mended, with_edits
+from tonnage.lint.fixing import with_edits, with_fixes
 from tonnage.lint.rules import CHOICES, DOCKERFILE_RULES, RULES
 from tonnage.lint.same_commands import does_the_same
 from tonnage.sources.dockerfile.parser import read_dockerfile
@@ -19,8 +19,8 @@ def found(text: str, rule: str) -> list[str]:
     return [each.text for each in findings if each.rule == rule]
 
 
-def mend(text: str, rule: str) -> str:
-    return mended(
+def fix(text: str, rule: str) -> str:
+    return with_fixes(
         text,
         lambda each: dockerfile_findings(each, "Dockerfile", rules=(*DOCKERFILE_RULES, *CHOICES)),
         lambda each: each.rule == rule,
@@ -42,7 +42,7 @@ def test_choices_are_told_from_a_figure_on_and_are_no_waste() -> None:
     ],
 )
 def test_bytecode_is_left_out(text: str, after: str) -> None:
-    assert mend(BASE + text, "bytecode") == BASE + after
+    assert fix(BASE + text, "bytecode") == BASE + after
     assert not found(after, "bytecode")
 
 
@@ -66,22 +66,22 @@ def test_tests_that_are_removed_or_never_installed_are_no_finding(text: str) -> 
 
 
 def test_tests_are_removed_where_packages_lie() -> None:
-    assert "find /opt/venv -depth" in mend(
+    assert "find /opt/venv -depth" in fix(
         f"{BASE}RUN python -m venv /opt/venv && /opt/venv/bin/pip install a\n", "wheel-leftovers"
     )
-    assert "find /usr/local/lib -depth" in mend(f"{BASE}RUN pip install a\n", "wheel-leftovers")
+    assert "find /usr/local/lib -depth" in fix(f"{BASE}RUN pip install a\n", "wheel-leftovers")
     # Where another image has its packages nobody knows, and find ends a build that has no such directory.
     other = "FROM debian:bookworm AS a\nFROM a\nRUN pip install a\n"
-    assert mend(other, "wheel-leftovers") == other
+    assert fix(other, "wheel-leftovers") == other
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("rule", ["bytecode", "wheel-leftovers"])
 def test_fixes_hold_in_every_form_and_are_made_once(form: str, rule: str) -> None:
     text = FORMS[form](f"{BASE}# heavy\nRUN pip install --no-cache-dir torch==2.3.1 && true\nCMD x\n")
-    once = mend(text, rule)
+    once = fix(text, rule)
     assert once != text
-    assert mend(once, rule) == once
+    assert fix(once, rule) == once
     read_dockerfile(once, "Dockerfile")
     assert once.count("\r\n") == (once.count("\n") if form == "carriage-returns" else 0)
 
@@ -103,4 +103,4 @@ def test_pip_is_forecast_as_uv_and_never_written(text: str, tried: str) -> None:
     [each] = [each for each in dockerfile_findings(BASE + text, "Dockerfile", rules=CHOICES) if each.rule == "pip-peak"]
     assert each.fix is None
     assert with_edits(BASE + text, each.tried) == BASE + tried
-    assert mend(BASE + text, "pip-peak") == BASE + text
+    assert fix(BASE + text, "pip-peak") == BASE + text

@@ -11,7 +11,7 @@ import pytest
 
 from tonnage.errors import UsageError
 from tonnage.lint.dockerfiles import dockerfile_findings
-from tonnage.lint.fixing import mended
+from tonnage.lint.fixing import with_fixes
 from tonnage.lint.reading import read_for_rules
 from tonnage.lint.rules import DOCKERFILE_RULES
 from tonnage.lint.same_commands import does_the_same
@@ -114,10 +114,12 @@ def test_fixes_of_every_shape_hold_and_change_nothing_else(form: str, request: p
         if number % len(FORMS) != list(FORMS).index(form) and not long:
             continue
         written = FORMS[form](text)
-        done = mended(written, lambda each: dockerfile_findings(each, "Dockerfile"), lambda _: True, same=does_the_same)
+        done = with_fixes(
+            written, lambda each: dockerfile_findings(each, "Dockerfile"), lambda _: True, same=does_the_same
+        )
         seen += len(done.fixed)
         read_dockerfile(done.text, "Dockerfile")
-        again = mended(
+        again = with_fixes(
             done.text, lambda each: dockerfile_findings(each, "Dockerfile"), lambda _: True, same=does_the_same
         )
         assert again.text == done.text
@@ -175,5 +177,5 @@ def test_what_is_no_dockerfile_is_refused_with_a_reason(text: str) -> None:
     ],
 )
 def test_unusual_files_are_read_and_stay_or_are_mended_in_place(text: str) -> None:
-    done = mended(text, lambda each: dockerfile_findings(each, "Dockerfile"), lambda _: True, same=does_the_same)
+    done = with_fixes(text, lambda each: dockerfile_findings(each, "Dockerfile"), lambda _: True, same=does_the_same)
     assert done.text.replace(" --no-cache-dir", "") == text

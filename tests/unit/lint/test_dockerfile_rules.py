@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tonnage.lint.dockerfiles import dockerfile_findings
-from tonnage.lint.fixing import mended, with_edits
+from tonnage.lint.fixing import with_edits, with_fixes
 from tonnage.lint.rules import DOCKERFILE_RULES
 from tonnage.model.forecast.finding import Safety
 
@@ -18,9 +18,9 @@ def rules_in(text: str) -> list[str]:
     return [each.rule for each in dockerfile_findings(f"{whole}\n", "Dockerfile")]
 
 
-def mend(text: str, *rules: str) -> str:
-    """Return a Dockerfile with what is safe mended, or with what some rules find."""
-    done = mended(
+def fix(text: str, *rules: str) -> str:
+    """Return a Dockerfile with what is safe fixed, or with what some rules find."""
+    done = with_fixes(
         text,
         lambda each: dockerfile_findings(each, "Dockerfile"),
         lambda each: each.rule in rules if rules else each.fix is not None and each.fix.safety is Safety.SAFE,
@@ -74,7 +74,7 @@ def test_a_pip_cache_that_is_in_no_layer_is_no_finding(text: str) -> None:
 )
 def test_a_pip_cache_in_the_layer_is_found_and_mended(text: str) -> None:
     assert "pip-cache" in rules_in(text)
-    fixed = mend(f"FROM debian\n{text}\n", "pip-cache")
+    fixed = fix(f"FROM debian\n{text}\n", "pip-cache")
     assert fixed.count("--no-cache-dir") == 1
     assert "pip-cache" not in rules_in(fixed)
 
@@ -103,9 +103,9 @@ def test_lists_that_are_cleaned_before_they_are_fetched_are_found() -> None:
 def test_lists_that_a_later_instruction_installs_from_stay() -> None:
     text = "FROM debian\nRUN apt-get update\nRUN apt-get install -y --no-install-recommends curl\n"
     assert "apt-lists" in rules_in(text)
-    assert mend(text) == text
+    assert fix(text) == text
     above = "FROM debian AS base\nRUN apt-get update\nFROM base\nRUN apt-get install -y --no-install-recommends curl\n"
-    assert mend(above) == above
+    assert fix(above) == above
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_caches_of_other_managers_that_are_in_no_layer_are_no_finding(text: str)
     ],
 )
 def test_what_is_safe_is_mended(text: str, fixed: str) -> None:
-    assert mend(f"FROM x\n{text}\n") == f"FROM x\n{fixed}\n"
+    assert fix(f"FROM x\n{text}\n") == f"FROM x\n{fixed}\n"
 
 
 def test_a_wheelhouse_is_lent_to_the_instruction_that_installs_it() -> None:
@@ -151,7 +151,7 @@ def test_a_wheelhouse_is_lent_to_the_instruction_that_installs_it() -> None:
         "FROM python:3.12-slim\n# the wheels\nCOPY --from=build /wheels /wheels\n"
         "RUN pip install --no-cache-dir --no-index /wheels/* \\\n    && rm -rf /wheels \\\n    && echo done\n"
     )
-    assert mend(text) == (
+    assert fix(text) == (
         "FROM python:3.12-slim AS build\nRUN pip wheel --no-cache-dir -w /wheels flask\n"
         "FROM python:3.12-slim\n# the wheels\n"
         "RUN --mount=from=build,source=/wheels,target=/wheels pip install --no-cache-dir --no-index /wheels/* \\\n"
@@ -177,14 +177,14 @@ def test_a_wheelhouse_is_lent_to_the_instruction_that_installs_it() -> None:
 def test_what_cannot_be_lent_is_told_and_stays(text: str) -> None:
     whole = f"FROM debian AS b\nFROM python:3.12-slim\n{text}\n"
     assert "removed-later" in rules_in(whole)
-    assert mend(whole) == whole
+    assert fix(whole) == whole
 
 
 def test_a_download_is_removed_where_it_is_made() -> None:
     text = (
         "FROM debian\nRUN curl -o /tmp/a.tgz https://example.org/a && tar -xf /tmp/a.tgz -C /srv\nRUN rm /tmp/a.tgz\n"
     )
-    assert mend(text) == (
+    assert fix(text) == (
         "FROM debian\nRUN curl -o /tmp/a.tgz https://example.org/a && tar -xf /tmp/a.tgz -C /srv && rm -rf /tmp/a.tgz\n"
     )
 
@@ -194,18 +194,18 @@ def test_a_download_that_another_instruction_reads_is_only_told() -> None:
         "FROM debian\nRUN curl -o /tmp/a.tgz https://example.org/a\nRUN tar -xf /tmp/a.tgz -C /srv\nRUN rm /tmp/a.tgz\n"
     )
     assert "removed-later" in rules_in(text)
-    assert mend(text) == text
+    assert fix(text) == text
 
 
 def test_the_owner_of_copied_files_is_said_at_the_copy() -> None:
     text = "FROM debian\nRUN useradd app\nCOPY . /srv\nRUN chown -R app:app /srv\n"
     # The group of a user is made with it.
     assert (
-        mend(text, "changed-later")
+        fix(text, "changed-later")
         == "FROM debian\nRUN useradd app\nCOPY --chown=app:app . /srv\nRUN chown app:app /srv\n"
     )
     later = "FROM debian\nCOPY . /srv\nRUN useradd app\nRUN chown -R app:app /srv\n"
-    assert mend(later, "changed-later") == later
+    assert fix(later, "changed-later") == later
 
 
 def test_consecutive_instructions_are_no_finding() -> None:
@@ -273,7 +273,7 @@ def test_comments_about_other_rules_change_nothing() -> None:
     ],
 )
 def test_line_ends_continuations_and_comments_stay_as_they_are(text: str, fixed: str) -> None:
-    assert mend(text) == fixed
+    assert fix(text) == fixed
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_line_ends_continuations_and_comments_stay_as_they_are(text: str, fixed:
 def test_what_has_no_place_of_its_own_is_told_and_stays(text: str) -> None:
     whole = f"FROM debian\n{text}\n"
     assert "pip-cache" in rules_in(whole)
-    fixed = mend(whole)
+    fixed = fix(whole)
     assert fixed == whole or fixed.count("--no-cache-dir") == 1
 
 
@@ -300,7 +300,7 @@ def test_edits_that_overlap_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mendable"),
+    ("text", "fixable"),
     [
         ("RUN apt-get update && apt-get install -y curl # why", False),
         ("RUN apt-get update && apt-get install -y 'a #b'", True),
@@ -308,7 +308,7 @@ def test_edits_that_overlap_are_refused() -> None:
         ("RUN <<EOF\napt-get update\n# the end\nEOF", False),
     ],
 )
-def test_a_comment_at_the_end_of_a_script_leaves_no_place_for_a_command(text: str, *, mendable: bool) -> None:
+def test_a_comment_at_the_end_of_a_script_leaves_no_place_for_a_command(text: str, *, fixable: bool) -> None:
     [found] = [each for each in dockerfile_findings(f"FROM debian\n{text}\n", "Dockerfile") if each.rule == "apt-lists"]
-    assert (found.fix is not None) is mendable
-    assert ("rm -rf" in mend(f"FROM debian\n{text}\n", "apt-lists")) is mendable
+    assert (found.fix is not None) is fixable
+    assert ("rm -rf" in fix(f"FROM debian\n{text}\n", "apt-lists")) is fixable

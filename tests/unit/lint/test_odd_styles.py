@@ -10,7 +10,7 @@ import pytest
 
 from tonnage.errors import UsageError
 from tonnage.lint.dockerfiles import dockerfile_findings
-from tonnage.lint.fixing import mended
+from tonnage.lint.fixing import with_fixes
 from tonnage.lint.rules import CHOICES, DOCKERFILE_RULES
 from tonnage.lint.same_commands import does_the_same
 from tonnage.model.forecast.finding import Safety
@@ -47,8 +47,8 @@ def test_fixes_change_what_they_must_and_are_made_once(*, safe: bool) -> None:
         def wanted(each: Finding) -> bool:
             return each.fix is not None and (not safe or each.fix.safety is Safety.SAFE)
 
-        done = mended(text, find, wanted, same=does_the_same)
-        assert mended(done.text, find, wanted, same=does_the_same).text == done.text, name
+        done = with_fixes(text, find, wanted, same=does_the_same)
+        assert with_fixes(done.text, find, wanted, same=does_the_same).text == done.text, name
         assert left(done.text) == left(text), name
         assert comments(done.text) == comments(text), name
         assert done.text.startswith("\ufeff") == text.startswith("\ufeff"), name

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.lint.fixing import mended
+from tonnage.lint.fixing import with_fixes
 from tonnage.lint.rules import REQUIREMENT_RULES
 from tonnage.lint.text_files import text_findings
 
@@ -13,15 +13,17 @@ def rules_in(text: str) -> list[str]:
     return [each.rule for each in text_findings(text, "requirements.txt", REQUIREMENT_RULES)]
 
 
-def mend(text: str) -> str:
-    return mended(text, lambda each: text_findings(each, "requirements.txt", REQUIREMENT_RULES), lambda _: True).text
+def fix(text: str) -> str:
+    return with_fixes(
+        text, lambda each: text_findings(each, "requirements.txt", REQUIREMENT_RULES), lambda _: True
+    ).text
 
 
 @pytest.mark.parametrize("rule", REQUIREMENT_RULES, ids=lambda rule: rule.name)
 def test_a_rule_finds_what_its_page_shows_and_makes_what_it_advises(rule: object) -> None:
     name, before, after = rule.name, rule.before, rule.after  # type: ignore[attr-defined]
     assert name in rules_in(before)
-    assert mend(f"{before}\n") == f"{after}\n"
+    assert fix(f"{before}\n") == f"{after}\n"
     assert not rules_in(after)
 
 
@@ -46,8 +48,8 @@ def test_a_rule_finds_what_its_page_shows_and_makes_what_it_advises(rule: object
     ],
 )
 def test_only_the_lines_of_pytorch_change(text: str, fixed: str) -> None:
-    assert mend(text) == fixed
-    assert mend(fixed) == fixed
+    assert fix(text) == fixed
+    assert fix(fixed) == fixed
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_what_says_what_it_wants_is_no_finding(text: str) -> None:
 
 def test_a_version_that_is_not_exact_is_told_and_stays() -> None:
     assert rules_in("torch>=2.3\n") == ["torch-cuda"]
-    assert mend("torch>=2.3\n") == "torch>=2.3\n"
+    assert fix("torch>=2.3\n") == "torch>=2.3\n"
 
 
 def test_a_line_of_blanks_takes_no_time_by_its_square() -> None:

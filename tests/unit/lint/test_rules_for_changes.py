@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.lint.test_dockerfile_rules import mend, rules_in
+from tests.unit.lint.test_dockerfile_rules import fix, rules_in
 
 BASE = "FROM python:3.12-slim\nWORKDIR /srv\n"
 
@@ -30,7 +30,7 @@ APT = "RUN apt-get update && apt-get install -y --no-install-recommends git && r
 )  # fmt: skip
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_requirement_files_are_copied_first(before: list[str], after: list[str], end: str) -> None:
-    assert mend(BASE + "\n".join(before) + end, "copied-before-install") == BASE + "\n".join(after) + end
+    assert fix(BASE + "\n".join(before) + end, "copied-before-install") == BASE + "\n".join(after) + end
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_an_install_that_needs_the_sources_or_has_none_before_it_is_no_finding(t
 def test_what_runs_in_between_is_told_and_left() -> None:
     text = f"{BASE}COPY . .\nRUN ./configure\nRUN pip install --no-cache-dir -r requirements.txt\n"
     assert "copied-before-install" in rules_in(text)
-    assert mend(text, "copied-before-install") == text
+    assert fix(text, "copied-before-install") == text
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def why_needed(swap: SwapFile, available_memory_bytes: int) -> str:
     if swap.used_bytes <= available_memory_bytes * _SPARE_OF_MEMORY:
         return ""
     return (
-        f"{swap.used_bytes} bytes lie in it, and only {available_memory_bytes} bytes of memory are available for them"
+        f"{swap.used_bytes} bytes are in it, and only {available_memory_bytes} bytes of memory are available for them"
     )
 
 

@@ -220,7 +220,7 @@ def _why_stays(
     if upon:
         return "it is a mount point" if upon == path else f"{upon} is mounted in it"
     if told.st_dev != device:
-        return f"it lies on another filesystem, mounted at {under.path if under else 'an unknown place'}"
+        return f"it is on another filesystem, mounted at {under.path if under else 'an unknown place'}"
     if under and under.read_only:
         return f"{under.path} is mounted read-only"
     if not (stat.S_ISDIR(told.st_mode) or stat.S_ISREG(told.st_mode)):

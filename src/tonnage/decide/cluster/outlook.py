@@ -158,5 +158,5 @@ def _notes(state: Arrangement, wanted: PlaceableService, names: dict[str, str]) 
             )
     said = service.failover or 0
     if said > wanted.failover:
-        notes.append(f"{service.name} lies on {wanted.failover} of {said} nodes: no other node may run it")
+        notes.append(f"{service.name} is on {wanted.failover} of {said} nodes: no other node may run it")
     return notes

@@ -210,7 +210,7 @@ def _good_again(
 ) -> list[Step]:
     name = version_name(number, version.config_digest)
     gone = tuple(known.version for known in withdrawn if known.version is not None)
-    steps = [replace(keep_step(context, version, "it is proven again", name), withdraw=gone)]
+    steps = [replace(keep_step(context, version, "it is healthy again", name), withdraw=gone)]
     if target.references:
         steps.append(
             context.step(

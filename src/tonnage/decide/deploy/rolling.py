@@ -129,7 +129,7 @@ def roll_to(
         context.step(
             "connect",
             Connect(networks=tuple(apart), old=old),
-            cause="it is proven, so proxies may send traffic to it",
+            cause="it is healthy, so proxies may send traffic to it",
             changes=f"connects the new containers of {service.name} with {networks}",
             kept=RECORDS,
             on_failure=undo,

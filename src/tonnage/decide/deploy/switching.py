@@ -133,7 +133,7 @@ def good_steps(context: ServiceContext) -> list[Step]:
     """Return the step that writes down what was proven, for whoever deploys to this engine."""
     version = new_version(context)
     name = version_name(version.number, version.config_digest)
-    return [keep_step(context, version, "it is proven", name, candidate=context.candidate)]
+    return [keep_step(context, version, "it is healthy", name, candidate=context.candidate)]
 
 
 def keep_step(context: ServiceContext, version: Version, cause: str, name: VersionName, *, candidate: str = "") -> Step:

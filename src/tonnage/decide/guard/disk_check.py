@@ -18,7 +18,7 @@ TARGET_TENTHS = 15
 def guarded_inodes(disks: Mapping[str, Filesystem]) -> dict[str, int]:
     """Return how many inodes must remain while a run writes, by mount.
 
-    A filesystem that has fewer already is left alone: nothing that a run does not do would be mended by stopping it.
+    A filesystem that has fewer already is left alone: nothing that a run does not do would be fixed by stopping it.
     """
     return {mount: disk.reserve_inodes for mount, disk in disks.items() if disk.available_inodes >= disk.reserve_inodes}
 

@@ -46,7 +46,7 @@ def modelled_policy(version: str, disk_bytes: int, settings: CollectionSettings)
     """Return the rules that an engine of this version applies on a filesystem of this size."""
     known = version_of(version)
     enabled = known >= _BY_DEFAULT if settings.enabled is None else settings.enabled
-    told_by = f"what Docker {version} is known to do"
+    told_by = f"known for Docker {version}"
     if not enabled:
         return CollectionPolicy(rules=(), told_by=told_by)
     if settings.rules is not None:

@@ -28,7 +28,7 @@ def pauses_builds(engines: Engines, host: str) -> str:
         why = access.groups(access.facts.engine()).why_not() if access.groups is not None else "they cannot be frozen"
     if why:
         raise EngineLacksError("builds are stopped at the reserve, and not paused before", why=f"{why}.".capitalize())
-    return "builds are paused before the reserve until room was made"
+    return "builds are paused before the reserve until space is freed"
 
 
 def inode_checks(ports: ReclaimPorts, host: str) -> list[Check]:

@@ -145,7 +145,7 @@ class Guard:
             if not data_root:
                 raise
             if not self._unreachable:
-                self._tell(f"the engine does not answer, so its files alone are looked at: {error.what}")
+                self._tell(f"the engine does not answer, so only files of this machine are considered: {error.what}")
                 self._unreachable = True
             space = self._ports.machine.space(data_root)
             disks = (

@@ -1,1 +1,1 @@
-"""Looking for waste of disk: which files are looked at, what is found, what mending it saves, and mending it."""
+"""Looking for waste of disk: which files are looked at, what is found, what fixing it saves, and fixing it."""

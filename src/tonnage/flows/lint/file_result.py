@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.lint.fixing import mended
+from tonnage.lint.fixing import with_fixes
 from tonnage.lint.same_commands import does_the_same
 from tonnage.model.reports.lint import LintedKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tonnage.lint.fixing import Mended
+    from tonnage.lint.fixing import FixedText
     from tonnage.model.forecast.finding import Finding
     from tonnage.model.reports.lint import LintedFile
     from tonnage.model.stack import Service
@@ -28,7 +28,7 @@ class FileResult(Struct, frozen=True, kw_only=True):
     find: Callable[[str], tuple[Finding, ...]]
     services: tuple[Service, ...] = ()
 
-    def mended(self, wanted: Callable[[Finding], bool]) -> Mended:
-        """Return its text with what is wanted mended."""
+    def with_fixes(self, wanted: Callable[[Finding], bool]) -> FixedText:
+        """Return its text with what is wanted fixed."""
         is_dockerfile = self.file.kind is LintedKind.DOCKERFILE
-        return mended(self.text, self.find, wanted, same=does_the_same if is_dockerfile else lambda _, __: True)
+        return with_fixes(self.text, self.find, wanted, same=does_the_same if is_dockerfile else lambda _, __: True)

@@ -1,4 +1,4 @@
-"""Looking for waste of disk in what users wrote, with what mending it saves, and mending it.
+"""Looking for waste of disk in what users wrote, with what fixing it saves, and fixing it.
 
 A file that cannot be read is a result; the others are looked at all the same. Nothing is written that was not asked
 for, and nothing outside of the project.
@@ -49,11 +49,11 @@ _SAFE = "safe"
 
 
 class LintRequest(Struct, frozen=True, kw_only=True):
-    """What is looked for, and what is mended.
+    """What is looked for, and what is fixed.
 
     Args:
         named: Files, directories and services; empty for all.
-        fix: What is mended: ``safe``, and names of rules; empty for nothing.
+        fix: What is fixed: ``safe``, and names of rules; empty for nothing.
         writes: Fixes are written; else they are only shown.
         prices: Forecast what each fix saves.
         offline: Ask no server for that.
@@ -81,7 +81,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
 def lint(
     ports: DeployPorts, flags: StackFlags, request: LintRequest, *, show: Callable[[LintReport], None] = lambda _: None
 ) -> LintReport:
-    """Look at files, and mend what was asked for.
+    """Look at files, and fix what was asked for.
 
     Args:
         show: Is given what is changed before anything is written.
@@ -204,7 +204,7 @@ def _stack(ports: DeployPorts, flags: StackFlags) -> tuple[DesiredState | None, 
     except UsageError as error:
         if flags.files or flags.project_directory:
             raise
-        return None, (f"the stack cannot be read, so nothing has a price: {str(error).splitlines()[0]}",)
+        return None, (f"the stack cannot be read, so savings are unknown: {str(error).splitlines()[0]}",)
     return (found if found.stack.name else None), ()
 
 
@@ -295,7 +295,7 @@ def _changes(looked: list[FileResult], request: LintRequest, chosen: frozenset[s
 
     found = []
     for each in looked:
-        done = each.mended(wanted)
+        done = each.with_fixes(wanted)
         if done.text != each.text:
             found.append(LintChange(file=each.file, before=each.text, after=done.text, fixed=done.fixed))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""What mending a finding saves: the stack is forecast as it is, and with each fix in memory; the difference counts.
+"""What fixing a finding saves: the stack is forecast as it is, and with each fix in memory; the difference counts.
 
 For an engine that has nothing yet, so that no price depends on what was built before. What cannot be forecast has none.
 """

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _RULES = {rule.name: rule for rule in RULES}
 _CHOICES = frozenset(rule.name for rule in RULES if rule.least_bytes)
 _NO_SERVICE = "no service of a stack is built from the file"
-_NO_FIX = "only a person can write what would be forecast"
-_NOT_FORECAST = "what it comes to cannot be forecast here"
+_NO_FIX = "there is no automatic fix to forecast"
+_NOT_FORECAST = "the forecast of this stack has no figure for it"
 _SAVES_NOTHING = "frees nothing, by the forecast of this stack"
 _KEEPS_NOTHING = "the servers that were asked let pip keep nothing; others, such as the public index, do"
 
@@ -146,8 +146,8 @@ def _text(each: FileResult, text: str, services: tuple[Service, ...] = ()) -> li
 
 def _all_mended(looked: Sequence[FileResult]) -> list[ChangedText]:
     """Return all files with all their fixes but those that are a choice."""
-    mended = [(each, each.mended(lambda finding: finding.rule not in _CHOICES)) for each in looked if each.services]
-    return [part for each, after in mended for part in _text(each, after.text)]
+    fixed = [(each, each.with_fixes(lambda finding: finding.rule not in _CHOICES)) for each in looked if each.services]
+    return [part for each, after in fixed for part in _text(each, after.text)]
 
 
 def _with(finding: Finding, saving: Saving) -> Finding:

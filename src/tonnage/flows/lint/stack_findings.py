@@ -92,6 +92,14 @@ class _RequirementFiles:
         return known
 
 
+def _is_checked(service: Service) -> bool:
+    """Return whether a deploy learns more of it than that it runs: by a check, or by the exit code of a one-shot."""
+    settings = service.settings
+    return (
+        service.health is not None or "healthcheck" in service.config or settings.probe is not None or settings.one_shot
+    )
+
+
 def _linted(
     service: Service, texts: Mapping[str, tuple[LintedFile, str]], requirements: _RequirementFiles, here: str
 ) -> LintedService | None:
@@ -114,7 +122,7 @@ def _linted(
         place=Place(shown, place.line),
         dockerfile=read,
         path=spec.dockerfile if file is not None else "",
-        has_health_check=service.health is not None or "healthcheck" in service.config,
+        has_health_check=_is_checked(service),
         has_ignore_file=has_ignore_file,
         unneeded=() if has_ignore_file else _unneeded(spec.context),
         pins=found.pins,

@@ -1,4 +1,4 @@
-"""Writing what mends a file: whole or not at all, and only in the project or where a file was named."""
+"""Writing what fixes a file: whole or not at all, and only in the project or where a file was named."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 512
 _OF_THE_ENGINE = frozenset({TraceKind.CONTAINER, TraceKind.NAME, TraceKind.IMAGE})
-_NO_ENGINE = "no engine answers whose disk can be read from here, so what is ours on one is not shown and stays"
+_NO_ENGINE = "no engine answers on this machine: what Tonnage made on one is not shown, and is kept"
 _WHERE = "Written workflows, deploy.sh, settings in compose files and the engine's build cache are kept."
 
 

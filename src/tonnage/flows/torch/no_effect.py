@@ -49,7 +49,7 @@ def without_effect(
         place = f"{spec.dockerfile.rpartition('/')[2] or 'the Dockerfile'}:{torch.line}"
         notes.append(
             f"{torch.service}: {TORCH_CPU_ONLY} has no effect, because its Dockerfile declares neither {TORCH_CPU_ONLY}"
-            f" nor {TORCH_INDEX_URL}; tonnage torch cpu {torch.service} mends it, as do these lines above {place}:"
+            f" nor {TORCH_INDEX_URL}; tonnage torch cpu {torch.service} fixes it, as do these lines above {place}:"
         )
         notes += lines_to_write(build, {"torch": public(torch.version)}, declared)
     return tuple(notes)

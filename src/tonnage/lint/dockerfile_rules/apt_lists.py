@@ -50,7 +50,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
             NAME,
             "apt-get update leaves package lists in the layer",
             updates[-1],
-            why=f"They lie in {_LISTS}; what a later instruction removes of them stays in this one.",
+            why=f"They are in {_LISTS}. Removing them in a later instruction frees nothing: this layer keeps them.",
             todo=todo,
             fix=Fix(edits=edits, what="remove the lists at the end of the instruction") if edits else None,
         )

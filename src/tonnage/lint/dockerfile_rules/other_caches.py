@@ -91,7 +91,7 @@ def _apk(step: ReadStep, command: ReadCommand, effect: OtherInstall) -> Iterator
         NAME,
         f"apk {effect.action} keeps its lists in the layer",
         command,
-        why="They lie in /var/cache/apk, and are fetched again by every apk add --no-cache.",
+        why="They are in /var/cache/apk, and are fetched again by every apk add --no-cache.",
         todo=todo,
         fix=Fix(edits=edits, what=what) if edits else None,
     )

@@ -27,9 +27,9 @@ def _check(services: Sequence[LintedService]) -> Iterator[StackFinding]:
                 rule=NAME,
                 place=service.place,
                 text=f"{service.name} has no health check",
-                why="A deploy can then only see that it runs, and goes on to the next service, and removes what came"
-                " before, although it may not work.",
-                todo='Say how it is checked:\n  healthcheck:\n    test: ["CMD", "..."]\n    interval: 5s',
+                why="A deploy then sees only that it runs. It may remove the previous version although the new one does"
+                " not work.",
+                todo='Add a check:\n  healthcheck:\n    test: ["CMD", "..."]\n    interval: 5s',
             )
             yield StackFinding(finding=finding, services=(service.name,))
 
@@ -37,9 +37,10 @@ def _check(services: Sequence[LintedService]) -> Iterator[StackFinding]:
 RULE = StackRule(
     name=NAME,
     title="a service has no health check",
-    why="Without one a new version counts as good as soon as it has run for a while, and the one before may be removed"
-    " to make room. With one, a deploy waits until it passes, and undoes what does not. A check of the image counts;"
-    " one of a base image is not known here.",
+    why="Without one, a new version counts as good as soon as it has run for a while, and the previous one may be"
+    " removed to free space. With one, a deploy waits until it passes, and undoes the switch if it does not. A"
+    " `HEALTHCHECK` in the Dockerfile, an HTTP probe and `one-shot` under `x-tonnage` count as well; a check in a base"
+    " image is unknown here.",
     before="services:\n  web:\n    build: ./web",
     after='services:\n  web:\n    build: ./web\n    healthcheck:\n      test: ["CMD", "curl", "-f", "http://localhost"]',
     check=_check,

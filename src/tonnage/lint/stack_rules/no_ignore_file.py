@@ -36,7 +36,7 @@ def _check(services: Sequence[LintedService]) -> Iterator[StackFinding]:
         finding = step.finding(
             NAME,
             f"all of the context of {service.name} is copied{what}, and there is no .dockerignore",
-            why="What lies there is sent to the builder and put into the image, and any change of it causes a rebuild.",
+            why="Everything there is sent to the builder and put into the image, and any change causes a rebuild.",
             todo=f"Write .dockerignore beside it, such as\n{lines}",
         )
         unneeded_bytes = sum(size for _, size in service.unneeded) if names else None

@@ -1,4 +1,4 @@
-"""Something in what the user wrote that does not do what it says, or costs bytes for nothing, and how it is mended."""
+"""Something in what the user wrote that does not do what it says, or costs bytes for nothing, and how it is fixed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Edit(Struct, frozen=True, order=True):
 
 
 class Fix(Struct, frozen=True, kw_only=True):
-    """What mends a finding.
+    """What fixes a finding.
 
     Args:
         edits: In any order; they do not overlap.
@@ -57,12 +57,12 @@ class Finding(Struct, frozen=True, kw_only=True):
         why: Why that costs bytes, in one sentence; empty where the text says so.
         column: Where on the line it begins, counted from 1; 0 where that is not known.
         end_line: The last line that it is about; 0 for that of the place.
-        fix: What mends it; None where only a person can.
+        fix: What fixes it; None where only a person can.
         tried: What is written in memory for its price alone, where there is no fix; nothing writes it to a file.
-        price: What mending it saves on the disk; None where nobody knows.
+        price: What fixing it saves on the disk; None where nobody knows.
         peak: What the worst moment of the build needs less; None where the finding is not about that.
         change: What a change of the sources costs; None where the finding is not about that.
-        changes_at: The line from which such a change builds anew, and the same once it is mended; none for neither.
+        changes_at: The line from which such a change builds anew, and the same once it is fixed; none for neither.
         unpriced: Why it has no price; empty where it has one, or nobody asked.
         services: The services of a stack whose image it is about.
     """

@@ -48,7 +48,7 @@ class Room(Struct, frozen=True, kw_only=True):
 
 
 class DeployNeed(Struct, frozen=True, kw_only=True):
-    """What the plan of a deploy needs of the engine's filesystem: one service after the other, cleaned between.
+    """What the plan of a deploy needs of the engine's filesystem: one service after the other, with cleanup between.
 
     Args:
         purpose: What the plan is for: ``deploy`` or ``build``.

@@ -20,7 +20,7 @@ class ItemState(StrEnum):
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """One item: how it is, what was found, and what mends it (commands stand alone on a line, indented)."""
+    """One item: how it is, what was found, and what fixes it (commands stand alone on a line, indented)."""
 
     name: str
     state: ItemState

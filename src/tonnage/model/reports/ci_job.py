@@ -73,7 +73,7 @@ class ForecastOfDeploy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FixOfJob(msgspec.Struct, frozen=True):
-    """How a finding is mended."""
+    """How a finding is fixed."""
 
     safety: str = ""
 

@@ -22,7 +22,7 @@ class RuleText(Struct, frozen=True, kw_only=True):
         why: What that costs, and what is done about it: the page of the rule.
         before: What it finds, as it is written.
         after: The same without the waste.
-        fixes: Whether its fixes are safe or need a decision; None where only a person can mend it.
+        fixes: Whether its fixes are safe or need a decision; None where only a person can fix it.
         least_bytes: It is a choice and no waste: only told where it saves so much, and in no sum; 0 for waste.
         about_peak: What it costs is needed for a moment of the build, and not kept.
     """

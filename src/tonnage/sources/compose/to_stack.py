@@ -110,7 +110,8 @@ def _notes(form: Canonical, origin: ComposeExtras) -> list[str]:
         profiles = hidden_by(written, origin.profiles)
         if profiles and name not in form["services"]:
             notes.append(
-                f"{written.place}: the service {name} is not active: it has the profiles {', '.join(profiles)}"
+                f"{written.place}: the service {name} is not active: enable it with"
+                f" {' or '.join(f'--profile {each}' for each in profiles)}"
             )
     for name, service in form["services"].items():
         for key in _BUILD_KEYS_IGNORED:

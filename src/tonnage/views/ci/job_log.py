@@ -25,7 +25,7 @@ _MOST_FILESYSTEMS = 20
 
 def forecast_log(forecast: JobForecast) -> str:
     """Write a forecast for the log of a job."""
-    head = ("service", "image", "disk", "on top while building")
+    head = ("service", "image", "disk", "temporary while building")
     rows = [
         (each.service, "cannot be built", "", "")
         if each.broken

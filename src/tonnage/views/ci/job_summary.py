@@ -137,7 +137,7 @@ def broken_line(service: ForecastOfService) -> str:
     return f"**{literal(service.service)} cannot be built as it is written**{f': {why}' if why else ''}"
 
 
-_HEAD = ("service", "image, forecast", "kept, forecast", "kept, measured", "on top, measured", "time", "outcome")
+_HEAD = ("service", "image, forecast", "kept, forecast", "kept, measured", "temporary, measured", "time", "outcome")
 
 
 def _row(name: str, forecast: ForecastOfService | None, build: JobStep | None) -> tuple[str, ...]:

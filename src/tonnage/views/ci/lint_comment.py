@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MARKER = "<!-- tonnage: lint -->"
 """What a comment of ours begins with, by which it is found again."""
-_HEAD = ("finding", "saves", "mended by")
+_HEAD = ("finding", "saves", "fixed by")
 
 
 def lint_comment(found: JobLint) -> str:

@@ -77,7 +77,7 @@ def _result(finding: Finding, number: int, seen: dict[str, int]) -> dict[str, ob
         region["endLine"] = finding.end_line
     if finding.column:
         region["startColumn"] = finding.column
-    saves = "" if price is None else f" Mending it saves {format_bytes(price)} (forecast)."
+    saves = "" if price is None else f" Fixing it saves {format_bytes(price)} (forecast)."
     identity = f"{finding.rule}:{finding.place.file}:{finding.text}"
     digest = hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:16]
     # The same once more in the file is another one.

@@ -120,7 +120,7 @@ def _services(answer: ForecastAnswer, detail: Detail) -> list[Element]:
     stack = answer.stack
     sums = (stack.image, stack.disk, stack.transient, stack.download)
     rows.append(("total", *map(_likely, sums), str(weakest(figure.grade for figure in sums[:3]))))
-    heads = ("service", "image", "kept on the disk", "temporary", "download", "known")
+    heads = ("service", "image", "kept on the disk", "temporary", "download", "confidence")
     caption = "Likely figures; what several services share counts once in the total"
     left = len(stack.services) - len(shown)
     note = [element("p", f"{left} more services are left out.", class_="note")] if left else []
@@ -147,7 +147,7 @@ def _remarks(answer: ForecastAnswer, detail: Detail) -> list[Element]:
     said: dict[str, None] = {}
     for service in answer.stack.services:
         for failure in service.failures:
-            said[f"{service.service}: not known: {failure}"] = None
+            said[f"{service.service}: unknown: {failure}"] = None
         for finding in service.findings:
             said[f"{finding.place}: {finding.text}. {finding.todo}".rstrip()] = None
         for note in service.notes:

@@ -78,7 +78,7 @@ def treemap(image: str, blocks: Sequence[Block], *, most: int) -> list[Element]:
     said = f"Contents of {image}: {format_bytes(whole_bytes)}{wasted}"
     picture = element("svg", *cells, height=int(_HIGH), role="img", aria_label=f"{said}. The table below has the same.")
     rows = [row for block in shown for row in _rows(block, most)]
-    listed = table(said, ("instruction, and what lies in it", "bytes", "known"), list(rows), figures=(1,))
+    listed = table(said, ("instruction and its contents", "bytes", "confidence"), list(rows), figures=(1,))
     return [
         element("figure", picture, element("figcaption", said)),
         folded("Show as a table", listed),

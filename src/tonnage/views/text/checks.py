@@ -62,7 +62,7 @@ def checks_text(checks: Sequence[Check], *, width: int = 0) -> str:
     rows = columns([(each.state, each.name, "|") for each in checks])
     for check, row in zip(checks, rows, strict=True):
         before = told.setdefault((check.found, check.todo), check.name) if check.state != OK else check.name
-        found = check.found if before == check.name else f"as {before}"
+        found = check.found if before == check.name else f"see {before}"
         lines += _below(row.removesuffix("|"), found, width)
         if before == check.name:
             for each in check.todo.splitlines():

@@ -19,7 +19,7 @@ _SHOWN = 3
 def diagnosis_text(found: Diagnosis, *, width: int) -> str:
     """Write what was explained for people."""
     if not found.found_run:
-        return "no run that failed is in the journal; name a log: tonnage explain build.log"
+        return "no failed run in the journal; name a log: tonnage explain build.log"
     return explanations_text(found.explanations, width=width)
 
 

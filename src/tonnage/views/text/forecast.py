@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Contributor, Estimate, InstructionForecast, ServiceForecast
     from tonnage.model.forecast.finding import Finding
     from tonnage.model.forecast.fit import DeployNeed, FilesystemFit, Remedy
-    from tonnage.model.forecast.stack_forecast import StackForecast
+    from tonnage.model.forecast.stack_forecast import FilesystemForecast, StackForecast
 
-_HEADS = ("service", "image", "disk", "on top", "download", "known")
+_HEADS = ("service", "image", "disk", "temporary", "download", "confidence")
 _LARGEST = 5
 _HEAVIEST = 30
 _WORTH_SHOWING = 1_000_000
@@ -34,6 +34,7 @@ _NARROWEST_NAME, _WIDEST_NAME = 24, 64
 _WORDS = 31
 """Characters that a chain is given at least, where names may be cut for it."""
 _LINK = " <- "
+_ONE_BY_ONE = "one after the other, no cleanup"
 
 
 class _Row(Struct, frozen=True):
@@ -188,31 +189,31 @@ def fit_lines(
             f"{room.mount} ({', '.join(room.roles)}): {format_bytes(room.available_bytes)} available,"
             f" reserve {format_bytes(room.reserve_bytes)}, usable {format_bytes(room.headroom_bytes)}"
         )
-        needs = [(_range(each.one_after_the_other), "one after the other"), (_range(each.all_at_once), "all at once")]
-        if deploy is not None and deploy.mount == room.mount:
-            needs.insert(0, (_range(deploy.peak), _way(deploy)))
-        lines += columns([("  peak", peak, how) for peak, how in needs] + [("  kept", _range(each.kept), "")])
+        planned = deploy if deploy is not None and deploy.mount == room.mount else None
+        lines += _needs(each, planned)
     decisive = worst(fittings)
     if decisive is not None:
         return [*lines, f"{_verdict(decisive, deploy)}{_reserved(forecast, decisive, deploy)}", *_way_out(decisive)]
     if not forecast.filesystems:
         return [*lines, "nothing to download or build"]
-    if deploy is not None:
-        lines.append(f"peak {_range(deploy.peak)} {_way(deploy)}")
-    lines += [
-        f"{disk.role}: kept {_range(disk.kept)}, peak {_range(disk.one_after_the_other)} one after the other,"
-        f" {_range(disk.all_at_once)} all at once"
-        for disk in forecast.filesystems
-    ]
+    for number, disk in enumerate(forecast.filesystems):
+        lines += [f"the disk ({disk.role}):", *_needs(disk, deploy if number == 0 else None)]
     if not disk_known:
-        lines.append("no engine answers, so there is no disk to compare with: give its size with --disk SIZE")
+        lines.append("no engine answers, so its free space is unknown: name a disk with --disk SIZE")
     return lines
+
+
+def _needs(disk: FilesystemFit | FilesystemForecast, deploy: DeployNeed | None) -> list[str]:
+    """Write what builds need of a filesystem at their worst moment, and what they keep."""
+    needs = [(_range(deploy.peak), _way(deploy))] if deploy is not None else []
+    needs += [(_range(disk.one_after_the_other), _ONE_BY_ONE), (_range(disk.all_at_once), "all at once")]
+    return columns([("  peak", peak, how) for peak, how in needs] + [("  kept", _range(disk.kept), "")])
 
 
 def _way(deploy: DeployNeed) -> str:
     """Return how a plan goes about it, in words."""
     command = "tonnage deploy" if deploy.purpose == "deploy" else "tonnage build --push"
-    return f"{command}, cleaned between" if deploy.cleans else command
+    return f"{command}, with cleanup" if deploy.cleans else command
 
 
 def explain_text(service: ServiceForecast, *, width: int = 80, ascii_only: bool = False) -> str:
@@ -225,8 +226,8 @@ def explain_text(service: ServiceForecast, *, width: int = 80, ascii_only: bool 
         lines += ["", *_step_lines(step, width, most, ascii_only=ascii_only)]
     if service.beside.high_bytes:
         lines += ["", f"the whole context is copied during the build: {_range(service.beside)}"]
-    lines += ["", f"sum: disk {_range(service.disk)}, on top {_range(service.transient)}"]
-    said: list[tuple[str, ...]] = [(f"not known: {failure}",) for failure in service.failures]
+    lines += ["", f"sum: disk {_range(service.disk)}, temporary {_range(service.transient)}"]
+    said: list[tuple[str, ...]] = [(f"unknown: {failure}",) for failure in service.failures]
     said += [_finding_lines(finding) for finding in service.findings]
     said += [(f"note: {note}",) for note in service.notes]
     lines += [line for each in said for line in folded(each, width, indent="  ")]
@@ -257,7 +258,7 @@ def _step_lines(step: InstructionForecast, width: int, most: int, *, ascii_only:
         for name, estimate in (
             ("image", step.image),
             ("disk", step.disk),
-            ("on top", step.transient),
+            ("temporary", step.transient),
             ("download", step.download),
         )
         if estimate.high_bytes or not estimate.known
@@ -301,7 +302,7 @@ def _less_known(estimate: Estimate) -> str:
 def _remarks(forecast: StackForecast, width: int) -> list[str]:
     said: dict[tuple[str, ...], list[str]] = {}
     for service in forecast.services:
-        texts: list[tuple[str, ...]] = [(f"not known: {failure}",) for failure in service.failures]
+        texts: list[tuple[str, ...]] = [(f"unknown: {failure}",) for failure in service.failures]
         texts += [_finding_lines(finding) for finding in service.findings]
         texts += [(note,) for note in service.notes]
         texts += [

@@ -53,11 +53,12 @@ def block_form(block: Mapping[str, object], *, path: str | None, state: str) -> 
 
 def _found(report: CollectionReport) -> str:
     policy, mount = report.policy, report.filesystem.mount
-    whole = "build cache that no image has"
+    whole = "unused build cache"
     if not policy.told_by:
-        return f"not known: the builder {report.builder} tells its limits while it runs, with a buildx of 0.18 or newer"
+        known = "reports its limits only while it runs, and to buildx 0.18 or newer"
+        return f"unknown: the builder {report.builder} {known}"
     if not policy.rules:
-        return f"none: {whole} grows until it is removed by hand ({policy.told_by})"
+        return f"none: {whole} grows until you remove it ({policy.told_by})"
     bound = policy.bound
     if bound is None:
         return f"{len(policy.rules)} rules, and none bounds the whole of the cache ({policy.told_by})"
@@ -66,11 +67,11 @@ def _found(report: CollectionReport) -> str:
         parts.append(f"is above {format_bytes(bound.max_used_bytes)}")
         if bound.min_free_bytes:
             parts.append(f"less than {format_bytes(bound.min_free_bytes)} of {mount} are free")
-        text = f"{whole} goes, the oldest first, once it {' or '.join(parts)}"
+        text = f"{whole} is removed, oldest first, once it {' or '.join(parts)}"
         text += f"; {format_bytes(bound.reserved_bytes)} of it always stay" if bound.reserved_bytes else ""
     elif bound.min_free_bytes and not bound.max_used_bytes:
         text = (
-            f"{whole} goes, the oldest first, once less than {format_bytes(bound.min_free_bytes)} of {mount} are free"
+            f"{whole} is removed, oldest first, once less than {format_bytes(bound.min_free_bytes)} of {mount} are free"
         )
         text += f"; {format_bytes(bound.reserved_bytes)} of it always stay" if bound.reserved_bytes else ""
     else:
@@ -96,7 +97,7 @@ def _remarks(report: CollectionReport) -> Iterator[str]:
             f" between the two no more than {format_bytes(bound.reserved_bytes)} of cache are sure to stay."
         )
     if report.cache_mount:
-        yield (f"It measures {disk.mount}, and the cache lies on {report.cache_mount}: it never sees that one fill.")
+        yield (f"It measures {disk.mount}, and the cache is on {report.cache_mount}: it never sees that one fill.")
     for each in report.losses:
         yield _loss(each)
     if report.policy.rules and report.unknown:

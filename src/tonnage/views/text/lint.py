@@ -1,4 +1,4 @@
-"""What was found in files, for people: what saves most first, each with its place and what mends it."""
+"""What was found in files, for people: what saves most first, each with its place and what fixes it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def lint_text(report: LintReport, *, width: int = 80) -> str:
         said = body
         lines.append(head)
     lines += said
-    lines += [f"{each.shown}: not looked at: {each.failure}" for each in report.files if each.failure]
+    lines += [f"{each.shown}: skipped: {each.failure}" for each in report.files if each.failure]
     if lines:
         lines.append("")
     lines += _ending(report, width)
@@ -101,7 +101,7 @@ def _lines(finding: Finding, size: str, width: int) -> list[str]:
     done = ""
     if fix is not None:
         option = "--fix" if fix.safety is Safety.SAFE else f"--fix={finding.rule}"
-        done = f" Mended by {option}: {fix.what}."
+        done = f" Fixed by {option}: {fix.what}."
     why = f" {finding.why}" if finding.why else ""
     said = f"{finding.text}.{why}{_change_said(finding)}{done}"
     found += [
@@ -124,17 +124,15 @@ def _ending(report: LintReport, width: int) -> list[str]:
     looked = sum(not each.failure for each in report.files)
     files = f"{looked} file{'s' if looked != 1 else ''}"
     if not report.findings:
-        return [f"{files}: nothing found"]
+        return [f"nothing found ({files} checked)"]
     count = len(report.findings)
-    text = f"{count} finding{'s' if count != 1 else ''} in {files}"
+    text = f"{count} finding{'s' if count != 1 else ''} ({files} checked)"
     if report.removable is not None and report.removable.likely_bytes > 0:
-        text += (
-            f"; {price_text(report.removable)} less on the disk with all that can be fixed ({report.removable.grade})"
-        )
+        text += f"; {price_text(report.removable)} less on disk with every fix applied ({report.removable.grade})"
     if report.unpriced:
-        text += f"; without prices: {report.unpriced}"
+        text += f"; savings are unknown: {report.unpriced}"
     reasons = Counter(each.unpriced for each in report.findings if each.unpriced)
-    told = [f"{count} without a price: {reason}" for reason, count in reasons.items()]
+    told = [f"{count} without a saving: {reason}" for reason, count in reasons.items()]
     safe = sum(each.fix is not None and each.fix.safety is Safety.SAFE for each in report.findings)
     lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
     for each in told:
@@ -150,8 +148,8 @@ def changed_text(changes: Sequence[LintChange], *, written: bool) -> str:
     count = sum(len(each.fixed) for each in changes)
     files = ", ".join(each.file.shown for each in changes)
     if not changes:
-        return "nothing to mend"
-    verb = "mended" if written else "would be mended"
+        return "nothing to fix"
+    verb = "fixed" if written else "would be fixed"
     return joined([f"{count} finding{'s' if count != 1 else ''} {verb} in {files}"])
 
 
@@ -161,7 +159,7 @@ def smaller_text(findings: Sequence[Finding], *, width: int = 80) -> str:
         return ""
     sizes = [price_text(each.price) for each in findings]
     widest = max(map(len, sizes))
-    lines = ["what would make it smaller (more of it: tonnage lint):"]
+    lines = ["what would make it smaller (details: tonnage lint):"]
     for finding, size in zip(findings, sizes, strict=True):
         fix = finding.fix
         how = "" if fix is None else " (--fix)" if fix.safety is Safety.SAFE else f" (--fix={finding.rule})"

@@ -119,7 +119,7 @@ def reclaim_form(
     }
 
 
-_HEAD = ("frees", "costs", "kind", "what", "why, what breaks, how it comes back")
+_HEAD = ("frees", "costs", "kind", "what", "why, effect of removing it, how to recreate it")
 
 
 def _rows(choice: ReclaimChoice) -> list[tuple[str, ...]]:
@@ -146,9 +146,12 @@ def _sort(candidate: Candidate) -> tuple[str, str, str]:
 
 
 def _row(candidate: Candidate, name: str, size_bytes: int, cost_s: float) -> tuple[str, ...]:
-    why = candidate.reason + (f"; breaks {candidate.breaks}" if candidate.breaks else "")
-    why += f"; back: {candidate.back}" if candidate.back else ""
-    return format_bytes(size_bytes), format_seconds(cost_s), candidate.kind, name, why
+    # "nothing; X" is X for a reader.
+    effect = candidate.breaks.removeprefix("nothing; ")
+    parts = [candidate.reason] if candidate.reason != name else []
+    parts += [f"effect: {'none' if effect == 'nothing' else effect}"] if effect else []
+    parts += [f"recreated by: {candidate.back}"] if candidate.back else []
+    return format_bytes(size_bytes), format_seconds(cost_s), candidate.kind, name, "; ".join(parts)
 
 
 def _staying(protected: Sequence[Protected], width: int) -> list[str]:

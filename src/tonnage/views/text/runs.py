@@ -271,7 +271,7 @@ def _row(each: Comparison, width: int) -> tuple[str, ...]:
     return (
         str(each.run_id),
         what if len(what) <= room else f"{what[: room - 3]}...",
-        each.figure,
+        "temporary" if each.figure == "on top" else each.figure,
         f"{format_bytes(each.forecast.likely_bytes)} {each.forecast.grade}",
         format_bytes(each.measured_bytes),
         _error(each),

@@ -19,7 +19,7 @@ _MOST_NAMED = 3
 def torch_text(report: TorchReport) -> str:
     """Write what was found and what is changed, service by service."""
     if not report.services:
-        return "no service installs PyTorch, as far as that is known"
+        return "no service is known to install PyTorch"
     lines: list[str] = []
     for each in report.services:
         lines += _service_lines(each)

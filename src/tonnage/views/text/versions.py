@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tonnage.model.deploy.versions import KnownVersion, ServiceVersions
 
-_HEADS = ("service", "version", "image", "proven", "bytes", "")
+_HEADS = ("service", "version", "image", "verified", "bytes", "")
 _BYTES = (4,)
 _LEGEND = (
     "Numbers count over all services of the stack; a version that a rollback starts again gets a new one.",
@@ -39,7 +39,15 @@ def _rows(service: ServiceVersions) -> list[tuple[str, ...]]:
     if service.runs is None and service.running is not None:
         held = service.running
         rows.insert(
-            0, (service.service, "-", _short(held.image_id), "-", format_bytes(held.unique_bytes), "runs, never proven")
+            0,
+            (
+                service.service,
+                "-",
+                _short(held.image_id),
+                "-",
+                format_bytes(held.unique_bytes),
+                "running, never verified",
+            ),
         )
     return rows
 
@@ -79,7 +87,7 @@ def _short(image_id: str) -> str:
 
 
 def _state(service: ServiceVersions, known: KnownVersion) -> str:
-    told = "runs" if known == service.runs else "rolled back" if known.withdrawn else "good"
+    told = "running" if known == service.runs else "rolled back" if known.withdrawn else "good"
     if known.version is None:
-        told = f"{'it ran before' if told == 'good' else told}; how it was configured is not known"
+        told = f"{'it ran before' if told == 'good' else told}; its configuration is unknown"
     return told

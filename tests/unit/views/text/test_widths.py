@@ -39,7 +39,7 @@ CHOICE = ReclaimChoice(
 CHECKS = (
     Check(name="engine", state="failed", found="no permission on the engine's socket /run/docker.sock", todo=WHY),
     Check(name="disk", state="failed", found="no permission on the engine's socket /run/docker.sock", todo=WHY),
-    Check(name="needed", state="ok", found="networks, volumes, files, devices, names and ports are there or free"),
+    Check(name="needed", state="ok", found="networks, volumes, files and devices exist; names and ports are free"),
     Check(name="compose", state="ok", found="same"),
     Check(name="builder", state="ok", found="same"),
 )
@@ -57,14 +57,14 @@ def test_no_line_is_longer_than_the_terminal_and_no_word_is_broken(width: int) -
 
 def test_where_there_is_room_a_row_stays_one_line() -> None:
     [line] = [line for line in choice_text(CHOICE, mount="/", width=300).splitlines() if "acme/old" in line]
-    assert f"{WHY}; breaks {BREAKS}; back: {BACK}" in line
+    assert f"{WHY}; effect: {BREAKS}; recreated by: {BACK}" in line
 
 
 def test_what_two_checks_found_alike_is_written_once() -> None:
     lines = checks_text(CHECKS).splitlines()
     assert sum("no permission" in line for line in lines) == 1
     assert sum(WHY in line for line in lines) == 1
-    assert "failed  disk     as engine" in lines
+    assert "failed  disk     see engine" in lines
     assert sum(line.endswith("same") for line in lines) == 2
 
 
