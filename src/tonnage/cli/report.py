@@ -56,7 +56,9 @@ def command(
         _prune(session)
         return
     if html_file is not None:
-        _save_page(session, flags, last or 1, html_file, accuracy=accuracy)
+        if run_id is not None and last:
+            raise click.UsageError("--run shows one whole run: leave --last out")
+        _save_page(session, flags, last or 1, run_id, html_file, accuracy=accuracy)
         if not session.json:
             return
     from tonnage.flows.looks import last_runs, one_run, stacks_with_runs  # noqa: PLC0415 - help needs none of these
@@ -89,13 +91,15 @@ def command(
         session.answer("runs", lambda: form, lambda: (run_lines_text if listed else runs_text)(runs, width=width))
 
 
-def _save_page(session: Session, flags: StackFlags, last: int, html_file: str, *, accuracy: bool) -> None:
+def _save_page(
+    session: Session, flags: StackFlags, last: int, run_id: int | None, html_file: str, *, accuracy: bool
+) -> None:
     from tonnage.flows.looks import run_report  # noqa: PLC0415 - help needs none of these
     from tonnage.views.html.run_page import run_page  # noqa: PLC0415
 
     if accuracy:
         raise click.UsageError("--html shows forecast vs. measured already: leave --accuracy out")
-    session.save_page(html_file, run_page(run_report(session.ports, flags, last)))
+    session.save_page(html_file, run_page(run_report(session.ports, flags, last, run_id)))
 
 
 def _prune(session: Session) -> None:

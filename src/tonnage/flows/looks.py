@@ -199,18 +199,19 @@ def last_runs(ports: StackPorts, flags: StackFlags, last: int) -> tuple[list[Run
     return runs, [each for each in reversed(instructions) if each.run_id in shown and each.service in services]
 
 
-def run_report(ports: StackPorts, flags: StackFlags, last: int) -> RunReport:
+def run_report(ports: StackPorts, flags: StackFlags, last: int, run_id: int | None = None) -> RunReport:
     """Return what a page about runs is made of.
 
     Args:
         flags: The stack and the services that are meant; every stack where none is named.
         last: How many runs are shown step by step; earlier ones are there as history.
+        run_id: The only run that is shown step by step; None for the last ones.
 
     Raises:
-        UsageError: The stack that was named cannot be read.
+        UsageError: The stack that was named cannot be read, or there is no such run.
     """
     history, instructions = last_runs(ports, flags, max(last, _RUNS_OF_HISTORY))
-    runs = history[-last:]
+    runs = history[-last:] if run_id is None else [one_run(ports, run_id)]
     with opened_journal(ports.environment) as journal:
         disk_histories = {} if journal is None else journal.disk_histories([run.run_id for run in runs])
     return RunReport(

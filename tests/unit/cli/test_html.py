@@ -32,6 +32,24 @@ def test_report_writes_a_page_of_the_runs_for_its_owner(world: World, capsys: Ca
     assert "swordfish" not in page
 
 
+def test_a_page_shows_the_run_that_was_named(world: World, capsys: Captured) -> None:
+    world.run("deploy")
+    world.run("deploy")
+    capsys.readouterr()
+
+    assert world.run("report", "--html", "-", "--run", "1") == 0
+    first = capsys.readouterr().out
+    assert "Run 1: deploy" in first
+    assert "Run 2: deploy" not in first
+    assert "Nothing had to be done." not in first
+
+    assert world.run("report", "--html", "-") == 0
+    latest = capsys.readouterr().out
+    assert "Run 2: deploy" in latest
+    assert "Nothing had to be done." in latest
+    assert world.run("report", "--html", "-", "--run", "77") == 2
+
+
 def test_a_page_goes_to_standard_output(world: World, capsys: Captured) -> None:
     assert world.run("report", "--html", "-") == 0
 
@@ -68,6 +86,7 @@ def test_forecast_writes_a_page(world: World, capsys: Captured) -> None:
         (("report", "--json", "--html", "-"), "--html needs a file"),
         (("report", "--html", ""), "--html is empty"),
         (("report", "--accuracy", "--html", "x.html"), "leave --accuracy out"),
+        (("report", "--run", "1", "--last", "2", "--html", "x.html"), "leave --last out"),
         (("forecast", "--explain", "web", "--html", "x.html"), "leave --explain out"),
         (("report", "--html", "nowhere/x.html"), "nowhere/x.html cannot be written"),
     ],

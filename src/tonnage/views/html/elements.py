@@ -96,7 +96,10 @@ def table(
         for row in rows
     ]
     made = element(
-        "table", element("caption", caption), element("thead", element("tr", *head)), element("tbody", *body)
+        "table",
+        element("caption", element("span", caption)),
+        element("thead", element("tr", *head)),
+        element("tbody", *body),
     )
     return element("div", made, class_="scrolls", tabindex=0, role="region", aria_label=caption)
 

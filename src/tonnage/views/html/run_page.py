@@ -64,6 +64,7 @@ def _run(run: Run, report: RunReport, detail: Detail) -> Element:
         message,
         chart,
         element("h3", "Steps, forecast vs. measured") if steps else None,
+        element("p", "Nothing had to be done.", class_="note") if not (run.steps or run.message) else None,
         *steps,
     )
 

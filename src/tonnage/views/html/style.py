@@ -34,6 +34,7 @@ svg{display:block;width:100%}svg text{fill:var(--ink);font:12px system-ui,sans-s
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;padding:0;margin:.4rem 0;list-style:none;font-size:.88rem}
 .legend svg{display:inline-block;width:14px;height:14px;vertical-align:-2px;margin-right:.35rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem}caption{text-align:left;padding:.3rem 0}
+caption span{display:inline-block;position:sticky;left:0;max-width:calc(100vw - 2rem)}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--edge)}
 th{font-weight:600}td,thead th{overflow-wrap:normal}tbody th{font-weight:400;min-width:7rem}
 .figure{text-align:right;white-space:nowrap;overflow-wrap:normal;font-variant-numeric:tabular-nums}
