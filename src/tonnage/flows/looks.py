@@ -211,7 +211,13 @@ def run_report(ports: StackPorts, flags: StackFlags, last: int, run_id: int | No
         UsageError: The stack that was named cannot be read, or there is no such run.
     """
     history, instructions = last_runs(ports, flags, max(last, _RUNS_OF_HISTORY))
-    runs = history[-last:] if run_id is None else [one_run(ports, run_id)]
+    runs = history[-last:]
+    if run_id is not None:
+        # Its page is as it was after that run.
+        runs = [one_run(ports, run_id)]
+        history = [run for run in history if run.stack == runs[0].stack and run.run_id <= run_id]
+        known = {run.run_id for run in history}
+        instructions = [each for each in instructions if each.run_id in known]
     with opened_journal(ports.environment) as journal:
         disk_histories = {} if journal is None else journal.disk_histories([run.run_id for run in runs])
     return RunReport(

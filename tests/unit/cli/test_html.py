@@ -42,6 +42,7 @@ def test_a_page_shows_the_run_that_was_named(world: World, capsys: Captured) -> 
     assert "Run 1: deploy" in first
     assert "Run 2: deploy" not in first
     assert "Nothing had to be done." not in first
+    assert "<p>1 run. " in first
 
     assert world.run("report", "--html", "-") == 0
     latest = capsys.readouterr().out

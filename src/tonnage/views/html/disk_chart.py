@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.disk_history import DiskHistory, StepSpan
     from tonnage.model.deploy.run import Run
 
-_HIGH, _NAMES = 240.0, 18.0
-# Above the highest point is room for a line of text, and the names of steps stand above the zero of the axis.
+_HIGH, _NAMES = 240.0, 34.0
+# Above the highest point is room for a line of text. Names of steps stand below the axis, away from the curve.
 _SIDE = 1000
 _MOST_BANDS = 40
 _WORTH_A_NAME = 0.04
@@ -38,6 +38,9 @@ def disk_chart(run: Run, history: DiskHistory) -> Element | None:
     reserve_y = _y(run.reserve_bytes, most_bytes)
     low_y = _y(lowest_bytes, most_bytes)
     below = lowest_bytes < run.reserve_bytes
+    # The lowest point has its words beside it, so those of the reserve stand at the other side, above the zero.
+    place, anchor = ("0.5%", "start") if low_s > end_s / 2 else ("99.5%", "end")
+    words_y = min(max(12.0, reserve_y - 5), _HIGH - 18)
     children = [
         element("rect", width="100%", height=f"{_HIGH:.0f}", class_="frame"),
         *_bands(history.spans, end_s, stripes=True),
@@ -45,8 +48,8 @@ def disk_chart(run: Run, history: DiskHistory) -> Element | None:
         *_bands(history.spans, end_s, stripes=False),
         element("line", x1="0", x2="100%", y1=f"{reserve_y:.1f}", y2=f"{reserve_y:.1f}", class_="reserve"),
         element(
-            "text", f"reserve {format_bytes(run.reserve_bytes)}", x="99.5%", y=f"{max(12.0, reserve_y - 5):.1f}",
-            text_anchor="end", class_="reserve-text",
+            "text", f"reserve {format_bytes(run.reserve_bytes)}", x=place, y=f"{words_y:.1f}",
+            text_anchor=anchor, class_="reserve-text",
         ),
         element("circle", cx=percent(low_s, end_s), cy=f"{low_y:.1f}", r=4, class_="bad" if below else "low"),
         element(
@@ -55,8 +58,8 @@ def disk_chart(run: Run, history: DiskHistory) -> Element | None:
         ),
         element("text", format_bytes(most_bytes), x=4, y=13, class_="soft"),
         element("text", "0", x=4, y=_HIGH - 4, class_="soft"),
-        element("text", "begin", x=0, y=_HIGH + 14, class_="soft"),
-        element("text", format_seconds(end_s), x="100%", y=_HIGH + 14, text_anchor="end", class_="soft"),
+        element("text", "begin", x=0, y=_HIGH + 30, class_="soft"),
+        element("text", format_seconds(end_s), x="100%", y=_HIGH + 30, text_anchor="end", class_="soft"),
     ]  # fmt: skip
     picture = element("svg", *children, height=int(_HIGH + _NAMES), role="img", aria_label=said)
     measured = "" if history.sampled else " Only the figures around each step are known of this run."
@@ -86,13 +89,14 @@ def _bands(spans: Sequence[StepSpan], end_s: float, *, stripes: bool) -> list[El
             else (
                 element("title", f"{span.name}: {format_seconds(span.seconds)}"),
                 element("rect", width="100%", height="100%", class_="glass"),
-                element("text", cut(span.name, 60), x=4, y=_HIGH - 20, class_="soft"),
+                element("text", cut(span.name, 60), x=4, y=_HIGH + 14, class_="soft"),
             )
         )
         found.append(
             element(
                 "svg", *inside, x=percent(span.began_s, end_s),
-                width=percent(min(span.seconds, max(0.0, end_s - span.began_s)), end_s), height=f"{_HIGH:.0f}",
+                width=percent(min(span.seconds, max(0.0, end_s - span.began_s)), end_s),
+                height=f"{_HIGH if stripes else _HIGH + _NAMES / 2:.0f}",
             )
         )  # fmt: skip
     return found

@@ -164,6 +164,23 @@ def test_a_run_without_samples_says_so() -> None:
     assert "Only the figures around each step are known of this run." in page
 
 
+@pytest.mark.parametrize(("lowest_at_s", "side"), [(1.0, "99.5%"), (99.0, "0.5%")])
+def test_the_words_of_the_reserve_stand_away_from_the_lowest_point(lowest_at_s: float, side: str) -> None:
+    report = run_report(1)
+    run_id, disk_history = next(iter(report.disk_histories.items()))
+    points = ((0.0, 900 * MB), (lowest_at_s, 300 * MB), (100.0, 900 * MB))
+    (run,) = report.runs
+    run = replace(run, seconds=100.0)
+
+    page = run_page(
+        replace(report, runs=(run,), disk_histories={run_id: replace(disk_history, points=points, spans=())})
+    )
+
+    words = re.search(r"<text ([^>]*)>reserve ", page)
+    assert words is not None
+    assert f'x="{side}"' in words[1]
+
+
 def test_the_forecast_tells_whether_it_fits_and_what_would_help() -> None:
     text = Parsed(PAGES["forecast"]).text()
 
