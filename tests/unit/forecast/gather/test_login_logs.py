@@ -1,6 +1,7 @@
 """Logs of logins, which some systems make longer for an account of a high number: what the forecast knows of them.
 
-Source: shadow 4.13 of Debian 12 writes to ``/var/log/lastlog``, where that is there; 4.17 of Debian 13 does not.
+Source: shadow 4.8 of Debian 11 makes ``/var/log/lastlog`` longer, where that is there; 4.13 of Debian 12, measured,
+does not, as pull request 558 of shadow says.
 """
 
 from __future__ import annotations
@@ -38,9 +39,11 @@ def last(directory: Path, system: str, *lines: str) -> InstructionForecast:
 @pytest.mark.parametrize(
     ("system", "likely_bytes", "high_bytes"),
     [
-        ("debian 12", LOGS_BYTES, LOGS_BYTES),
+        ("debian 11", LOGS_BYTES, LOGS_BYTES),
         ("ubuntu 22.04", LOGS_BYTES, LOGS_BYTES),
+        ("debian 12", 0, 0),
         ("debian 13", 0, 0),
+        ("ubuntu 24.04", 0, 0),
         ("alpine 3.20", 0, 0),
         ("almalinux 9", 0, LOGS_BYTES),
         ("debian", 0, LOGS_BYTES),
@@ -63,25 +66,25 @@ def test_what_an_account_of_a_high_number_takes_follows_from_the_system(
 def test_a_number_that_is_not_known_is_assumed_where_there_are_such_logs(tmp_path: Path) -> None:
     lines = ("ARG NUMBER", "RUN useradd -u $NUMBER app")
 
-    assert last(tmp_path, "debian 12", *lines).image.grade is Grade.UNKNOWN
+    assert last(tmp_path, "debian 11", *lines).image.grade is Grade.UNKNOWN
     assert last(tmp_path, "debian 13", *lines).image.high_bytes <= 1_000_000
 
 
 def test_a_later_account_copies_the_logs_that_an_earlier_one_made(tmp_path: Path) -> None:
-    found = last(tmp_path, "debian 12", f"RUN useradd -u {HIGH} one", "RUN useradd -u 1000 two")
+    found = last(tmp_path, "debian 11", f"RUN useradd -u {HIGH} one", "RUN useradd -u 1000 two")
 
     assert found.image.high_bytes > LOGS_BYTES
 
 
 def test_two_accounts_of_one_instruction_make_the_logs_as_long_as_the_higher_number_needs(tmp_path: Path) -> None:
-    found = last(tmp_path, "debian 12", f"RUN useradd -u 1000 one && useradd -u {HIGH} two && useradd -u 70000 three")
+    found = last(tmp_path, "debian 11", f"RUN useradd -u 1000 one && useradd -u {HIGH} two && useradd -u 70000 three")
 
     assert LOGS_BYTES <= found.image.likely_bytes < LOGS_BYTES + 1_000_000
 
 
 @pytest.mark.parametrize(
     ("name", "version", "keeps"),
-    [("debian", "11", True), ("debian", "14", False), ("ubuntu", "26.04", None), ("fedora", "40", None)],
+    [("debian", "10", True), ("debian", "14", False), ("ubuntu", "26.04", False), ("fedora", "40", None)],
 )
 def test_which_systems_keep_such_logs(name: str, version: str, *, keeps: bool | None) -> None:
     assert Distribution(name=name, version=version).keeps_logins is keeps
