@@ -27,6 +27,7 @@ from tonnage.forecast.costs.found_files import (
 from tonnage.forecast.costs.image_paths import (
     covers,
     covers_part,
+    directory_of,
     holds_little,
     holds_programs,
     inside,
@@ -290,7 +291,7 @@ def _part_of(piece: WrittenBytes, path: str, into: str) -> WrittenBytes:
 
     return WrittenBytes(
         name=f"{path} of {piece.name}",
-        place=into,
+        place=directory_of(into),
         image=some(piece.image),
         disk=some(piece.disk),
         compressed=some(piece.compressed),
@@ -312,7 +313,7 @@ def _of_files(piece: WrittenBytes, files: Sequence[tuple[str, int, int]], path: 
     return [
         WrittenBytes(
             name=f"{path} of {piece.name}",
-            place=into,
+            place=directory_of(into),
             image=exactly(image_bytes),
             disk=exactly(sum(count_bytes for *_, count_bytes in files)),
             compressed=_compressed_part(piece, image_bytes),
@@ -370,7 +371,7 @@ def _of_base(path: str, into: str, base_size: Estimate, what: str, *, certain: b
     else:
         size = Estimate(0, most_bytes // 2 * certain, most_bytes, Grade.UNKNOWN)
     source = "at most the whole image: what it has there is not known"
-    return [WrittenBytes.of_size(f"files of {what} below {path}", into, size, source)]
+    return [WrittenBytes.of_size(f"files of {what} below {path}", directory_of(into), size, source)]
 
 
 def perhaps(piece: WrittenBytes) -> WrittenBytes:

@@ -67,6 +67,13 @@ def stands(path: str) -> bool:
     return bool(_STANDING.fullmatch(path))
 
 
+def directory_of(path: str) -> str:
+    """Return where the files are that a pattern names; any other path as it is."""
+    while any(sign in path for sign in "*?["):
+        path = path.rstrip("/").rpartition("/")[0] or "/"
+    return path
+
+
 def inside(directory: str, source: str) -> str:
     """Return the path of something that is put into a directory under its own name."""
     return f"{directory.rstrip('/')}/{source.rstrip('/').rpartition('/')[2]}"

@@ -36,6 +36,10 @@ FACTS = Facts(
 # What is known to the byte.
 EXACT = {
     "cat big > other": BIG,
+    "cp d/* /opt/ && cp /opt/one /srv/": DIRECTORY + ONE,
+    "cp d/* /opt/ && rm /opt/one": TWO,
+    "mkdir /w && cp d/*o* /w && mv /w/one /w/x && cp -r /w /v": 2 * DIRECTORY,
+    "mv d/* /opt/ && cp /opt/one /srv/": DIRECTORY + ONE,
     "tar c -C d . | tar x -C /opt": DIRECTORY,
     "tar c d | tar x -C /opt": DIRECTORY,
     "tar czf - d | tar -xzC /opt": DIRECTORY,
