@@ -47,3 +47,18 @@ def test_packages_put_nothing_where_a_build_puts_its_own(tmp_path: Path, path: s
     without = copied(tmp_path, "RUN true", path)
 
     assert copied(tmp_path, "RUN apk add --no-cache ffmpeg", path) == without
+
+
+@pytest.mark.parametrize("output", ["/out/app", "/usr/local/bin/app", "/src/app"])
+@pytest.mark.parametrize("mounts", ["", "--mount=type=bind,target=. "])
+def test_what_go_builds_is_found_wherever_it_is_put(tmp_path: Path, output: str, mounts: str) -> None:
+    (tmp_path / "go.sum").write_text("".join(f"example.org/m{number} v1.0.0 h1:x=\n" for number in range(40)))
+    lines = ("FROM alpine:3.19 AS build", "WORKDIR /src", "COPY go.sum ./", f"RUN {mounts}go build -o {output} .")
+    text = "\n".join((*lines, "FROM scratch", f"COPY --from=build {output} /app", ""))
+
+    *_, built, copied_program = forecast(tmp_path, text).steps
+
+    # Source: usual sizes of builds by the number of modules in their lock.
+    assert built.disk.high_bytes > 100_000_000
+    assert copied_program.image.high_bytes > 100_000_000
+    assert copied_program.image.grade is not Grade.EXACT
