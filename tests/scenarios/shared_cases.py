@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+# The image of the tests has no ensurepip.
+ENVIRONMENT = "python -m venv --without-pip"
 FLASK = frozenset({"blinker", "click", "flask", "itsdangerous", "jinja2", "markupsafe", "werkzeug"})
 PROJECT = """[build-system]
 requires = ["setuptools"]
@@ -224,14 +226,32 @@ CASES = {
     "prefix": Case(
         lines="FROM python:3.11-slim\nRUN pip install --no-cache-dir --prefix=/install six==1.17.0", why="--prefix"
     ),
-    "copied-site-packages": Case(
+    "copied-target": Case(
         lines="FROM python:3.11-slim AS one\nRUN pip install --no-cache-dir --target=/found six==1.17.0\n"
         "FROM python:3.11-slim\nCOPY --from=one /found /usr/local/lib/python3.11/site-packages",
-        why="2 stages stand on",
+        why="--target",
+    ),
+    "copied-site-packages": Case(
+        lines="FROM python:3.11-slim AS one\nRUN pip install --no-cache-dir flask==3.0.3 six==1.17.0\n"
+        "FROM python:3.11-slim\nCOPY --from=one /usr/local/lib/python3.11 /usr/local/lib/python3.11\n"
+        "COPY --from=one /usr/local/bin /usr/local/bin",
+        shares=FLASK | {"six"},
     ),
     "environment": Case(
-        lines="RUN python -m venv --without-pip /v && pip --python /v/bin/python install --no-cache-dir six==1.17.0",
-        why="environment /v",
+        lines=f"RUN {ENVIRONMENT} /v && pip --python /v/bin/python install --no-cache-dir flask==3.0.3 six==1.17.0",
+        shares=FLASK | {"six"},
+    ),
+    "copied-environment": Case(
+        lines=f"FROM python:3.11-slim AS builder\nWORKDIR /app\nRUN {ENVIRONMENT} .venv\n"
+        "RUN pip --python /app/.venv/bin/python install --no-cache-dir flask==3.0.3 greenlet==3.1.1\n"
+        "FROM python:3.11-slim\nCOPY --from=builder /app/.venv /app/.venv",
+        shares=FLASK | {"greenlet"},
+        short=True,
+    ),
+    "environment-with-the-system": Case(
+        lines="RUN python -m venv --without-pip --system-site-packages /v"
+        " && pip --python /v/bin/python install --no-cache-dir six==1.17.0",
+        why="not known to be",
     ),
     "user-before": Case(
         lines="RUN useradd --create-home --uid 1000 me\nUSER me\nRUN pip install --no-cache-dir six==1.17.0",

@@ -46,6 +46,7 @@ pytestmark = [
 # commands.
 OTHERWISE = re.compile(r".*\.dist-info/(INSTALLER|RECORD|REQUESTED)|.*\.pyc|.*/__pycache__|root/\.cache(/.*)?")
 COMMANDS = "usr/local/bin/"
+_IN_ENVIRONMENT = re.compile(r"(?:^|/)\.?v[a-z]*/bin/[^/]+$")
 # What every run of a container writes.
 _ALWAYS = ("dev/", "proc/", "sys/", "etc/hostname", "etc/hosts", "etc/resolv.conf", ".dockerenv")
 
@@ -110,6 +111,9 @@ class Yard:
         held = cast("IO[bytes]", archive.extractfile(each)).read() if each.isfile() else b""
         if each.name.startswith(COMMANDS) and held.startswith(b"#!"):
             held = _command(held)
+        elif _IN_ENVIRONMENT.search(each.name) and held.startswith(b"#!"):
+            # Which interpreter runs it is what an environment is for.
+            held = held.partition(b"\n")[0] + b"\n" + _command(held)
         content = hashlib.sha256(held).hexdigest() if each.isfile() else each.linkname
         self.known.setdefault(each.name, (*same, *told, content))
         return (*told, content)
@@ -143,16 +147,17 @@ class Said:
 
 def compare(yard: Yard, name: str, offer: WheelOffer, spec: BuildSpec) -> str:
     """Build a service both ways; return what differs, empty for nothing."""
-    twins = [replace(offer, layers=()), replace(offer, service="twin", layers=())]
+    # Whether it pays is not the question here.
+    twins = [replace(offer, service=each, layers=(), inner=False) for each in (name, "twin")]
     uv = yard.ports.programs.uv(yard.inventory.engine.architecture)
     assert uv is not None
     [image] = shared_images(twins, yard.inventory, earns_bytes=1).images
     yard.build(spec_of(image, uv[0].rpartition("/")[0]), image.reference, dict(labels_of(image)))
-    yard.build(replace(spec, bases=((offer.base, image.reference),)), f"shared-{name}")
+    yard.build(replace(spec, bases=((offer.base, image.reference),), base_line=offer.base_line), f"shared-{name}")
     yard.build(spec, f"alone-{name}")
     below = yard.layers(image.reference)
-    if yard.layers(f"shared-{name}")[: len(below)] != below:
-        return "it does not stand on the shared image"
+    if (yard.layers(f"shared-{name}")[: len(below)] == below) is offer.inner:
+        return "the image consists of the shared one" if offer.inner else "it does not stand on the shared image"
     alone, shared = yard.files(f"alone-{name}"), yard.files(f"shared-{name}")
     for each in (image.reference, f"alone-{name}", f"shared-{name}"):
         yard.engine.client.images.remove(each)

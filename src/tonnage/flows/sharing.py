@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.share.images import shared_images
-from tonnage.decide.share.offers import offer_of
+from tonnage.decide.share.offers import COPIED, offer_of
 from tonnage.decide.share.works import with_shared, work_of
 from tonnage.flows.agreements import with_agreements
 from tonnage.forecast.costs.build_costs import forecast_service
@@ -59,11 +59,14 @@ class SharedForecasts(Struct, frozen=True, kw_only=True):
         """Return what builds are expected to do, with the images that they stand on."""
         if self.sharing is None:
             return dict(builds)
-        bases = {offer.service: offer.base for offer in self.sharing.offers}
+        offers = {offer.service: offer for offer in self.sharing.offers}
+        passing = self.sharing.passing
         return {
             name: replace(
                 build,
-                base=bases.get(name, ""),
+                base=offers[name].base if name in offers else "",
+                base_line=offers[name].base_line if name in offers else 0,
+                passes=name in passing,
                 stands_on=self.sharing.below(name),
                 uv_directory=self.uv_directory,
             )
@@ -123,19 +126,20 @@ def shared(
     directory, uv_bytes = posixpath.dirname(uv[0]), uv[1]
     works = {each.service: each.work for each in found if each.work is not None}
     done = done_layers(history.built, inventory)
+    stages = {offer.service: offer.stage for offer in sharing.offers}
     there: set[str] = set()
     of_images = []
     for image in sharing.images:
         below = [each for each in sharing.below(image.services[0]) if set(image.services) <= set(each.services)]
         chain = below[: below.index(image) + 1]
-        work = work_of(chain, works[image.services[0]], uv_bytes)
+        work = work_of(chain, works[image.services[0]], stages[image.services[0]], uv_bytes)
         made = forecast_service(work, kind, DoneLayers(done.there | there, done.gone))
         if image.present:
             there.add(made.steps[-1].key)
             made = forecast_service(work, kind, DoneLayers(done.there | there, done.gone))
         of_images.append(made)
     again = DoneLayers(done.there | there, done.gone - there)
-    forecasts = [_again(each, sharing, kind, again) for each in found]
+    forecasts = [_again(each, sharing, kind, again, stages.get(each.service, 0)) for each in found]
     forecasts = [without_unpacking(each) if each.service in packed else each for each in forecasts]
     stays = frozenset(step.key for made in of_images for step in made.steps if step.key.startswith(MADE))
     return SharedForecasts(
@@ -149,18 +153,21 @@ def _is_by_uv(service: Service, wanted: DesiredState) -> bool:
 
 def _not_by_uv(offer: WheelOffer) -> list[str]:
     """Say what of a service uv does not install, though it was asked to."""
-    return [f"{offer.service}: installer: uv does not install {_what(each.what)}: {each.why}" for each in offer.apart]
+    apart = [each for each in offer.apart if each.why != COPIED]
+    return [f"{offer.service}: installer: uv does not install {_what(each.what)}: {each.why}" for each in apart]
 
 
 def _what(what: str) -> str:
     return "its packages" if what == "everything" else f"what {what} installs" if " " in what else what
 
 
-def _again(forecast: ServiceForecast, sharing: Sharing, kind: EngineKind, done: DoneLayers) -> ServiceForecast:
+def _again(
+    forecast: ServiceForecast, sharing: Sharing, kind: EngineKind, done: DoneLayers, stage: int
+) -> ServiceForecast:
     below = sharing.below(forecast.service)
     if not below or forecast.work is None:
         return forecast
-    again = forecast_service(with_shared(forecast.work, below), kind, done)
+    again = forecast_service(with_shared(forecast.work, below, stage), kind, done)
     return replace(again, work=forecast.work, notes=(*again.notes, *map(_told, below)))
 
 

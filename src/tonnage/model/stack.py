@@ -47,6 +47,7 @@ class BuildSpec(Struct, frozen=True, kw_only=True):
             the like; empty for the builder's default.
         sbom: What it attaches of what is in the image, such as ``true`` or ``generator=IMAGE``; empty as above.
         bases: Images that its Dockerfile names, each with one of the engine that is taken in its place.
+        base_line: The line of the one stage that this is done for; 0 where only one stage stands on them.
     """
 
     context: str
@@ -70,6 +71,7 @@ class BuildSpec(Struct, frozen=True, kw_only=True):
     provenance: str = ""
     sbom: str = ""
     bases: tuple[tuple[str, str], ...] = ()
+    base_line: int = 0
     place: Place | None = None
 
     @property

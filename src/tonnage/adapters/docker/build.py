@@ -82,10 +82,9 @@ def build_command(
         command += ["--push"] if pushes else ["--output", "type=image,unpack=false"] if packed else ["--load"]
     command += ["--force-rm"] if tool.kind is BuilderKind.LEGACY else [f"--progress={tool.kind.value}"]
     command += ["--metadata-file", metadata_file] if metadata_file and tool.buildx else []
-    # Without buildx the bases are put into the Dockerfile, which goes through standard input then.
-    given = not spec.dockerfile or (bool(spec.bases) and not tool.buildx)
+    given = not spec.dockerfile or _is_rewritten(tool, spec)
     command += ["--iidfile", id_file, "--tag", reference, "--file", "-" if given else spec.dockerfile]
-    bases = [(name, f"docker-image://{image}") for name, image in spec.bases] if tool.buildx else []
+    bases = [] if _is_rewritten(tool, spec) else [(name, f"docker-image://{image}") for name, image in spec.bases]
     repeated = {
         "--build-arg": variables.arguments,
         "--label": [f"{name}={value}" for name, value in (*spec.labels, *labels.items())],
@@ -110,6 +109,14 @@ def build_command(
     command += [f"--{name}={value}" for name, value in kept.items()]
     command += ["--no-cache"] * spec.no_cache + ["--pull"] * spec.pull
     return [*command, spec.context]
+
+
+def _is_rewritten(tool: BuildTool, spec: BuildSpec) -> bool:
+    """Return whether bases are put into the Dockerfile, which goes through standard input then.
+
+    buildx takes another image for a name, but in all stages that stand on it.
+    """
+    return bool(spec.bases) and (not tool.buildx or bool(spec.base_line))
 
 
 def _exports(entry: CacheEntry, tool: BuildTool, image_store: str, builder: str) -> bool:
@@ -204,18 +211,19 @@ def run_build(
 
 def _dockerfile(tool: BuildTool, spec: BuildSpec) -> bytes:
     """Return the Dockerfile that is sent through standard input; nothing where the builder reads the file itself."""
-    if spec.dockerfile and (tool.buildx or not spec.bases):
+    rewritten = _is_rewritten(tool, spec)
+    if spec.dockerfile and not rewritten:
         return b""
     text = dockerfile_text(spec)
-    for name, image in () if tool.buildx else spec.bases:
-        if why := why_base_stays(text, dict(spec.args), name):
+    for name, image in spec.bases if rewritten else ():
+        if why := why_base_stays(text, dict(spec.args), name, spec.base_line):
             raise StepFailedError(
                 f"the build cannot stand on {image}",
                 why=f"The Dockerfile was changed since it was planned: {why}.",
                 todo="Plan it again.",
                 place=str(spec.place or ""),
             )
-        text = with_base(text, dict(spec.args), name, image)
+        text = with_base(text, dict(spec.args), name, image, spec.base_line)
     return text.encode(errors="surrogateescape")
 
 

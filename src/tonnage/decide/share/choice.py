@@ -36,50 +36,74 @@ class SharedSet(Struct, frozen=True):
 
 
 class Stored(Struct, frozen=True):
-    """Who has a wheel, and which of them have it in one layer, as long as they do not share it."""
+    """Who has a wheel, and which of them have it in one layer, as long as they do not share it.
+
+    Args:
+        layers: Layers of images.
+        inner: Layers of stages of which images only have copies.
+    """
 
     services: frozenset[str]
     layers: frozenset[frozenset[str]]
+    inner: frozenset[frozenset[str]] = frozenset()
 
-    def copies_within(self, services: frozenset[str]) -> int:
-        """Return how many copies there will be no more once these services share it."""
-        return sum(each <= services for each in self.layers)
+    def saved_bytes(self, services: frozenset[str], kept_bytes: int, inner_bytes: int) -> int:
+        """Return what of a wheel is kept less once these services share it: it is in a layer of an image then.
+
+        Where that takes more than a stage, and no image consists of it, a build whose cache is removed after each
+        service would need more than without.
+        """
+        outer, inner = (sum(each <= services for each in layers) for layers in (self.layers, self.inner))
+        if not outer and inner_bytes < kept_bytes:
+            return -kept_bytes
+        return (outer - 1) * kept_bytes + inner * inner_bytes
 
 
-def most_saved_bytes(wheels: Wheels) -> int:
+def most_saved_bytes(wheels: Wheels, *, inner: Collection[str] = ()) -> int:
     """Return what would be saved if every wheel were stored once, which no tree need reach."""
-    return sum(each.kept_bytes * max(0, len(stored.layers) - 1) for each, stored in _stored(wheels).items())
+    stored = _stored(wheels, inner)
+    return sum(max(0, all_of.saved_bytes(all_of.services, *_weights(each))) for each, all_of in stored.items())
 
 
-def saved_bytes_of(services: Collection[str], shared: Collection[SharedWheel], wheels: Wheels) -> int:
+def saved_bytes_of(
+    services: Collection[str], shared: Collection[SharedWheel], wheels: Wheels, *, inner: Collection[str] = ()
+) -> int:
     """Return what is kept less where services share wheels."""
-    stored, together = _stored(wheels), frozenset(services)
-    return sum(each.kept_bytes * max(0, stored[each].copies_within(together) - 1) for each in shared)
+    stored, together = _stored(wheels, inner), frozenset(services)
+    return sum(max(0, stored[each].saved_bytes(together, *_weights(each))) for each in shared)
 
 
-def shared_sets(wheels: Wheels, *, earns_bytes: int = EARNS_BYTES) -> tuple[SharedSet, ...]:
+def _weights(wheel: SharedWheel) -> tuple[int, int]:
+    return wheel.kept_bytes, wheel.inner_bytes
+
+
+def shared_sets(
+    wheels: Wheels, *, inner: Collection[str] = (), earns_bytes: int = EARNS_BYTES
+) -> tuple[SharedSet, ...]:
     """Return the sets of services that share wheels.
 
     Args:
         wheels: What may be shared, by service, each with the layer that has it otherwise, empty for one that is there
             already; all on the same ground.
+        inner: Services that install in a stage of which their image only has copies.
         earns_bytes: What a set has to save.
     """
-    stored = _stored(wheels)
+    stored = _stored(wheels, inner)
     having = {wheel: each.services for wheel, each in stored.items()}
     bytes_of: dict[frozenset[str], int] = defaultdict(int)
-    bytes_as: dict[Stored, int] = defaultdict(int)
+    bytes_as: dict[Stored, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for wheel, each in stored.items():
         bytes_of[each.services] += wheel.kept_bytes
-        bytes_as[each] += wheel.kept_bytes
+        kept_bytes, inner_bytes = bytes_as[each]
+        bytes_as[each] = kept_bytes + wheel.kept_bytes, inner_bytes + wheel.inner_bytes
     candidates = _candidates(bytes_of, exact=len(wheels) <= EXACT_UP_TO)
 
     @cache
     def saved_bytes(services: frozenset[str], above: frozenset[str]) -> int:
         """Return what a set saves with the wheels that all of it has, and not all of the set below it."""
         saved = sum(
-            count * (each.copies_within(services) - 1)
-            for each, count in bytes_as.items()
+            each.saved_bytes(services, *counts)
+            for each, counts in bytes_as.items()
             if services <= each.services and not (above and above <= each.services)
         )
         return saved - earns_bytes
@@ -107,18 +131,18 @@ def shared_sets(wheels: Wheels, *, earns_bytes: int = EARNS_BYTES) -> tuple[Shar
     return tuple(_filled(chosen, having))
 
 
-def _stored(wheels: Wheels) -> dict[SharedWheel, Stored]:
+def _stored(wheels: Wheels, inner: Collection[str] = ()) -> dict[SharedWheel, Stored]:
     found: dict[SharedWheel, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for service, its in wheels.items():
         for wheel, layer in its.items():
             found[wheel][layer].add(service)
-    return {
-        wheel: Stored(
-            frozenset(service for services in layers.values() for service in services),
-            frozenset(frozenset(services) for layer, services in layers.items() if layer),
-        )
-        for wheel, layers in found.items()
-    }
+    stored = {}
+    for wheel, layers in found.items():
+        there = {frozenset(services) for layer, services in layers.items() if layer}
+        only_inner = {services for services in there if services <= {*inner}}
+        everybody = frozenset(service for services in layers.values() for service in services)
+        stored[wheel] = Stored(everybody, frozenset(there - only_inner), frozenset(only_inner))
+    return stored
 
 
 def _candidates(bytes_of: Mapping[frozenset[str], int], *, exact: bool) -> list[frozenset[str]]:

@@ -18,7 +18,7 @@ from tonnage.model.deploy.sharing import SharedImage, Sharing
 from tonnage.model.stack import BuildSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from tonnage.model.deploy.sharing import SharedWheel, WheelOffer
     from tonnage.model.inventory import Image, Inventory
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 _STILL_PERCENT = 90
 """An image that is there is taken for a new one when it holds so much of it."""
 _PREFIX = "/usr/local"
-_UV, _LOCK, _BEGAN = "/dev/uv", "/tmp/lock.txt", "/tmp/began"  # noqa: S108 - inside
-_CACHE, _PYTHON = f"{_PREFIX}/.tonnage-uv", f"{_PREFIX}/bin/python"
-# The same wheels make the same layer: what is new gets one time; .pyc files, which hold that of their source, after it.
-_SETTLED = f"find /usr -cnewer {_BEGAN} -exec touch --no-dereference --date=@315532800 {{}} +"
+_UV, _LOCK, _BEGAN, _OWN = "/dev/uv", "/tmp/lock.txt", "/tmp/began", "/tmp/own"  # noqa: S108 - inside
+_CACHE = ".tonnage-uv"
+_TIME = "touch --no-dereference --date=@315532800"
 # What pip compiles: every file of Python that the record of a wheel names.
 _SOURCES = (
     "import sys; from importlib.metadata import distribution as d;"
@@ -66,8 +65,27 @@ def shared_images(
     if sum(each.saved_bytes for each in new) < once_bytes:
         found = [each for group in groups for each in _images(group, inventory, said, earns_bytes=None)]
         found = [each for each in found if each.present or said.by_uv & {*each.services}]
-    most_bytes = sum(most_saved_bytes(_wheels(said.sharing(group))) for group in groups)
+    found = _earning_at_the_peak(found, offers, said, once_bytes)
+    sharing = [said.sharing(group) for group in groups]
+    most_bytes = sum(most_saved_bytes(_wheels(group), inner=_inner(group)) for group in sharing)
     return Sharing(images=tuple(found), offers=tuple(offers), off=tuple(off), most_bytes=most_bytes)
+
+
+def _earning_at_the_peak(
+    found: list[SharedImage], offers: Sequence[WheelOffer], said: _Said, once_bytes: int
+) -> list[SharedImage]:
+    """Return images without those that are needed only while services are built, where they would make that need more.
+
+    Where the build cache is removed after each service, a stage is there once in any case. What such an image saves
+    then are the archives of pip, and what builds it comes on top.
+    """
+    passing = Sharing(images=tuple(found), offers=tuple(offers)).passing
+    new = [each for each in found if not each.present]
+    only = [each for each in new if each.reference in passing and not said.by_uv & {*each.services}]
+    archive_bytes = sum(wheel.archive_bytes for each in only for wheel in each.wheels)
+    return (
+        found if archive_bytes >= once_bytes or len(only) < len(new) else [each for each in found if each not in only]
+    )
 
 
 class _Said(NamedTuple):
@@ -85,15 +103,15 @@ def _images(
     """Return the images of services on the same ground; those that are there alone without what they have to save."""
     there = list(_there(everybody[0].place, inventory))
     group = said.sharing(everybody)
-    wheels = _wheels(group)
-    chosen = shared_sets(wheels, earns_bytes=earns_bytes) if earns_bytes is not None else ()
+    wheels, inner = _wheels(group), _inner(group)
+    chosen = shared_sets(wheels, inner=inner, earns_bytes=earns_bytes) if earns_bytes is not None else ()
     sets = [_kept_still(each, there) if _is_lowest(each, chosen) else each for each in chosen]
     sharing = {service for each in sets for service in each.services}
     # What the engine has as it is written costs nothing.
     others = [offer for offer in group if offer.service not in sharing and any(offer.layers or offer.wheels)]
     sets += _alone(others, there)
     sets += _rest([offer for offer in everybody if offer.service in said.by_uv], sets)
-    return _named(_once(sets), everybody[0], inventory, _wheels(everybody))
+    return _named(_once(sets), everybody, inventory)
 
 
 def _wheels(group: Iterable[WheelOffer]) -> dict[str, dict[SharedWheel, str]]:
@@ -102,6 +120,11 @@ def _wheels(group: Iterable[WheelOffer]) -> dict[str, dict[SharedWheel, str]]:
         offer.service: dict(zip(offer.wheels, offer.layers or [offer.service] * len(offer.wheels), strict=True))
         for offer in group
     }
+
+
+def _inner(group: Iterable[WheelOffer]) -> frozenset[str]:
+    """Return the services whose images only have copies of what they install."""
+    return frozenset(offer.service for offer in group if offer.inner)
 
 
 def spec_of(image: SharedImage, directory: str) -> BuildSpec:
@@ -174,13 +197,9 @@ def _bytes(wheels: Iterable[SharedWheel]) -> int:
     return sum(wheel.kept_bytes for wheel in wheels)
 
 
-def _named(
-    sets: Iterable[SharedSet],
-    ground: WheelOffer,
-    inventory: Inventory,
-    wheels: Mapping[str, Mapping[SharedWheel, str]],
-) -> list[SharedImage]:
+def _named(sets: Iterable[SharedSet], everybody: Sequence[WheelOffer], inventory: Inventory) -> list[SharedImage]:
     found: list[SharedImage] = []
+    ground, wheels, inner = everybody[0], _wheels(everybody), _inner(everybody)
     for each in sets:
         below = [image for image in found if set(each.services) <= set(image.services)]
         on = below[-1].reference if below else ""
@@ -193,8 +212,9 @@ def _named(
                 on=on or ground.base,
                 services=each.services,
                 wheels=each.wheels,
-                saved_bytes=saved_bytes_of(each.services, each.wheels, wheels),
+                saved_bytes=saved_bytes_of(each.services, each.wheels, wheels, inner=inner),
                 place=key,
+                environment=ground.environment,
                 compiles=ground.compiles,
                 present=_stands(inventory.image(reference), ground.ground),
             )
@@ -211,26 +231,52 @@ def _dockerfile(image: SharedImage) -> str:
     by_index: dict[str, list[SharedWheel]] = {}
     for wheel in image.wheels:
         by_index.setdefault(wheel.index, []).append(wheel)
-    commands = ["set -e", f"touch {_BEGAN}"]
+    prefix = image.environment or _PREFIX
+    python, cache = shlex.quote(f"{prefix}/bin/python"), f"{prefix}/{_CACHE}"
+    commands = ["set -e", f"touch {_BEGAN}", *_environment(image.environment)]
     for index, wheels in by_index.items():
         pins = (f"{wheel.name}=={wheel.version} --hash={wheel.digest}" for wheel in wheels)
         commands.append(f"printf '%s\\n' {' '.join(map(shlex.quote, pins))} >{_LOCK}")
-        commands.append(shlex.join(_install(index)))
+        commands.append(shlex.join(_install(index, prefix, cache)))
     # uv makes directories that hold nothing, and pip does not.
-    commands.append(f"find {_PREFIX} -cnewer {_BEGAN} -type d -empty -delete")
-    commands += [f"rm -rf {_CACHE}", _SETTLED]
+    commands.append(f"find {shlex.quote(prefix)} -cnewer {_BEGAN} -type d -empty -delete")
+    # The same wheels make the same layer: what is new gets one time; then .pyc files, which hold that of their source.
+    settled = f"find {shlex.quote(image.environment or '/usr')} -cnewer {_BEGAN} -exec {_TIME} {{}} +"
+    commands += [f"rm -rf {shlex.quote(cache)}", settled]
     if image.compiles:
         names = " ".join(shlex.quote(wheel.name) for wheel in image.wheels)
-        commands.append(f"{_PYTHON} -B -c {shlex.quote(_SOURCES)} {names} >{_LOCK}")
+        commands.append(f"{python} -B -c {shlex.quote(_SOURCES)} {names} >{_LOCK}")
         # pip goes on where a file of a wheel cannot be compiled.
-        commands += [f"PYTHONHASHSEED=0 {_PYTHON} -B -m compileall -qq -i {_LOCK} || true", _SETTLED]
+        commands += [f"PYTHONHASHSEED=0 {python} -B -m compileall -qq -i {_LOCK} || true", settled]
+    if image.environment:
+        commands += _left(image.environment)
     mounts = f"--mount=type=bind,source=uv,target={_UV} --mount=type=tmpfs,target=/tmp"
     script = json.dumps(["/bin/sh", "-c", "\n".join(commands)])
     return f"FROM {image.on}\nRUN {mounts} {script}\n"
 
 
-def _install(index: str) -> list[str]:
+def _environment(directory: str) -> list[str]:
+    """Return the commands that make an environment to install into; its own files are noted."""
+    if not directory:
+        return []
+    quoted = shlex.quote(directory)
+    return [f"{_PREFIX}/bin/python -m venv --without-pip {quoted}", f"find {quoted} ! -type d -print0 >{_OWN}"]
+
+
+def _left(directory: str) -> list[str]:
+    """Return the commands that leave of an environment the wheels alone: the build makes it over them."""
+    quoted, above = shlex.quote(directory), shlex.quote(directory.rpartition("/")[0] or "/")
+    return [
+        # uv locks an environment by a file in it.
+        f"xargs -0 rm -f {shlex.quote(f'{directory}/.lock')} <{_OWN}",
+        f"find {quoted} -type d -empty -delete",
+        f"find {quoted} -type d -exec {_TIME} {{}} +",
+        f"{_TIME} {above}",
+    ]
+
+
+def _install(index: str, prefix: str, cache: str) -> list[str]:
     options = ["--no-config", "--no-deps", "--require-hashes", "--no-build", "--link-mode=hardlink", "--no-progress"]
-    options += [f"--cache-dir={_CACHE}", f"--python={_PYTHON}", "--no-python-downloads"]
+    options += [f"--cache-dir={cache}", f"--python={prefix}/bin/python", "--no-python-downloads"]
     options += [f"--index-url={index}"] if index else []
     return [_UV, "pip", "install", *options, "-r", _LOCK]

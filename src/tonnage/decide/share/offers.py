@@ -1,7 +1,7 @@
 """What of one service could be shared: the wheels that pip installs into the Python of an official image, as root.
 
-The base has to be one that is known to bring nothing but pip along, and to be named once. Whatever is done to the place
-of installation besides keeps everything apart.
+The base has to be one that is known to bring nothing but pip along. Whatever is done to the place of installation
+besides keeps everything apart. The image may consist of the stage that installs, or have copies of what lies there.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tonnage.lazily import regex
 from tonnage.model.deploy.sharing import Apart, SharedWheel, WheelOffer
 from tonnage.model.forecast.estimate import EngineKind
+from tonnage.model.forecast.installs import environment_at
 from tonnage.model.forecast.sized_effects import InstallTerms, SizedEffect  # noqa: TC001 - fields of a struct
 from tonnage.model.references import tagged
-from tonnage.sources.dockerfile.base_images import base_reference, why_base_stays
+from tonnage.sources.dockerfile.base_images import base_reference, stages_on, why_base_stays
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
 _PYTHON = "python"
 _LISTED = regex(r"\bpip[0-9.]*\s+(?:freeze|list|inspect|show)\b[^;&\n]*[>|]")
 _WILD = frozenset("*?[")
+COPIED = "it copies them into the image, and images share copies only where all that is copied is the same"
+_NO_PACKAGES = "it installs no Python packages"
+_PREFIX = "/usr/local"
+_WORKDIR = "WORKDIR "
+# Directories of every Debian, in which an environment may lie.
+_THERE = frozenset({"", "/opt", "/srv", "/home", "/root", "/usr", _PREFIX, "/var", "/var/lib", "/mnt"})
 _OTHER_LIBRARY = ("alpine", "windowsservercore", "nanoserver")
 
 
@@ -57,17 +65,48 @@ def offer_of(
         layers: The layer that each instruction makes, by stage and line; empty for one that the engine has.
         ignored_beside: What is left out of its context is said beside the Dockerfile.
     """
-    chain = _chain(work)
-    base = chain[0].base
-    why = _why_nothing(spec, kind, ignored_beside=ignored_beside)
-    if not why:
-        why = _why_not_on(base.name if base is not None else "", spec, dockerfile)
-    if why or base is None:
+    if why := _why_nothing(spec, kind, ignored_beside=ignored_beside):
         return WheelOffer(service=service, apart=(Apart("everything", why),))
+    offers = [
+        _offer(service, chain, work.stages, spec, dockerfile, kind, layers or {}, inner=chain[-1].index != work.target)
+        for chain in (stages_below(work, index) for index in (work.target, *_inner_ends(work)))
+    ]
+    # Of what an image consists, bytes are saved for as long as it is there.
+    found = max(offers, key=lambda each: (bool(each.wheels) and not each.inner, each.kept_bytes))
+    others = [each for each in offers if each is not found]
+    apart = [each for other in (found, *others) for each in (*other.apart, *_passed_over(other, found))]
+    told = [each for each in dict.fromkeys(apart) if each.why != _NO_PACKAGES]
+    return replace(found, apart=tuple(told if found.wheels or told else apart[:1]))
+
+
+def _offer(
+    service: str,
+    chain: Sequence[StageWork],
+    everything: Sequence[StageWork],
+    spec: BuildSpec,
+    dockerfile: str,
+    kind: EngineKind,
+    layers: Mapping[tuple[str, int], str],
+    *,
+    inner: bool,
+) -> WheelOffer:
+    """Return what of some stages, each of which stands on the one before, could be shared.
+
+    Args:
+        everything: All stages of the build.
+        inner: The image does not consist of these stages.
+    """
+    lowest = chain[0]
+    base = lowest.base
+    installs = list(_installs(service, chain, layers))
+    if not installs and (inner or base is not None):
+        return WheelOffer(service=service, inner=inner, stage=lowest.index, apart=(Apart("everything", _NO_PACKAGES),))
+    line = _line_among_others(lowest, spec, dockerfile)
+    why = _why_not_on(base.name if base is not None else "", spec, dockerfile, line, inner=inner)
+    why = why or _why_others_stand_there(chain, everything, inner=inner)
+    if why or base is None:
+        return WheelOffer(service=service, inner=inner, stage=lowest.index, apart=(Apart("everything", why),))
     steps = [step for stage in chain for step in stage.steps]
-    installs = list(_installs(service, chain, layers or {}))
-    if not installs:
-        return WheelOffer(service=service, apart=(Apart("everything", "it installs no Python packages"),))
     unknown = next((each.terms for each in installs if each.terms.names is None), None)
     if unknown is not None:
         return WheelOffer(service=service, apart=(Apart(unknown.command, unknown.apart),))
@@ -75,7 +114,10 @@ def offer_of(
     apart = [Apart(each.terms.command, each.terms.apart) for each in installs if each.terms.apart]
     if first is None:
         return WheelOffer(service=service, apart=tuple(apart))
-    if why := _why_place_is_touched(steps, first.place):
+    prefix = environment_at(first.place)
+    environment = "" if prefix == _PREFIX else prefix
+    why = _why_environment_is_not_made(steps, environment) if environment else ""
+    if why := why or _why_place_is_touched(steps, environment or first.place, environment):
         return WheelOffer(service=service, apart=(*apart, Apart("everything", why)))
     if "manylinux" not in first.target:
         apart.append(Apart("everything", "its base has another library than glibc"))
@@ -84,12 +126,16 @@ def offer_of(
     return WheelOffer(
         service=service,
         base=base.name,
+        base_line=line,
+        stage=lowest.index,
+        inner=inner,
+        environment=environment,
         ground=base.layers[-1].chain_id if base.layers else base.identity,
         target=first.target,
         compiles=first.compiles,
         wheels=tuple(wheels),
         layers=tuple(wheels.values()),
-        apart=(*apart, *others),
+        apart=(*apart, *others, *(_copied_out(chain, everything, prefix) if inner else ())),
     )
 
 
@@ -102,13 +148,60 @@ def _installs(service: str, chain: Iterable[StageWork], layers: Mapping[tuple[st
                     yield _Install(effect, effect.terms, layer)
 
 
-def _chain(work: BuildWork) -> list[StageWork]:
-    """Return the stages that the image consists of, lowest first."""
+def stages_below(work: BuildWork, index: int) -> list[StageWork]:
+    """Return a stage and those that it stands on, lowest first."""
     by_index = {stage.index: stage for stage in work.stages}
-    found = [by_index[work.target]]
+    found = [by_index[index]]
     while (below := found[0].on_stage) is not None:
         found.insert(0, by_index[below])
     return found
+
+
+def _inner_ends(work: BuildWork) -> list[int]:
+    """Return the stages of which the image only has copies, and on which no other one stands."""
+    by_index = {stage.index: stage for stage in work.stages}
+    outer = {stage.index for stage in stages_below(work, work.target)}
+    pending, needed = [work.target], set[int]()
+    while pending:
+        index = pending.pop()
+        if index not in needed:
+            needed.add(index)
+            pending += by_index[index].needs
+    below = {by_index[index].on_stage for index in needed}
+    return sorted(index for index in needed - outer - below if not _is_anothers(stages_below(work, index)[0]))
+
+
+def _is_anothers(stage: StageWork) -> bool:
+    """Return whether a stage is of another service's build: its name begins with that service's."""
+    return "/" in stage.name
+
+
+def _passed_over(offer: WheelOffer, found: WheelOffer) -> tuple[Apart, ...]:
+    """Tell of a stage that is not shared because another one of its service is."""
+    if offer is found or not offer.wheels:
+        return ()
+    return (Apart(f"what stage {offer.stage} installs", "another stage of this service is shared"),)
+
+
+def _why_others_stand_there(chain: Sequence[StageWork], everything: Sequence[StageWork], *, inner: bool) -> str:
+    """Return which stage would have wheels that it has not, or would find there what it puts elsewhere."""
+    own, found = {stage.index for stage in chain}, {chain[0].index}
+    for stage in everything:
+        if stage.on_stage in found:
+            found.add(stage.index)
+            runs = any(step.text.startswith("RUN") for step in stage.steps)
+            if stage.index not in own and (runs or inner):
+                return f"stage {stage.name or stage.index} stands on the same base, and would see these wheels"
+    return ""
+
+
+def _copied_out(chain: Sequence[StageWork], everything: Sequence[StageWork], prefix: str) -> Iterator[Apart]:
+    """Yield what other stages copy of what is installed: a copy is a layer of its own."""
+    own = {stage.index for stage in chain}
+    for stage in everything:
+        for step in stage.steps:
+            if step.from_stage in own and any(_meet(path, prefix) for path in step.takes):
+                yield Apart(f"line {step.line}", COPIED)
 
 
 def _why_nothing(spec: BuildSpec, kind: EngineKind, *, ignored_beside: bool) -> str:
@@ -134,9 +227,15 @@ def _why_nothing(spec: BuildSpec, kind: EngineKind, *, ignored_beside: bool) -> 
     return f"its build is given {proxies[0]}" if proxies else ""
 
 
-def _why_not_on(base: str, spec: BuildSpec, dockerfile: str) -> str:
+def _line_among_others(stage: StageWork, spec: BuildSpec, dockerfile: str) -> int:
+    """Return the line where a stage begins, where others begin on the same image; else 0."""
+    base = stage.base.name if stage.base is not None else ""
+    return stage.line if base and stages_on(dockerfile, dict(spec.args), base) > 1 else 0
+
+
+def _why_not_on(base: str, spec: BuildSpec, dockerfile: str, line: int, *, inner: bool) -> str:
     arguments, contexts = dict(spec.args), dict(spec.additional_contexts)
-    named = base_reference(dockerfile, arguments, spec.target, contexts)
+    named = base if inner else base_reference(dockerfile, arguments, spec.target, contexts)
     if not base or not named or tagged(named) != tagged(base):
         return "it stands on no image that its Dockerfile names"
     if any(tagged(name) == tagged(base) for name in contexts):
@@ -144,10 +243,27 @@ def _why_not_on(base: str, spec: BuildSpec, dockerfile: str) -> str:
     name, _, tag = tagged(base).partition(":")
     if name.partition("@")[0] != _PYTHON or any(each in tag for each in _OTHER_LIBRARY):
         return f"what {base} brings along is not known: only official images of Python with glibc are shared"
-    return why_base_stays(dockerfile, arguments, base)
+    return why_base_stays(dockerfile, arguments, base, line)
 
 
-def _why_place_is_touched(steps: Sequence[StepWork], place: str) -> str:
+def _why_environment_is_not_made(steps: Sequence[StepWork], environment: str) -> str:
+    """Return why an environment cannot be there before the build makes it; empty where it can.
+
+    What it lies in is there in the image, or is made by ``WORKDIR`` before anything else is put there.
+    """
+    above = environment.rpartition("/")[0]
+    if above in _THERE:
+        return ""
+    for step in steps:
+        if step.identity == f"{_WORKDIR}{above}" and above.rpartition("/")[0] in _THERE:
+            return ""
+        written = [path for effect in step.effects for piece in effect.writes for path in _written(piece)]
+        if any(_meet(path, above) for path in (*written, *([step.into] if step.into else ()))):
+            break
+    return f"{above}, where the environment {environment} is, is made in some other way than by WORKDIR"
+
+
+def _why_place_is_touched(steps: Sequence[StepWork], place: str, environment: str) -> str:
     """Return what is done to the place of installation besides installing; empty for nothing."""
     installed = False
     last = max(number for number, step in enumerate(steps) if any(map(_is_open, step.effects)))
@@ -162,7 +278,9 @@ def _why_place_is_touched(steps: Sequence[StepWork], place: str) -> str:
             if effect.terms is not None:
                 installed = installed or not effect.terms.apart
                 continue
-            written = (path for piece in effect.writes for path in _written(piece))
+            written = [path for piece in effect.writes for path in _written(piece, environment)]
+            # A directory alone may be there before, or not.
+            written = [] if step.identity.startswith(_WORKDIR) else written
             if not installed and any(_meet(each, place) for each in written):
                 return f"line {step.line} writes into {place} before it is installed"
             if _changes(effect, place):
@@ -188,11 +306,13 @@ def _parts(path: str) -> list[str]:
     return list(takewhile(lambda part: not _WILD & set(part), parts))
 
 
-def _written(piece: WrittenBytes) -> list[str]:
-    if piece.package:
-        # What comes of a package of the system lies in the system's places.
+def _written(piece: WrittenBytes, environment: str = "") -> list[str]:
+    # What comes of a package of the system lies in the system's places; an environment is made over what is there.
+    if piece.package or (environment and (piece.name, piece.place) == (f"environment {environment}", environment)):
         return []
-    return [path for path, *_ in piece.files] or ([piece.place] if piece.place else [])
+    # Among files that are known, what the environment lies in is a directory, which may be there before.
+    files = [path for path, *_ in piece.files if not environment.startswith(f"{path}/")]
+    return files if piece.files else [piece.place] if piece.place else []
 
 
 def _changes(effect: SizedEffect, place: str) -> bool:
@@ -220,10 +340,11 @@ def _wheels(
         elif wheel.name in clashing:
             others[wheel.name] = f"it writes {clashing[wheel.name]}, as another one does: the later one wins"
         else:
-            kept_bytes = piece.disk.likely_bytes
+            kept_bytes = inner_bytes = piece.disk.likely_bytes
             if kind is EngineKind.CONTAINERD:
-                kept_bytes = 2 * kept_bytes + piece.compressed.likely_bytes
-            found[SharedWheel(wheel.name, wheel.version, wheel.digest, wheel.index, kept_bytes)] = layer
+                kept_bytes = 2 * inner_bytes + piece.compressed.likely_bytes
+            sizes = kept_bytes, inner_bytes, piece.download.likely_bytes
+            found[SharedWheel(wheel.name, wheel.version, wheel.digest, wheel.index, *sizes)] = layer
     return found, tuple(Apart(name, why) for name, why in others.items())
 
 

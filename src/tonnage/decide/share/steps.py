@@ -43,8 +43,12 @@ def with_shared_images(
             if image.reference not in made:
                 made.add(image.reference)
                 found += [] if image.present else [_step(image, build.uv_directory, builds.get(image.reference))]
-        found.append(_on(step, step.action, build.base, build.stands_on[-1]))
-    return [*found, *needless_steps(inventory, made)] if found and tidies else found
+        found.append(_on(step, step.action, build, build.stands_on[-1]))
+    if not (found and tidies):
+        return found
+    passing = [name for name in sorted(made) if name in builds and builds[name].passes]
+    gone = [_removal_after(name, builds[name]) for name in reversed(passing) if not inventory.others]
+    return [*found, *needless_steps(inventory, made), *gone]
 
 
 def needless_steps(inventory: Inventory, used: Iterable[str] = ()) -> list[Step]:
@@ -96,9 +100,9 @@ def _clean(name: str) -> Step:
     )
 
 
-def _on(step: Step, action: Build, base: str, image: SharedImage) -> Step:
+def _on(step: Step, action: Build, build: ExpectedBuild, image: SharedImage) -> Step:
     """Return the step of a build that stands on a shared image; what was learned of it elsewhere is not meant."""
-    spec = replace(action.spec, bases=((base, image.reference),))
+    spec = replace(action.spec, bases=((build.base, image.reference),), base_line=build.base_line)
     shared = image.reference.rpartition(":")[2][:_DIGITS]
     return replace(
         step,
@@ -117,6 +121,17 @@ def _removal(image: Image) -> Step:
         cause="no image stands on it any more",
         changes=f"removes the image {reference}",
         kept=given,
+    )
+
+
+def _removal_after(reference: str, built: ExpectedBuild) -> Step:
+    """Return the step that removes an image which only stages stood on that images have copies of."""
+    return Step(
+        name=f"unshare.{reference.rpartition(':')[2][:_DIGITS]}",
+        action=RemoveImage(image=reference, references=(reference,), with_cache=True),
+        cause="no image consists of it, only stages that were built on it",
+        changes=f"removes the image {reference}",
+        kept=replace(built.kept, low_bytes=-built.kept.high_bytes, likely_bytes=0, high_bytes=0, grade=Grade.DECLARED),
     )
 
 

@@ -24,46 +24,57 @@ _UV = "uv"
 _PIP_CACHE = "pip cache"
 
 
-def work_of(images: Sequence[SharedImage], like: BuildWork, uv_bytes: int) -> BuildWork:
+def work_of(images: Sequence[SharedImage], like: BuildWork, stage: int, uv_bytes: int) -> BuildWork:
     """Return what building the last of these images does, each of which stands on the one before.
 
     Args:
         like: The build of a service that stands on it.
+        stage: The number of the stage that does.
         uv_bytes: What of the program that installs is sent to the builder.
     """
-    lowest = _lowest(like)
-    pieces = _pieces(like)
+    lowest = _numbered(like, stage)
+    pieces = _pieces(like, stage)
     steps = tuple(_step(image, lowest.line, pieces, uv_bytes) for image in images)
-    stage = StageWork(index=0, name="shared", line=lowest.line, base=lowest.base, steps=steps)
-    return BuildWork(service=images[-1].reference, stages=(stage,), target=0, python=like.python)
+    alone = StageWork(index=0, name="shared", line=lowest.line, base=lowest.base, steps=steps)
+    return BuildWork(service=images[-1].reference, stages=(alone,), target=0, python=like.python)
 
 
-def with_shared(work: BuildWork, images: Sequence[SharedImage]) -> BuildWork:
-    """Return what the build of a service does on shared images, the lowest first."""
+def with_shared(work: BuildWork, images: Sequence[SharedImage], stage: int) -> BuildWork:
+    """Return what the build of a service does on shared images, the lowest first.
+
+    Args:
+        stage: The number of the stage that stands on them.
+    """
     if not images:
         return work
-    lowest, pieces = _lowest(work), _pieces(work)
+    above = _standing_on(work, stage)
+    lowest, pieces = _numbered(work, stage), _pieces(work, stage)
     shared = {wheel.piece for image in images for wheel in image.wheels}
     steps = tuple(_step(image, lowest.line, pieces) for image in images)
     stages = []
-    for stage in work.stages:
-        its = tuple(_without(step, shared) for step in stage.steps)
-        stages.append(replace(stage, steps=(*steps, *its) if stage.index == lowest.index else its))
+    for each in work.stages:
+        its = tuple(_without(step, shared) for step in each.steps) if each.index in above else each.steps
+        stages.append(replace(each, steps=(*steps, *its) if each.index == stage else its))
     return replace(work, stages=tuple(stages))
 
 
-def _lowest(work: BuildWork) -> StageWork:
-    by_index = {stage.index: stage for stage in work.stages}
-    stage = by_index[work.target]
-    while stage.on_stage is not None:
-        stage = by_index[stage.on_stage]
-    return stage
+def _numbered(work: BuildWork, stage: int) -> StageWork:
+    return next(each for each in work.stages if each.index == stage)
 
 
-def _pieces(work: BuildWork) -> dict[str, WrittenBytes]:
-    found = (
-        piece for stage in work.stages for step in stage.steps for effect in step.effects for piece in effect.writes
-    )
+def _standing_on(work: BuildWork, stage: int) -> set[int]:
+    """Return the numbers of a stage and of those that stand on it."""
+    found = {stage}
+    for each in work.stages:
+        if each.on_stage in found:
+            found.add(each.index)
+    return found
+
+
+def _pieces(work: BuildWork, stage: int) -> dict[str, WrittenBytes]:
+    above = _standing_on(work, stage)
+    steps = (step for each in work.stages if each.index in above for step in each.steps)
+    found = (piece for step in steps for effect in step.effects for piece in effect.writes)
     return {piece.name: piece for piece in found if piece.wheel is not None}
 
 

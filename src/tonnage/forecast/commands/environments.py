@@ -15,10 +15,18 @@ if TYPE_CHECKING:
 
 
 def environment(
-    context: Context, directory: str, python: str, *, with_pip: bool, by_virtualenv: bool = False
+    context: Context,
+    directory: str,
+    python: str,
+    *,
+    with_pip: bool,
+    by_virtualenv: bool = False,
+    plain: bool = False,
 ) -> tuple[AnyEffect, ...]:
     """Return that an environment is made by ``venv``, or by ``virtualenv``."""
-    made = MakeEnvironment(**context.shared, directory=context.absolute(directory), with_pip=with_pip, python=python)
+    made = MakeEnvironment(
+        **context.shared, directory=context.absolute(directory), with_pip=with_pip, python=python, plain=plain
+    )
     return (replace(made, seeds_in=seeds_of_virtualenv(context)) if by_virtualenv else made,)
 
 

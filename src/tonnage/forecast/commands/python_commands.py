@@ -193,8 +193,7 @@ def _interpreter(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ..
     if module == "uv":
         return _uv(context, rest)
     if module in {"venv", "virtualenv"}:
-        with_pip = not {"--without-pip", "--no-pip"} & {word.text for word in rest}
-        return environment(context, plain[0], own, with_pip=with_pip, by_virtualenv=module != "venv") if plain else ()
+        return _environment(context, module, rest)
     if module == "compileall":
         return (CompilePython(**context.shared, paths=tuple(context.absolute(path) for path in plain)),)
     if module == "build":
@@ -204,6 +203,26 @@ def _interpreter(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ..
     if module in {"poetry", "pdm", "pipx", "hatch", "flit"}:
         return python_effects(context, module, rest)
     return (context.opaque(f"it runs the module {module}"),)
+
+
+def _environment(context: Context, module: str, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
+    """Read the words after ``python -m venv`` or ``python -m virtualenv``."""
+    own = context.command.words[0].text
+    said = {word.text for word in words}
+    places = [word.text for word in words if not word.text.startswith("-")]
+    if not places:
+        return ()
+    # As it is without options, made by the interpreter of the image; pip may be left out.
+    usual = module == "venv" and said <= {places[0], "--without-pip"} and all(word.known for word in words)
+    plain = usual and len(places) == 1 and own.removeprefix("/usr/local/bin/") in {"python", "python3"}
+    return environment(
+        context,
+        places[0],
+        own,
+        with_pip=not {"--without-pip", "--no-pip"} & said,
+        by_virtualenv=module != "venv",
+        plain=plain and not environment_of(context, own),
+    )
 
 
 def _uv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:

@@ -151,7 +151,7 @@ def install_deed(
         renews=tuple((place, piece) for piece in renews),
         sets_aside=effect.installer is Installer.PIP and not effect.ignore_installed,
     )
-    return with_terms(done, effect, request, lock, contents, lines, place)
+    return with_terms(done, effect, request, lock, contents, lines, place, python.plain)
 
 
 def _with_cache(found: Installation, effect: PythonInstall, fresh: Lock) -> SizedEffect:

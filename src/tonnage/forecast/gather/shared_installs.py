@@ -14,17 +14,18 @@ from msgspec.structs import replace
 
 from tonnage.forecast.costs.base_layers import site_packages
 from tonnage.lazily import regex
-from tonnage.model.forecast.installs import Installer
+from tonnage.model.forecast.installs import Installer, environment_at
 from tonnage.model.forecast.python_lock import LockOrigin
 from tonnage.model.forecast.recipe import RunInstruction
 from tonnage.model.forecast.requirements import RequirementKind
 from tonnage.model.forecast.sized_effects import InstallTerms, UnpackedWheel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tonnage.forecast.gather.visible_files import StageFiles
     from tonnage.model.forecast.base_image import BaseImage
+    from tonnage.model.forecast.effects import MakeEnvironment
     from tonnage.model.forecast.installs import PythonInstall
     from tonnage.model.forecast.python_lock import Lock, ResolveRequest, WheelContents
     from tonnage.model.forecast.recipe import RecipeStep
@@ -73,8 +74,13 @@ def with_terms(
     contents: Sequence[WheelContents],
     lines: Sequence[Requirement],
     place: str,
+    environments: Collection[str],
 ) -> SizedEffect:
-    """Return what an install does, with what decides whether its wheels may be shared."""
+    """Return what an install does, with what decides whether its wheels may be shared.
+
+    Args:
+        environments: Virtual environments that an image below can have as the build would make them.
+    """
     others = [(each.name, "it is built from source") for each in lock.sdists]
     others += [(each.name or each.requirement, each.reason) for each in lock.others]
     unpacked: dict[str, UnpackedWheel] = {}
@@ -100,7 +106,7 @@ def with_terms(
         command=effect.command[:80],
         target=f"Python {lock.target.python} on {lock.target.platform}",
         place=place,
-        apart=_why_apart(effect, request, lock, place) or _why_not_these(effect, request, lock, lines),
+        apart=_why_apart(effect, request, lock, place, environments) or _why_not_these(effect, request, lock, lines),
         names=(
             *(each.name for each in lock.wheels),
             *(each.name for each in lock.sdists),
@@ -131,11 +137,17 @@ def in_its_place(
     """
     if deed.terms is None or deed.terms.apart:
         return deed
-    why = _why_not_here(step, base.config.environment if base is not None else None, remembered)
+    why = _why_not_here(step, base.config.environment if base is not None else None, remembered, deed.terms.place)
     if not why and before:
         why = f"what runs before it is not known: {before[:60]}"
     why = why or _why_not_as_it_reads(step.text) or _why_not_among(step, files, deed.terms.place)
     return replace(deed, terms=replace(deed.terms, apart=why)) if why else deed
+
+
+def is_as_it_would_be(effect: MakeEnvironment, step: RecipeStep) -> bool:
+    """Return whether an environment is made as it would be in an image below: by root, in any case, as it is usual."""
+    usual = effect.plain and not (effect.conditional or effect.forgiven)
+    return usual and step.surroundings.user.partition(":")[0] in _ROOT and not _why_not_as_it_reads(step.text)
 
 
 def without_isolation(effect: PythonInstall) -> str:
@@ -171,10 +183,15 @@ def _why_wheel_apart(each: WheelContents, named: set[str]) -> str:
     return ""
 
 
-def _why_apart(effect: PythonInstall, request: ResolveRequest, lock: Lock, place: str) -> str:
+def _why_apart(
+    effect: PythonInstall, request: ResolveRequest, lock: Lock, place: str, environments: Collection[str]
+) -> str:
     """Return the first of the reasons that hold; empty where none does."""
     urls = [url for url in (request.index_url, *request.extra_index_urls) if url]
-    other_python = place != site_packages(lock.target.python, "") or effect.python not in _USUAL_PYTHONS
+    environment = effect.virtual_environment
+    # One that is named by its path is that of the environment, which is told from it.
+    python = effect.python.rpartition("/bin/")[2] if environment else effect.python
+    other_python = place != site_packages(lock.target.python, environment) or python not in _USUAL_PYTHONS
     told_where = request.find_links or request.no_index or effect.options.trusted_hosts
     reasons: tuple[tuple[object, str], ...] = (
         (effect.installer is not Installer.PIP, f"{effect.installer} installs it"),
@@ -183,7 +200,10 @@ def _why_apart(effect: PythonInstall, request: ResolveRequest, lock: Lock, place
         (effect.prefix, "--prefix or --root puts it elsewhere"),
         (effect.falls_back, "a USER other than root may get it into a home"),
         (bool(effect.user_base), "--user puts it elsewhere"),
-        (effect.virtual_environment, f"it goes into the environment {effect.virtual_environment}"),
+        (
+            environment and environment not in environments,
+            f"it goes into the environment {environment}, which is not known to be as python -m venv makes it",
+        ),
         (effect.upgrade, "--upgrade looks for newer versions than those that are there"),
         (effect.installs_again, "--force-reinstall or --ignore-installed installs again what is there"),
         (other_python, "it is for a different Python version than the image has"),
@@ -239,13 +259,14 @@ def _why_not_among(step: RecipeStep, files: StageFiles, place: str) -> str:
     variables = step.surroundings.variables
     home = variables.get("HOME") or "/root"
     settings = variables.get("XDG_CONFIG_HOME") or f"{home}/.config"
-    for path in (*_SETTINGS, f"{home}/.pip/pip.conf", posixpath.join(settings, "pip/pip.conf")):
+    own = f"{environment_at(place)}/pip.conf"
+    for path in (*_SETTINGS, own, f"{home}/.pip/pip.conf", posixpath.join(settings, "pip/pip.conf")):
         if files.file(path) is not None or files.may_have(path):
             return f"pip may be told otherwise by {path}"
     return ""
 
 
-def _why_not_here(step: RecipeStep, base: Mapping[str, str] | None, remembered: Mapping[str, str]) -> str:
+def _why_not_here(step: RecipeStep, base: Mapping[str, str] | None, remembered: Mapping[str, str], place: str) -> str:
     around, action = step.surroundings, step.action
     if base is None or not around.base_known:
         return "the image below it could not be read"
@@ -256,7 +277,9 @@ def _why_not_here(step: RecipeStep, base: Mapping[str, str] | None, remembered: 
             return "it runs without a network"
         if any(mount.kind in {"secret", "ssh"} for mount in action.mounts):
             return "it is given a secret, so its index may be private"
-    said = {name for name, value in around.variables.items() if base.get(name) != value} | {*remembered}
+    active = f"{environment_at(place)}/bin:{base.get('PATH', '')}"
+    said = {name for name, value in around.variables.items() if value not in {base.get(name), active}}
+    said |= {*remembered}
     said = {name for name in said if name == "PATH" or name.startswith(("PIP_", "PYTHON"))} - _HARMLESS
     if odd := sorted(name for name in said if not name.startswith("PYTHON_")):
         return f"{odd[0]} is set"

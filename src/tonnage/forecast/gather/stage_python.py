@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement
 
-from tonnage.forecast.costs.base_layers import site_packages
+from tonnage.forecast.costs.base_layers import python_named, site_packages
 from tonnage.forecast.costs.image_paths import any_covers, covers, moved
 from tonnage.forecast.costs.installer_caches import UvPages
 from tonnage.forecast.costs.removals import takes_bytecode
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from tonnage.model.forecast.base_image import Distribution
-    from tonnage.model.forecast.effects import Remove
+    from tonnage.model.forecast.effects import MakeEnvironment, Remove
     from tonnage.model.forecast.installs import PythonInstall
     from tonnage.model.forecast.python_lock import Lock, ResolveRequest, Sdist
 
@@ -68,6 +68,7 @@ class StagePython(Struct):
         ran: An installer that is written in Python has its own bytecode, because it ran already or came with it.
         reads_apart: Whether the image's pip reads what wheels need apart from them; None where nobody knows.
         environments: The version of each virtual environment that was made with another one.
+        plain: Virtual environments of this Python that are as ``venv`` makes them.
         present: What is installed, by name, by the directory that it is in.
         handed_over: Paths that were given to another owner, or another mode, with all that is in them.
     """
@@ -79,6 +80,7 @@ class StagePython(Struct):
     ran: bool = False
     reads_apart: bool | None = None
     environments: dict[str, str] = field(default_factory=dict)
+    plain: frozenset[str] = frozenset()
     present: dict[str, dict[str, Installed]] = field(default_factory=dict)
     handed_over: tuple[str, ...] = ()
 
@@ -86,6 +88,11 @@ class StagePython(Struct):
         """Return that of a stage that stands on this one."""
         present = {place: dict(names) for place, names in self.present.items()}
         return replace(self, environments=dict(self.environments), present=present)
+
+    def make(self, effect: MakeEnvironment, *, plain: bool) -> None:
+        """Note that a virtual environment is made."""
+        self.environments[effect.directory] = python_named(effect.python)
+        self.plain = self.plain | {effect.directory} if plain else self.plain - {effect.directory}
 
     def take(self, other: StagePython, sources: Sequence[str], into: str) -> None:
         """Take along what is installed below paths that are copied from another stage."""
@@ -97,6 +104,7 @@ class StagePython(Struct):
             for source in sources:
                 if covers(source, home):
                     self.environments[moved(home, source, into)] = version
+                    self.plain -= {moved(home, source, into)}
 
     def forget(self, paths: Sequence[str]) -> None:
         """Forget what is installed in directories that are removed."""

@@ -25,7 +25,7 @@ from tonnage.forecast.gather.node_installs import node_target
 from tonnage.forecast.gather.numbers_of_stages import renumbered
 from tonnage.forecast.gather.other_installs import other_deeds
 from tonnage.forecast.gather.pip_versions import pip_reads_apart
-from tonnage.forecast.gather.shared_installs import in_its_place, without_isolation
+from tonnage.forecast.gather.shared_installs import in_its_place, is_as_it_would_be, without_isolation
 from tonnage.forecast.gather.stage_python import StagePython
 from tonnage.forecast.gather.visible_files import StageFiles
 from tonnage.model.forecast.compression import compressed
@@ -312,7 +312,7 @@ class BuildAnalysis:
                 case MakeEnvironment() if effect.once and effect.directory in python.environments:
                     done[number] = Nothing(command=effect.command, place=effect.place)
                 case MakeEnvironment():
-                    python.environments[effect.directory] = python_named(effect.python)
+                    python.make(effect, plain=is_as_it_would_be(effect, step))
                 case PythonInstall():
                     sized = install_deed(
                         effect, python, files, self._lookups, self._said,

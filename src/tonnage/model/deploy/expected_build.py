@@ -39,6 +39,8 @@ class ExpectedBuild(Struct, frozen=True, kw_only=True):
         cache: How much of what stays is no layer of the image, so that cleaning up may give it back.
         given_back: What may come free with the image and the build cache behind it.
         base: The image that its Dockerfile names, where it stands on a shared one in place of it.
+        base_line: The line of the stage that does, where others stand on that image as well; else 0.
+        passes: It is a shared image that nothing needs once the services are built.
         stands_on: The shared images that it stands on, lowest first.
         uv_directory: Where the program is that installs into them.
     """
@@ -49,5 +51,7 @@ class ExpectedBuild(Struct, frozen=True, kw_only=True):
     given_back: Estimate = NOTHING
     instructions: tuple[ExpectedInstruction, ...] = ()
     base: str = ""
+    base_line: int = 0
+    passes: bool = False
     stands_on: tuple[SharedImage, ...] = ()
     uv_directory: str = ""

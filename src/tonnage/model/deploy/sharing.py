@@ -12,6 +12,8 @@ class SharedWheel(Struct, frozen=True):
         digest: ``sha256:...`` of the archive.
         index: The index that it is fetched from; empty for the usual one.
         kept_bytes: What the engine keeps of it for each image that has a copy of its own.
+        inner_bytes: What it keeps of it in a stage of which an image only has copies.
+        archive_bytes: What pip keeps of it until all is installed.
     """
 
     name: str
@@ -19,6 +21,8 @@ class SharedWheel(Struct, frozen=True):
     digest: str
     index: str = ""
     kept_bytes: int = 0
+    inner_bytes: int = 0
+    archive_bytes: int = 0
 
     @property
     def piece(self) -> str:
@@ -38,16 +42,24 @@ class WheelOffer(Struct, frozen=True, kw_only=True):
 
     Args:
         base: The image that it stands on, as its Dockerfile names it; empty where nothing of it can be shared.
+        base_line: Where the stage begins that stands on it, where others do as well; else 0.
+        stage: The number of that stage.
+        inner: The image does not consist of that stage, but has copies of what is installed there.
         ground: The identity of that image.
         target: The Python and the platform that its wheels were chosen for.
+        environment: The virtual environment that they are installed into; empty for the Python of the image.
         compiles: The bytecode of its wheels is written when they are installed.
         layers: For each wheel the layer that has it without sharing, by identity; empty for one that is there already.
     """
 
     service: str
     base: str = ""
+    base_line: int = 0
+    stage: int = 0
+    inner: bool = False
     ground: str = ""
     target: str = ""
+    environment: str = ""
     compiles: bool = True
     wheels: tuple[SharedWheel, ...] = ()
     layers: tuple[str, ...] = ()
@@ -56,7 +68,7 @@ class WheelOffer(Struct, frozen=True, kw_only=True):
     @property
     def kept_bytes(self) -> int:
         """What the engine keeps of its wheels."""
-        return sum(each.kept_bytes for each in self.wheels)
+        return sum(each.inner_bytes if self.inner else each.kept_bytes for each in self.wheels)
 
     @property
     def architecture(self) -> str:
@@ -66,7 +78,8 @@ class WheelOffer(Struct, frozen=True, kw_only=True):
     @property
     def place(self) -> tuple[str, str, bool]:
         """What has to be the same for services that share anything."""
-        return self.ground, self.target, self.compiles
+        where = f" in {self.environment}" if self.environment else ""
+        return self.ground, f"{self.target}{where}", self.compiles
 
 
 class SharedImage(Struct, frozen=True, kw_only=True):
@@ -76,6 +89,7 @@ class SharedImage(Struct, frozen=True, kw_only=True):
         reference: Its name, which tells its content.
         on: The image that it stands on itself.
         services: Who stands on it, also by way of another one.
+        environment: The virtual environment that they are in; empty for the Python of the image.
         place: Tells where it fits: what it stands on, the Python, and whether bytecode is written.
         saved_bytes: What is not kept a second time.
         present: The engine has it.
@@ -86,6 +100,7 @@ class SharedImage(Struct, frozen=True, kw_only=True):
     services: tuple[str, ...]
     wheels: tuple[SharedWheel, ...]
     place: str
+    environment: str = ""
     saved_bytes: int = 0
     compiles: bool = True
     present: bool = False
@@ -142,6 +157,12 @@ class Sharing(Struct, frozen=True, kw_only=True):
     off: tuple[str, ...] = ()
     most_bytes: int = 0
     agreements: tuple[Agreement, ...] = ()
+
+    @property
+    def passing(self) -> frozenset[str]:
+        """The images of which no service's image consists: they are needed only while services are built."""
+        outer = {each.service for each in self.offers if not each.inner}
+        return frozenset(each.reference for each in self.images if outer.isdisjoint(each.services))
 
     def below(self, service: str) -> tuple[SharedImage, ...]:
         """Return the images that a service stands on, lowest first."""

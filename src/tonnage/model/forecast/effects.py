@@ -325,6 +325,7 @@ class MakeEnvironment(Effect, frozen=True, kw_only=True):
     Args:
         python: The interpreter that is named; empty for the one on ``PATH``.
         once: One that is there already stays as it is.
+        plain: ``venv`` makes it, of the interpreter that an official image has, with nothing said but where.
         seeds_in: Where virtualenv keeps what it puts into it, unpacked; empty where another program makes it.
     """
 
@@ -332,6 +333,7 @@ class MakeEnvironment(Effect, frozen=True, kw_only=True):
     with_pip: bool = True
     python: str = ""
     once: bool = False
+    plain: bool = False
     seeds_in: str = ""
 
 

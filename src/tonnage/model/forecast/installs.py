@@ -174,3 +174,8 @@ class PythonInstall(Effect, frozen=True, kw_only=True):
     def installs_again(self) -> bool:
         """Whether what is there already does not count."""
         return self.force_reinstall or self.ignore_installed
+
+
+def environment_at(place: str) -> str:
+    """Return the environment, or the prefix of the interpreter, that a place of installation belongs to."""
+    return place.rpartition("/lib/python")[0]

@@ -80,13 +80,16 @@ def images_in(dockerfile: str, arguments: Mapping[str, str], contexts: Mapping[s
     return tuple(reference for reference in found if reference)
 
 
-def why_base_stays(dockerfile: str, arguments: Mapping[str, str], reference: str) -> str:
+def why_base_stays(dockerfile: str, arguments: Mapping[str, str], reference: str, line: int = 0) -> str:
     """Return why an image that a Dockerfile names cannot be put in another one's place; empty where it can.
 
-    It has to be the base of one stage, named once, in a line that holds nothing else.
+    It has to be the base of one stage, in a line that holds nothing else, and named nowhere else.
+
+    Args:
+        line: Where the stage begins; then others may stand on the same image.
     """
     read = instructions(dockerfile)
-    openings = _openings(read, arguments, reference)
+    openings = [each for each in _openings(read, arguments, reference) if line in {0, each.line}]
     if frontend := _strange_frontend(dockerfile):
         return f"{frontend} reads it, which may know no other base"
     if len(openings) != 1:
@@ -100,6 +103,11 @@ def why_base_stays(dockerfile: str, arguments: Mapping[str, str], reference: str
     return ""
 
 
+def stages_on(dockerfile: str, arguments: Mapping[str, str], reference: str) -> int:
+    """Return how many stages begin on an image from outside."""
+    return len(_openings(instructions(dockerfile), arguments, reference))
+
+
 def _strange_frontend(dockerfile: str) -> str:
     """Return what a Dockerfile asks to be read by, where that is not known to take other images for its bases."""
     try:
@@ -111,9 +119,14 @@ def _strange_frontend(dockerfile: str) -> str:
     return "" if known and (minor is None or int(minor) >= _NAMED_CONTEXTS_SINCE) else syntax
 
 
-def with_base(dockerfile: str, arguments: Mapping[str, str], reference: str, other: str) -> str:
-    """Return a Dockerfile whose stage on ``reference`` stands on ``other``, line by line the same."""
-    [opening] = _openings(instructions(dockerfile), arguments, reference)
+def with_base(dockerfile: str, arguments: Mapping[str, str], reference: str, other: str, line: int = 0) -> str:
+    """Return a Dockerfile whose stage on ``reference`` stands on ``other``, line by line the same.
+
+    Args:
+        line: Where the stage begins, of several on that image.
+    """
+    read = instructions(dockerfile)
+    [opening] = [each for each in _openings(read, arguments, reference) if line in {0, each.line}]
     lines = dockerfile.split("\n")
     flags = [word for word in opening.text.split() if word.startswith("--")]
     _, *named = opening.body.split()

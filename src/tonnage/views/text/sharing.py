@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from tonnage.model.deploy.sharing import Agreement, SharedImage, Sharing
+    from tonnage.model.deploy.sharing import Agreement, SharedImage, Sharing, WheelOffer
 
 _SHOWN = 12
 
@@ -24,13 +24,21 @@ def sharing_lines(sharing: Sharing | None) -> list[str]:
         below = sharing.below(offer.service)
         lines += [line for image in below for line in _image_lines(image)]
         if not below and offer.wheels and offer.service not in sharing.off:
-            lines.append("    nothing: no other service has enough in common with it")
+            lines.append(f"    nothing: {_why_nothing(offer)}")
         if offer.wheels:
             lines.append(f"    could share {len(offer.wheels)} wheels of {format_bytes(offer.kept_bytes)}")
         lines += [f"    apart: {each.what}: {each.why}" for each in offer.apart]
     saved_bytes = sum(image.saved_bytes for image in sharing.images)
     lines.append(f"  saved {format_bytes(saved_bytes)} of at most {format_bytes(sharing.most_bytes)}")
     return lines + [line for each in sharing.agreements for line in _agreement_lines(each)]
+
+
+def _why_nothing(offer: WheelOffer) -> str:
+    image_bytes = sum(each.kept_bytes for each in offer.wheels)
+    if offer.inner and image_bytes > offer.kept_bytes:
+        sizes = f"an image takes {format_bytes(image_bytes)} of them and this stage {format_bytes(offer.kept_bytes)}"
+        return f"{sizes}, so only images that consist of them can have it in common"
+    return "no other service has enough in common with it"
 
 
 def _agreement_lines(agreement: Agreement) -> list[str]:

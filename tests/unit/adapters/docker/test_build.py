@@ -254,6 +254,17 @@ def test_another_base_is_a_named_context_for_buildx_and_stands_in_the_text_for_w
     assert sent == Path(spec.dockerfile).read_text().replace("FROM busybox", "FROM localhost/tonnage/shared:0")
 
 
+def test_the_base_of_one_of_several_stages_stands_in_the_text_for_any_builder(tmp_path: Path, spec: BuildSpec) -> None:
+    Path(spec.dockerfile).write_text("FROM busybox AS a\nFROM busybox\n")
+    on_shared = replace(spec, bases=(("busybox", "localhost/tonnage/shared:0"),), base_line=1)
+    for tool in (_tool(BuilderKind.RAWJSON, buildx=True), _tool(BuilderKind.PLAIN)):
+        command = _command(tool, on_shared, "web", {}, "id")
+        assert "--build-context" not in command
+        assert command[command.index("--file") + 1] == "-"
+    _build(tmp_path, f'cat > {tmp_path}/read; printf sha256:17 > "$id"', BuilderKind.PLAIN, on_shared)
+    assert (tmp_path / "read").read_text() == "FROM localhost/tonnage/shared:0 AS a\nFROM busybox\n"
+
+
 def test_a_base_that_is_not_certain_any_more_is_not_replaced(tmp_path: Path, spec: BuildSpec) -> None:
     Path(spec.dockerfile).write_text("FROM busybox AS a\nFROM busybox\n")
     on_shared = replace(spec, bases=(("busybox", "localhost/tonnage/shared:0"),))

@@ -131,3 +131,17 @@ def test_thirty_services_are_chosen_for_at_once_and_the_bound_says_how_well() ->
     nothing = stored_bytes(wheels, [])
     saved = nothing - stored_bytes(wheels, sets)
     assert 0 < saved <= most_saved_bytes(wheels)
+
+
+def test_copies_in_stages_of_their_own_save_nothing_where_an_image_takes_more() -> None:
+    # In containerd an image keeps a wheel three times, and a stage that no image consists of once.
+    wheel = SharedWheel("torch", "2.3.1", "sha256:aa", "", kept_bytes=300, inner_bytes=100)
+    named = {name: {wheel: name} for name in ("a", "b", "c", "d", "e")}
+    assert shared_sets(named, inner="abcde", earns_bytes=1) == ()
+    assert most_saved_bytes(named, inner="abcde") == 0
+    # Where one image consists of it, the others stand on what is there anyway.
+    [found] = shared_sets({name: named[name] for name in "ab"}, inner="a", earns_bytes=1)
+    assert (found.services, saved_bytes_of("ab", [wheel], named, inner="a")) == (("a", "b"), 100)
+    alike = SharedWheel("torch", "2.3.1", "sha256:aa", "", kept_bytes=100, inner_bytes=100)
+    [found] = shared_sets({name: {alike: name} for name in "ab"}, inner="ab", earns_bytes=1)
+    assert saved_bytes_of("ab", [alike], {name: {alike: name} for name in "ab"}, inner="ab") == 100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -214,3 +216,71 @@ def test_a_shared_image_goes_only_when_nothing_can_stand_on_it(keeps: str) -> No
     }[keeps]
     assert needless_steps(seen) == []
     assert needless_steps(alone, [made.reference]) == []
+
+
+def test_an_environment_is_left_to_the_build_and_only_wheels_stay_in_it() -> None:
+    offers = [replace(offer(name, TORCH), environment="/opt/venv") for name in ("a", "b")]
+    [shared] = shared_images(offers, inventory(), earns_bytes=MB).images
+    text = spec_of(shared, "/c").dockerfile_inline
+    assert "/usr/local/bin/python -m venv --without-pip /opt/venv" in text
+    assert "--python=/opt/venv/bin/python" in text
+    assert text.index("find /opt/venv ! -type d -print0 >/tmp/own") < text.index("pip install")
+    assert text.index("compileall") < text.index("xargs -0 rm -f /opt/venv/.lock </tmp/own")
+    [other] = shared_images([offer("a", TORCH), offer("b", TORCH)], inventory(), earns_bytes=MB).images
+    assert shared.reference != other.reference
+    assert "venv" not in spec_of(other, "/c").dockerfile_inline
+
+
+def test_the_name_of_an_environment_is_no_command() -> None:
+    offers = [replace(offer(name, TORCH), environment="/opt/a b;touch x") for name in ("a", "b")]
+    [shared] = shared_images(offers, inventory(), earns_bytes=MB).images
+    _, _, script = spec_of(shared, "/c").dockerfile_inline.partition("target=/tmp ")
+    said = json.loads(script)[2]
+    assert "touch x" not in re.sub(r"'[^']*'", "", said)
+
+
+def test_an_image_below_stages_that_are_only_copied_is_removed_when_all_is_built() -> None:
+    offers = [replace(offer(name, TORCH), inner=True, base_line=1) for name in ("a", "b")]
+    offers = [replace(each, wheels=(replace(TORCH, inner_bytes=TORCH.kept_bytes),)) for each in offers]
+    sharing = shared_images(offers, inventory(), earns_bytes=MB)
+    [shared] = sharing.images
+    assert sharing.passing == {shared.reference}
+    builds = {
+        name: ExpectedBuild(
+            kept=exactly(5), transient=exactly(1), base="python:3.11-slim", base_line=1,
+            stands_on=sharing.below(name), passes=name in sharing.passing, uv_directory="/c",
+        )
+        for name in ("a", "b", shared.reference)
+    }  # fmt: skip
+    steps = [
+        Step(
+            name=f"{name}.build",
+            action=Build(spec=BuildSpec(context="/x", dockerfile="/x/Dockerfile"), reference=f"shop-{name}"),
+            cause="no image yet",
+            changes="adds it",
+            service=name,
+        )
+        for name in ("a", "b")
+    ]
+    first, *built, last = with_shared_images(steps, builds, inventory())
+    assert (first.action.reference, len(built)) == (shared.reference, 2)  # type: ignore[union-attr]
+    assert all(step.action.spec.base_line == 1 for step in built)  # type: ignore[union-attr]
+    assert last.action == RemoveImage(image=shared.reference, references=(shared.reference,), with_cache=True)
+    assert (last.kept.low_bytes, last.kept.high_bytes) == (-5, 0)
+    kept = with_shared_images(
+        steps, builds, replace(inventory(), others=(OtherRun(stack="x", pid=1, user="u", command="deploy"),))
+    )
+    assert not any(isinstance(step.action, RemoveImage) for step in kept)
+    assert not any(
+        isinstance(step.action, RemoveImage) for step in with_shared_images(steps, builds, inventory(), tidies=False)
+    )
+
+
+def test_an_image_for_stages_alone_saves_more_archives_than_its_program_takes() -> None:
+    wheel = replace(TORCH, inner_bytes=TORCH.kept_bytes, archive_bytes=40 * MB)
+    offers = [replace(offer(name, wheel), inner=True) for name in ("a", "b")]
+    assert shared_images(offers, inventory(), once_bytes=41 * MB).images == ()
+    assert len(shared_images(offers, inventory(), once_bytes=40 * MB).images) == 1
+    # Where an image consists of it, bytes are saved for as long as that is there.
+    outer = [*offers, offer("c", wheel)]
+    assert len(shared_images(outer, inventory(), once_bytes=41 * MB).images) == 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.unit.decide.share.offering import SOURCE, forecast_of, offered
 
-from tonnage.decide.share.offers import offer_of
+from tonnage.decide.share.offers import COPIED, offer_of
 from tonnage.model.forecast.estimate import EngineKind
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def test_in_doubt_nothing_is_shared_and_the_reason_is_said(tmp_path: Path, lines
         ("FROM example.org/team/python:3.11\nRUN pip install torch", "only official images"),
         ("FROM pytorch/pytorch:2.3\nRUN pip install torch", "only official images"),
         (f"FROM python@sha256:{'a1' * 32}\nRUN pip install torch", "another library than glibc"),
-        (BUILT_ELSEWHERE, "2 stages stand on"),
+        (BUILT_ELSEWHERE, "line 4 copies into /usr/local before"),
         ("FROM python:3.11\nRUN pip install torch\nCOPY --from=python:3.11 /etc/issue /x", "copied from"),
         ("FROM python:3.11 \\\n  AS one\nRUN pip install torch", "line of its FROM"),
         ("# syntax=docker/dockerfile:1.3\nFROM python:3.11\nRUN pip install torch", "docker/dockerfile:1.3 reads it"),
@@ -238,3 +238,112 @@ def test_wheels_that_make_one_command_stay_where_they_are(tmp_path: Path) -> Non
     offer = offered(tmp_path, f"{FROM}RUN pip install opencv flask")
     assert [each.name for each in offer.wheels] == ["numpy"]
     assert all("bin/cv" in each.why for each in offer.apart)
+
+
+STAGED = """FROM python:3.11-slim AS builder
+RUN {install}
+FROM python:3.11-slim
+COPY --from=builder {copied} {copied}
+CMD ["python"]
+"""
+
+
+ON_ONE_STAGE = """FROM python:3.11 AS common
+RUN mkdir /x
+FROM common AS builder
+RUN {build}
+FROM common
+RUN {run}
+COPY --from=builder /x /x
+"""
+
+
+def test_a_stage_that_an_image_has_copies_of_is_shared_by_the_line_where_it_begins(tmp_path: Path) -> None:
+    dockerfile = STAGED.format(install="pip install torch", copied="/usr/local/lib/python3.11/site-packages")
+    offer = offered(tmp_path, dockerfile)
+    assert [each.name for each in offer.wheels] == ["torch", "numpy"]
+    assert (offer.inner, offer.base_line, offer.stage, offer.environment) == (True, 1, 0, "")
+    [copy] = offer.apart
+    assert (copy.what, copy.why) == ("line 4", COPIED)
+
+
+def test_a_stage_alone_on_its_image_is_shared_by_the_name_of_that(tmp_path: Path) -> None:
+    dockerfile = STAGED.format(install="pip install torch", copied="/usr/local/lib").replace("3.11-slim AS", "3.11 AS")
+    offer = offered(tmp_path, dockerfile)
+    assert (offer.inner, offer.base, offer.base_line, len(offer.wheels)) == (True, "python:3.11", 0, 2)
+
+
+def test_in_a_stage_of_its_own_a_wheel_is_kept_once_and_in_an_image_of_containerd_three_times(tmp_path: Path) -> None:
+    dockerfile = STAGED.format(install="pip install flask", copied="/usr/local/lib")
+    [wheel] = offered(tmp_path, dockerfile, kind=EngineKind.CONTAINERD).wheels
+    assert 2 * wheel.inner_bytes < wheel.kept_bytes <= 3 * wheel.inner_bytes
+    [wheel] = offered(tmp_path, dockerfile).wheels
+    assert wheel.inner_bytes == wheel.kept_bytes
+
+
+def test_what_the_image_consists_of_goes_before_what_it_copies(tmp_path: Path) -> None:
+    offer = offered(tmp_path, STAGED.format(install="pip install torch", copied="/app") + "RUN pip install flask\n")
+    assert ([each.name for each in offer.wheels], offer.inner, offer.base_line) == (["flask"], False, 3)
+    assert any("another stage of this service is shared" in each.why for each in offer.apart)
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "why"),
+    [
+        (STAGED.format(install="pip install --prefix=/install torch", copied="/install"), "--prefix"),
+        (STAGED.format(install="pip install --target=/install torch", copied="/install"), "--target"),
+        (ON_ONE_STAGE.format(build="pip install torch", run="true"), "stands on the same base"),
+        (
+            ON_ONE_STAGE.format(build="pip install --prefix=/x torch", run="pip install torch"),
+            "stage builder stands on the same base",
+        ),
+        ("FROM python:3.11-alpine AS one\nRUN pip install torch\nFROM busybox\nCOPY --from=one /usr /usr", "glibc"),
+    ],
+)
+def test_stages_that_others_stand_on_or_that_install_elsewhere_are_not_shared(
+    tmp_path: Path, dockerfile: str, why: str
+) -> None:
+    assert why in whys(tmp_path, dockerfile)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "RUN python -m venv /opt/venv\nENV PATH=/opt/venv/bin:$PATH\nRUN pip install torch",
+        "ENV VENV=/v\nRUN python3 -m venv $VENV\nENV PATH=$VENV/bin:$PATH VIRTUAL_ENV=$VENV\nRUN pip install torch",
+        "RUN python -m venv /opt/venv && /opt/venv/bin/pip install torch",
+        "RUN python -m venv --without-pip /v && pip --python /v/bin/python install torch",
+        "WORKDIR /app\nCOPY pip.conf .\nRUN python -m venv .venv && .venv/bin/python -m pip install torch",
+    ],
+)
+def test_what_pip_puts_into_an_environment_as_venv_makes_it_can_be_shared_there(tmp_path: Path, lines: str) -> None:
+    (tmp_path / "pip.conf").write_text("[global]\n")
+    offer = offered(tmp_path, FROM + lines)
+    assert [each.name for each in offer.wheels] == ["torch", "numpy"], offer.apart
+    assert offer.environment in {"/opt/venv", "/v", "/app/.venv"}
+    assert offer.place != offered(tmp_path, f"{FROM}RUN pip install torch").place
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("RUN python -m venv --copies /v && /v/bin/pip install torch", "not known to be as python -m venv makes it"),
+        ("RUN python -m venv --upgrade-deps /v && /v/bin/pip install torch", "not known to be"),
+        ("RUN python -m venv /v /w && /v/bin/pip install torch", "not known to be"),
+        ("RUN python3.12 -m venv /v && /v/bin/pip install torch", "not known to be"),
+        ("RUN virtualenv /v && /v/bin/pip install torch", "not known to be"),
+        ("RUN umask 077 && python -m venv /v\nRUN /v/bin/pip install torch", "not known to be"),
+        ("USER 1000\nRUN python -m venv /v\nUSER root\nRUN /v/bin/pip install torch", "not known to be"),
+        ("RUN test -d /v || python -m venv /v\nRUN /v/bin/pip install torch", "not known to be"),
+        ("RUN python -m venv /a/b/v && /a/b/v/bin/pip install torch", "some other way than by WORKDIR"),
+        ("COPY pip.conf /app/\nWORKDIR /app\nRUN python -m venv v && v/bin/pip install torch", "than by WORKDIR"),
+        ("COPY pip.conf /v/\nRUN python -m venv /v && /v/bin/pip install torch", "pip.conf"),
+        ("COPY main.py /v/\nRUN python -m venv /v && /v/bin/pip install torch", "before it is installed"),
+        ("RUN python -m venv /v && /v/bin/pip install torch && chown -R 1000 /v", "removes or changes"),
+        ("RUN python -m venv /v && /v/bin/pip install torch && rm -rf /v/bin", "removes or changes"),
+    ],
+)
+def test_an_environment_that_may_be_another_one_is_not_shared(tmp_path: Path, lines: str, why: str) -> None:
+    for name in ("main.py", "pip.conf"):
+        (tmp_path / name).write_text("[global]\n")
+    assert why in whys(tmp_path, FROM + lines)

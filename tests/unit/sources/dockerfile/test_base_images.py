@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tonnage.sources.dockerfile.base_images import images_in, why_base_stays, with_base
+from tonnage.sources.dockerfile.base_images import images_in, stages_on, why_base_stays, with_base
 
 
 def test_every_stage_that_stands_on_an_image_from_outside_is_told_once() -> None:
@@ -78,3 +78,13 @@ def test_an_argument_of_the_build_says_which_base_it_is() -> None:
     text = "ARG BASE=debian:12\nFROM $BASE\n"
     assert why_base_stays(text, {"BASE": "python:3.11"}, "python:3.11") == ""
     assert with_base(text, {"BASE": "python:3.11"}, "python:3.11", SHARED) == f"ARG BASE=debian:12\nFROM {SHARED}\n"
+
+
+def test_of_several_stages_on_one_image_the_one_that_begins_in_a_line_gets_another() -> None:
+    text = "FROM python:3.11 AS one\nRUN true\nFROM --platform=linux/amd64 python:3.11\nCOPY --from=one /x /x\n"
+    assert stages_on(text, {}, "python:3.11") == 2
+    assert "2 stages stand on" in why_base_stays(text, {}, "python:3.11")
+    assert "no stage stands on" in why_base_stays(text, {}, "python:3.11", 2)
+    assert why_base_stays(text, {}, "python:3.11", 1) == why_base_stays(text, {}, "python:3.11", 3) == ""
+    assert with_base(text, {}, "python:3.11", SHARED, 1) == text.replace("FROM python:3.11 AS", f"FROM {SHARED} AS")
+    assert with_base(text, {}, "python:3.11", SHARED, 3) == text.replace("amd64 python:3.11", f"amd64 {SHARED}")
