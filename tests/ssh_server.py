@@ -29,6 +29,11 @@ def _wait_for(address: str, port: int) -> None:
     pytest.fail("the ssh server did not start")
 
 
+def logins(where: Path) -> int:
+    """Return how many connections a server has let in so far."""
+    return (where / "log").read_text(errors="replace").count("Accepted publickey")
+
+
 @contextlib.contextmanager
 def ssh_server(where: Path, docker_host: str, *, address: str = "127.0.0.1", netns: str = "") -> Iterator[str]:
     """Run an ssh server and give its address.
@@ -58,8 +63,10 @@ def ssh_server(where: Path, docker_host: str, *, address: str = "127.0.0.1", net
     Path("/run/sshd").mkdir(exist_ok=True)
     assert SERVER is not None
     inside = ["nsenter", f"--net=/run/netns/{netns}"] if netns else []
-    running = subprocess.Popen([*inside, SERVER, "-D", "-e", "-f", str(where / "server")], stderr=subprocess.DEVNULL)
-    with running:
+    with (
+        (where / "log").open("wb") as log,
+        subprocess.Popen([*inside, SERVER, "-D", "-e", "-f", str(where / "server")], stderr=log) as running,
+    ):
         _wait_for(address, port)
         try:
             yield f"ssh://root@{address}:{port}"

@@ -6,6 +6,7 @@ default socket. ``ssh://`` goes through the user's own ``ssh`` program.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, Self
@@ -59,6 +60,7 @@ class DockerConnection:
         api_version: The version of the API to speak.
         netns: Name or path of the network namespace in which the engine and its containers live; empty for this one.
         tunnel: The way to a remote engine, when there is one.
+        opened: What is closed with the connection.
     """
 
     def __init__(
@@ -68,13 +70,15 @@ class DockerConnection:
         api_version: str,
         netns: str = "",
         tunnel: ssh.Tunnel | None = None,
+        opened: contextlib.ExitStack | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.api_version = api_version
         self.netns = netns
         self._open_client = open_client
         self._client: DockerClient | None = None
-        self._tunnels = [tunnel] if tunnel else []
+        self._tunnel = tunnel
+        self._opened = opened or contextlib.ExitStack()
         self._doors: dict[str, ssh.Tunnel] = {}
         self._lock = threading.Lock()
 
@@ -98,7 +102,7 @@ class DockerConnection:
         For ``ssh://`` it is the tunnel that is open already: Compose alone would open a connection of its own for
         every request, and Compose 1 cannot do so without further packages.
         """
-        return f"unix://{self._tunnels[0].path}" if self._tunnels else self.endpoint
+        return f"unix://{self._tunnel.path}" if self._tunnel is not None else self.endpoint
 
     @property
     def typed_usage(self) -> bool:
@@ -192,10 +196,10 @@ class DockerConnection:
         with self._lock:
             if self._client is not None:
                 self._client.close()
-            for tunnel in (*self._doors.values(), *self._tunnels):
+            for tunnel in self._doors.values():
                 tunnel.close()
             self._doors.clear()
-            self._tunnels.clear()
+            self._opened.close()
 
     def __enter__(self) -> Self:
         """Return the connection."""
@@ -238,13 +242,12 @@ def connect(environment: Mapping[str, str], host: str = "", *, netns: str = "") 
         if endpoint.startswith("unix://"):
             netns = netns or namespaces.of_listener(endpoint.removeprefix("unix://"))
         return DockerConnection(endpoint, lambda: client, client.api.api_version, netns)
-    tunnel = ssh.Tunnel(endpoint, _remote_socket(endpoint))
-    try:
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(ssh.sharing(endpoint))
+        tunnel = ssh.Tunnel(endpoint, _remote_socket(endpoint))
+        opened.callback(tunnel.close)
         client = _client(endpoint, f"unix://{tunnel.path}", None)
-        return DockerConnection(endpoint, lambda: client, client.api.api_version, netns, tunnel)
-    except BaseException:
-        tunnel.close()
-        raise
+        return DockerConnection(endpoint, lambda: client, client.api.api_version, netns, tunnel, opened.pop_all())
 
 
 def _version_there(endpoint: str) -> str:

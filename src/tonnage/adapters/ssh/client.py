@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tonnage.adapters import process
+from tonnage.adapters.ssh.sharing import SharedConnections
 from tonnage.errors import EngineUnreachableError, UsageError
 from tonnage.own_files import temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from tonnage.adapters.interface import Cancel
 
@@ -69,7 +71,7 @@ def run_there(endpoint: str, script: str, *, timeout_s: float = 60.0) -> process
         EngineLacksError: There is no ``ssh`` program here.
         UsageError: The address is none.
     """
-    arguments = ("ssh", *_options(), *host_arguments(endpoint), "sh -s")
+    arguments = ("ssh", *_options(endpoint), *host_arguments(endpoint), "sh -s")
     done = process.run(arguments, stdin=script.encode(), timeout_s=timeout_s)
     if done.exit_code == FAILED:
         raise failed(endpoint, done.stderr)
@@ -82,7 +84,7 @@ def command_line(endpoint: str, command: str) -> str:
     Raises:
         UsageError: The address is none.
     """
-    return shlex.join(("ssh", *_options(), *host_arguments(endpoint), command))
+    return shlex.join(("ssh", *_options(endpoint), *host_arguments(endpoint), command))
 
 
 def stream_there(endpoint: str, script: str, on_line: Callable[[str], None], cancel: Cancel) -> int:
@@ -91,7 +93,7 @@ def stream_there(endpoint: str, script: str, on_line: Callable[[str], None], can
     Returns:
         Its exit code, or 255 when ssh itself failed.
     """
-    arguments = ("ssh", *_options(), *host_arguments(endpoint), "sh -s")
+    arguments = ("ssh", *_options(endpoint), *host_arguments(endpoint), "sh -s")
     return process.stream(
         arguments,
         environment=None,
@@ -133,26 +135,41 @@ class Tunnel:
     def __init__(self, endpoint: str, target: str) -> None:
         self._directory = temporary_directory("tunnel", for_socket=True)
         self.path = str(Path(self._directory.name, "tunnel.sock"))
+        self._thread: threading.Thread | None = None
+        self._forwards = ("-L", f"{self.path}:{target}", *host_arguments(endpoint))
+        self._shared = _SHARED.socket_of(endpoint)
+        if self._shared and self._ask_master("forward") and _listens(self.path):
+            return
+        self._shared = ""
         self._printed: list[str] = []
         self._stop = threading.Event()
         self._error: Exception | None = None
         self._arguments = (
             *("ssh", "-nNT", *_options(), "-o", "ExitOnForwardFailure=yes"),
-            *("-L", f"{self.path}:{target}", *host_arguments(endpoint)),
+            *self._forwards,
         )
         self._thread = threading.Thread(target=self._run, name=f"tunnel {target}", daemon=True)
         self._thread.start()
         try:
-            self._wait(endpoint)
+            self._wait(endpoint, self._thread)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """End the tunnel and remove its socket."""
-        self._stop.set()
-        self._thread.join()
+        if self._thread is None:
+            # It goes with the connection that it shares; until then nobody finds its socket any more.
+            self._ask_master("cancel")
+        else:
+            self._stop.set()
+            self._thread.join()
         self._directory.cleanup()
+
+    def _ask_master(self, what: str) -> bool:
+        """Have the master of a shared connection begin or end the tunnel; return whether it did."""
+        arguments = ("ssh", "-o", f"ControlPath={self._shared}", "-O", what, *self._forwards)
+        return not process.run(arguments, timeout_s=_OPEN_WITHIN_S).exit_code
 
     def _run(self) -> None:
         try:
@@ -167,12 +184,12 @@ class Tunnel:
         except Exception as error:  # noqa: BLE001 - it is raised again where the tunnel is waited for
             self._error = error
 
-    def _wait(self, endpoint: str) -> None:
+    def _wait(self, endpoint: str, thread: threading.Thread) -> None:
         end = time.monotonic() + _OPEN_WITHIN_S
         while time.monotonic() < end:
             if _listens(self.path):
                 return
-            if not self._thread.is_alive():
+            if not thread.is_alive():
                 if self._error is not None:
                     raise self._error
                 raise failed(endpoint, "\n".join(self._printed))
@@ -180,8 +197,25 @@ class Tunnel:
         raise failed(endpoint, f"The tunnel did not open within {_OPEN_WITHIN_S:g} s.")
 
 
-def _options() -> tuple[str, ...]:
-    return tuple(word for option in _OPTIONS for word in ("-o", option))
+_SHARED = SharedConnections(failed)
+
+
+def sharing(endpoint: str) -> AbstractContextManager[None]:
+    """Share one connection to a machine with all that goes there, as long as the context lasts.
+
+    Raises:
+        UsageError: The address is none.
+        EngineUnreachableError: ssh failed.
+        EngineLacksError: There is no ``ssh`` program here.
+    """
+    return _SHARED.shared(endpoint, _options(), host_arguments(endpoint))
+
+
+def _options(endpoint: str = "") -> tuple[str, ...]:
+    """Return what each ``ssh`` is told; with an endpoint, also the connection that is shared to it."""
+    options = tuple(word for option in _OPTIONS for word in ("-o", option))
+    shared = _SHARED.socket_of(endpoint) if endpoint else ""
+    return (*options, "-o", "ControlMaster=no", "-o", f"ControlPath={shared}") if shared else options
 
 
 def _listens(path: str) -> bool:

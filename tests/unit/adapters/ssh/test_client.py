@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.ssh_server import WHY_NONE, ssh_server
+from tests.ssh_server import WHY_NONE, logins, ssh_server
 
+from tonnage.adapters import process
 from tonnage.adapters.docker.connect import connect
 from tonnage.adapters.host.filesystem import local_filesystems, open_gauge, remote_filesystems
 from tonnage.adapters.ssh import client as ssh
@@ -113,3 +115,72 @@ def test_a_machine_that_is_not_there_is_said() -> None:
     with pytest.raises(EngineUnreachableError, match=r"ssh to ssh://root@127\.0\.0\.1:1 failed") as caught:
         connect({}, "ssh://root@127.0.0.1:1")
     assert "refused" in caught.value.why
+
+
+def test_all_that_goes_to_a_machine_shares_one_connection_while_it_is_asked_for(
+    endpoint: str, server: tuple[str, Path], tmp_path: Path
+) -> None:
+    before = logins(server[1])
+    target = tmp_path / "target.sock"
+    with socket.socket(socket.AF_UNIX) as listening, ssh.sharing(endpoint):
+        listening.bind(str(target))
+        listening.listen()
+        assert ssh.run_there(endpoint, "echo 1").stdout == "1\n"
+        with ssh.sharing(endpoint):
+            tunnel = ssh.Tunnel(endpoint, str(target))
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.connect(tunnel.path)
+            asking.sendall(b"through")
+            # Whether the tunnel is open was tried before, by a connection without a byte.
+            while True:
+                accepted, _ = listening.accept()
+                with accepted:
+                    if came := accepted.recv(7):
+                        break
+            assert came == b"through"
+        tunnel.close()
+        assert not Path(tunnel.path).exists()
+        assert ssh.run_there(endpoint, "exit 3").exit_code == 3
+    assert logins(server[1]) - before == 1
+    assert not [thread for thread in threading.enumerate() if thread.name == "ssh master"]
+    assert ssh.run_there(endpoint, "echo 2").stdout == "2\n"
+    assert logins(server[1]) - before == 2
+
+
+def test_who_shares_connections_already_keeps_their_own(endpoint: str, server: tuple[str, Path]) -> None:
+    client = server[1] / "client"
+    written, before = client.read_text(), logins(server[1])
+    try:
+        client.write_text(f"{written}ControlMaster auto\nControlPath {server[1]}/own-%C\nControlPersist 20\n")
+        with ssh.sharing(endpoint):
+            assert not [thread for thread in threading.enumerate() if thread.name == "ssh master"]
+            assert [ssh.run_there(endpoint, "echo 1").stdout for _ in range(2)] == ["1\n", "1\n"]
+    finally:
+        process.run(("ssh", "-O", "exit", *ssh.host_arguments(endpoint)), timeout_s=10)
+        client.write_text(written)
+    assert logins(server[1]) - before == 1
+
+
+def test_a_master_that_is_gone_costs_a_connection_and_nothing_else(endpoint: str, server: tuple[str, Path]) -> None:
+    before = logins(server[1])
+    with ssh.sharing(endpoint):
+        [pid] = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if _is_our_master(path)]
+        os.kill(pid, signal.SIGKILL)
+        assert ssh.run_there(endpoint, "echo 1").stdout == "1\n"
+    assert logins(server[1]) - before == 2
+
+
+def test_a_machine_that_lets_nobody_in_says_so_once(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.environ["PATH"].partition(":")[2])
+    with pytest.raises(EngineUnreachableError, match="failed") as refused, ssh.sharing(endpoint):
+        pass
+    assert "verification failed" in refused.value.why.lower() or "denied" in refused.value.why.lower()
+
+
+def _is_our_master(path: Path) -> bool:
+    try:
+        words = path.read_bytes().split(b"\0")
+    except OSError:
+        return False
+    parent = (path.parent / "stat").read_text().rpartition(")")[2].split()[1]
+    return words[0].endswith(b"ssh") and b"ControlMaster=yes" in words and int(parent) == os.getpid()
