@@ -21,11 +21,23 @@ from tonnage.adapters.images.layers import chain_ids
 from tonnage.decide.ship.manifests import CONFIG_TYPE
 from tonnage.errors import EngineUnreachableError, StepFailedError
 from tonnage.model.inventory import CONTAINERD, Filesystem
-from tonnage.model.ship import TAR, Document, LayersThere, ShippableImage, ShippableLayer, StoredBlob
+from tonnage.model.ship import (
+    GZIP,
+    TAR,
+    Document,
+    LayersThere,
+    Moved,
+    PackedLayer,
+    PushedManifest,
+    ShippableImage,
+    ShippableLayer,
+    StoredBlob,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from tonnage.adapters.interface import Cancel
     from tonnage.model.inventory import Engine
     from tonnage.model.ship import ImageToShip
 
@@ -56,6 +68,39 @@ def image_of(reference: str, layers: Sequence[bytes], *, platform: str = "linux/
 
 
 @dataclass
+class SimulatedRegistry:
+    """Satisfies ``ShipRegistry``.
+
+    Args:
+        forges: It has another image under each digest than the one that was pushed.
+    """
+
+    held: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    manifests: dict[str, tuple[ShippableImage, PushedManifest]] = field(default_factory=dict)
+    pushed_bytes: int = 0
+    forges: bool = False
+
+    def blobs(self, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        return {each: len(self.held[each]) for each in wanted if each in self.held}
+
+    def manifest(self, repository: str, digest: str, platform: str) -> PushedManifest:
+        del repository, platform
+        found = self.manifests[digest][1]
+        return PushedManifest(StoredBlob("sha256:0", 1, CONFIG_TYPE), found.layers) if self.forges else found
+
+    def take(self, image: ShippableImage, repository: str, blobs: Sequence[bytes], moved: set[str]) -> Moved:
+        self.pushed_bytes += sum(len(blob) for blob in blobs if digest_of(blob) in moved)
+        for blob in (*blobs, image.config.content):
+            self.held[repository, digest_of(blob)] = blob
+        manifest = PushedManifest(
+            image.config.blob, tuple(StoredBlob(digest_of(blob), len(blob), GZIP) for blob in blobs)
+        )
+        digest = digest_of(repr(manifest).encode())
+        self.manifests[digest] = (image, manifest)
+        return Moved(digest, frozenset(each.removeprefix("sha256:")[:12] for each in moved))
+
+
+@dataclass
 class SimulatedSource:
     """Satisfies ``ShipSource``."""
 
@@ -63,6 +108,26 @@ class SimulatedSource:
     endpoint: str = "unix:///here"
     platform: str = "linux/amd64"
     read: list[str] = field(default_factory=list)
+    registry: SimulatedRegistry = field(default_factory=SimulatedRegistry)
+    known: dict[str, tuple[PackedLayer, ...]] = field(default_factory=dict)
+
+    def packed(self, image: ShippableImage) -> Mapping[str, tuple[PackedLayer, ...]]:
+        return {diff_id: self.known[diff_id] for diff_id in image.diff_ids if diff_id in self.known}
+
+    def push(
+        self, image: ShippableImage, repository: str, tag: str, *, tell: Callable[[str], None], cancel: Cancel
+    ) -> Moved:
+        if cancel.is_set():
+            raise StepFailedError("it was stopped")
+        tell(f"pushing {repository}:{tag}")
+        layers = {each: gzip.compress(each, mtime=0) for each in self.contents[image.reference]}
+        moved = {digest_of(blob) for blob in layers.values() if (repository, digest_of(blob)) not in self.registry.held}
+        for content, blob in layers.items():
+            self.known[digest_of(content)] = (PackedLayer(digest_of(blob), repository),)
+        return self.registry.take(image, repository, list(layers.values()), moved)
+
+    def insecure(self) -> tuple[str, ...]:
+        return ()
 
     def missing(self, references: Iterable[str]) -> tuple[str, ...]:
         return tuple(each for each in references if each not in self.contents)
@@ -107,6 +172,35 @@ class SimulatedTarget:
     loses: set[str] = field(default_factory=set)
     came_bytes: int = 0
     asked_layers: int = 0
+    registry: SimulatedRegistry = field(default_factory=SimulatedRegistry)
+    notes: set[str] = field(default_factory=set)
+
+    def understood(self, digests: Iterable[str]) -> frozenset[str]:
+        return frozenset(digests) & (self.blobs if self.store == CONTAINERD else self.notes)
+
+    def has(self, name: str) -> bool:
+        return name in self.images
+
+    def pull(self, name: str, *, tell: Callable[[str], None], cancel: Cancel) -> Moved:
+        """Pull as the engines do: from the first layer on that is not known, but for blobs that containerd has."""
+        tell(f"pulling {name}")
+        image, manifest = self.registry.manifests[name.partition("@")[2]]
+        there = {chain for each in self.images.values() for chain in chain_ids(self.layers_of[each])}
+        contained, lacks, moved = self.store == CONTAINERD, False, set()
+        for layer, blob in zip(image.layers, manifest.layers, strict=True):
+            lacks = lacks or layer.chain_id not in there or not (contained or blob.digest in self.notes)
+            if lacks and not (contained and blob.digest in self.blobs) and blob.digest not in self.loses:
+                if cancel.is_set():
+                    raise StepFailedError("it was stopped")
+                moved.add(blob.digest)
+                self.came_bytes += blob.size_bytes
+        self.blobs |= moved
+        self.notes |= {blob.digest for blob in manifest.layers}
+        image_id = name.partition("@")[2] if contained else image.config.blob.digest
+        kept = {each.diff_id: blob for each, blob in zip(image.layers, manifest.layers, strict=True)}
+        self.blobs_of[image_id] = {diff: blob for diff, blob in kept.items() if blob.digest in moved | self.loses}
+        self._name(name, image_id, image.diff_ids)
+        return Moved("", frozenset(each.removeprefix("sha256:")[:12] for each in moved))
 
     def engine(self) -> Engine:
         return INVENTORY.engine
@@ -209,6 +303,12 @@ class SimulatedShipEngines:
     here: SimulatedSource = field(default_factory=SimulatedSource)
     there: SimulatedTarget = field(default_factory=SimulatedTarget)
     falls_by_bytes: int = 0
+
+    @contextlib.contextmanager
+    def registry(self, insecure: Sequence[str]) -> Iterator[SimulatedRegistry]:
+        del insecure
+        self.there.registry = self.here.registry
+        yield self.here.registry
 
     @contextlib.contextmanager
     def source(self, name: str) -> Iterator[SimulatedSource]:

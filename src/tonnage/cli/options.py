@@ -156,6 +156,7 @@ _SETTINGS = {
     "parallel": "parallel",
     "cluster": "cluster",
     "build_on": "build-on",
+    "through": "through",
 }
 """Parameters of options for settings, and the key of each."""
 keep_free_option = click.option(
@@ -259,6 +260,13 @@ def image_options(function: Callable[..., None]) -> Callable[..., None]:
     return pull_option(no_build_option(function))
 
 
+through_option = click.option(
+    "--through",
+    metavar="REGISTRY",
+    help="Through a registry that both engines reach: pushed, then pulled by digest. none: without one.",
+)
+
+
 def build_on_options(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say where images for another machine are built."""
     for option in (
@@ -269,6 +277,7 @@ def build_on_options(function: Callable[..., None]) -> Callable[..., None]:
             flag_value="here",
             help="With --to: build with the engine of this machine, and send only the layers that the other one lacks.",
         ),
+        through_option,
     ):
         function = option(function)
     return function

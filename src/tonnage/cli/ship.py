@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tonnage.cli.group import verb
-from tonnage.cli.options import keep_free_option, source_stack_options
+from tonnage.cli.options import keep_free_option, source_stack_options, through_option
 from tonnage.errors import (
     CannotFitError,
     EngineLacksError,
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     examples=(
         ("tonnage ship --to ssh://user@vm.example.org", "The images of all services that are built here"),
         ("tonnage ship web --to ssh://user@vm.example.org --dry-run", "What would be sent of one, and whether it fits"),
+        (
+            "tonnage ship --to ssh://user@vm.example.org --through registry.example.org/fleet",
+            "Pushed to a registry, and pulled there by digest",
+        ),
         ("tonnage ship --host ssh://build.example.org --to production", "From another machine to a docker context"),
     ),
     failures=(
@@ -37,9 +41,10 @@ if TYPE_CHECKING:
         StepFailedError,
         UsageError,
     ),
-    about="Asks the other engine which layers it has, and sends the others. Refuses before anything is sent when the "
-    "disk there would fall below its reserve. An image gets its name there once all of it is there. What arrived "
-    "before a connection broke is not sent again. Without names: the services that are built. Ctrl-C stops.",
+    about="Asks the other engine, and the registry of --through, which layers they have, and sends the others. Refuses "
+    "before anything is sent when the disk there would fall below its reserve. An image gets its name there once it is "
+    "whole. What arrived before a connection broke is not sent again. Without names: the services that are "
+    "built. Ctrl-C stops.",
 )
 @source_stack_options
 @click.option(
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     metavar="URL|CONTEXT",
     help="The engine that gets the images: ssh://user@host, unix:///path, or the name of a docker context.",
 )
+@through_option
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and what it takes there. Sends nothing.")
 @keep_free_option
 def command(session: Session, *, flags: StackFlags, target: str, dry_run: bool) -> None:

@@ -120,6 +120,31 @@ class ShippedLayer(Struct, frozen=True, kw_only=True):
     there: StoredBlob | None = None
 
 
+class RegistryRoute(Struct, frozen=True, kw_only=True):
+    """How an image goes through a registry: pushed by the one engine, pulled by digest by the other one.
+
+    Args:
+        repository: Where it is pushed, with its registry.
+        tag: What it is called there: a push needs a name.
+        pushed: Bytes of blobs that the registry lacks.
+        pulled: Bytes of blobs that the other engine pulls.
+        digest: The manifest by which it is pulled; empty until that is known.
+        own: Whether the image has its own name in this repository.
+    """
+
+    repository: str
+    tag: str
+    pushed: Estimate
+    pulled: Estimate
+    digest: str = ""
+    own: bool = False
+
+    @property
+    def by_digest(self) -> str:
+        """What the other engine pulls."""
+        return f"{self.repository}@{self.digest}"
+
+
 class ImageToShip(Struct, frozen=True, kw_only=True):
     """What is sent of one image, and what that takes.
 
@@ -128,6 +153,7 @@ class ImageToShip(Struct, frozen=True, kw_only=True):
         layers: All its layers, lowest first.
         expected_id: The id that it will have there.
         present: Whether an image of that id has all these names there already: nothing is done.
+        route: The way through a registry; None where it is sent by the connection to the engine.
         wire_bytes: Bytes that cross the wire, before any compression on it: those of the archives, to the byte.
         kept: What the disk there keeps.
         highest: What the disk there needs at most meanwhile, what is kept included.
@@ -142,6 +168,7 @@ class ImageToShip(Struct, frozen=True, kw_only=True):
     highest: Estimate
     expected_id: str = ""
     present: bool = False
+    route: RegistryRoute | None = None
 
     @property
     def sent(self) -> tuple[ShippedLayer, ...]:
@@ -159,6 +186,9 @@ class Shipped(Struct, frozen=True, kw_only=True):
         layers_sent: Layers that were sent.
         layers_there: Layers that were there before.
         seconds: How long it took.
+        pushed_bytes: Blobs that were pushed to a registry on the way; None where there was none.
+        pulled_bytes: Blobs that were pulled from it.
+        digest: The manifest by which it was pulled.
     """
 
     reference: str
@@ -169,6 +199,39 @@ class Shipped(Struct, frozen=True, kw_only=True):
     layers_there: int
     seconds: float
     compressed: bool = False
+    pushed_bytes: int | None = None
+    pulled_bytes: int | None = None
+    digest: str = ""
+
+
+class PackedLayer(Struct, frozen=True):
+    """The digest under which a registry may have a layer, and a repository where it was seen; empty for none."""
+
+    digest: str
+    repository: str = ""
+
+
+class Moved(Struct, frozen=True):
+    """What an engine said of a push or a pull.
+
+    Args:
+        digest: The manifest that was pushed; empty for a pull.
+        layers: The beginnings of the digests of what really moved, as it shows them.
+    """
+
+    digest: str
+    layers: frozenset[str]
+
+    def has(self, *digests: str) -> bool:
+        """Return whether a blob or layer moved that has these digests."""
+        return any(digest.removeprefix("sha256:")[:12] in self.layers for digest in digests)
+
+
+class PushedManifest(Struct, frozen=True):
+    """An image as a registry has it: its configuration, and the blob of each layer, lowest first."""
+
+    config: StoredBlob
+    layers: tuple[StoredBlob, ...]
 
 
 class ShipLook(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
+from tonnage.decide.ship.names import check_through
 from tonnage.errors import UsageError
 from tonnage.model.deploy.failure_call import FailureCall
 from tonnage.model.deploy.policy import AtReserve, BuildOn, Cleanup, Policy, Setting, Together
@@ -131,6 +132,12 @@ _KNOWN = (
         "TONNAGE_BUILD_ON",
         "auto",
         "here: images for another machine are built here and sent; there: by its engine; auto: here if too large.",
+    ),
+    _Known(
+        "through",
+        "TONNAGE_THROUGH",
+        "none",
+        "The registry through which images go to another machine: pushed here, pulled by digest there.",
     ),
     _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),
     _Known(
@@ -265,6 +272,16 @@ def build_on(settings: Sequence[Setting]) -> BuildOn:
         UsageError: It is set to something else.
     """
     return _read(next((each for each in settings if each.key == "build-on"), None), _parse_build_on, BuildOn.AUTO)
+
+
+def through_of(settings: Sequence[Setting]) -> str:
+    """Return the registry through which images go to another machine; empty for none.
+
+    Raises:
+        UsageError: It is set to what names none.
+    """
+    told = next((each for each in settings if each.key == "through" and each.origin != DEFAULT_ORIGIN), None)
+    return _read(told, lambda text: "" if text.strip() in {"", "none"} else check_through(text), "")
 
 
 def _parse_build_on(text: str) -> BuildOn:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.interface import Gauge
+    from tonnage.adapters.registry.repository import Repositories
     from tonnage.adapters.ship.source import EngineSource
     from tonnage.adapters.ship.target import EngineTarget
     from tonnage.wiring.engines import DockerEngines
@@ -40,6 +41,15 @@ class DockerShipEngines:
 
         with self._connection(name) as connection:
             yield EngineTarget(connection, DockerFacts(connection))
+
+    @contextlib.contextmanager
+    def registry(self, insecure: Sequence[str]) -> Iterator[Repositories]:
+        """Reach the registry that images go through."""
+        from tonnage.adapters.registry.repository import Repositories  # noqa: PLC0415
+        from tonnage.adapters.web.client import Web  # noqa: PLC0415
+
+        with Web(self._engines.environment) as web:
+            yield Repositories(web, environment=self._engines.environment, insecure=insecure)
 
     def gauge(self, endpoint: str, mounts: Sequence[str]) -> Gauge:
         """Open a gauge for filesystems of an engine's machine."""

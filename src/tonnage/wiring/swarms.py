@@ -52,10 +52,25 @@ class DockerSwarms:
         reserve_bytes: int,
         tell: Callable[[str], None],
         cancel: Cancel,
+        through: str = "",
     ) -> None:
         """Send an image from engine to engine, and prove that it is whole there."""
         from tonnage.flows.ship.one_image import ship_image  # noqa: PLC0415
+        from tonnage.flows.ship.through import ship_image_through  # noqa: PLC0415
 
+        if through:
+            ship_image_through(
+                self._ships,
+                source,
+                target,
+                reference,
+                names=names,
+                through=through,
+                keep_free_bytes=reserve_bytes,
+                tell=tell,
+                cancel=cancel,
+            )
+            return
         ship_image(
             self._ships,
             source,

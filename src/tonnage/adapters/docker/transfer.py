@@ -21,7 +21,7 @@ from tonnage.errors import StepFailedError
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import requests
 
@@ -48,9 +48,18 @@ class _Message(Struct, kw_only=True):
 
 
 def pull(
-    connection: DockerConnection, reference: str, *, progress: Progress, cancel: Cancel, platform: str = ""
+    connection: DockerConnection,
+    reference: str,
+    *,
+    progress: Progress,
+    cancel: Cancel,
+    platform: str = "",
+    on_status: Callable[[str, str], None] = lambda _layer, _status: None,
 ) -> str:
     """Pull an image, for this platform or the engine's own, and return its id.
+
+    Args:
+        on_status: Is told of each layer, by the name that the engine has for it, what the engine says of it.
 
     Raises:
         StepFailedError: Not found, denied, no space left, or cancelled.
@@ -60,13 +69,23 @@ def pull(
     doing = f"pull {reference}"
     with speaking_to(connection.endpoint, doing):
         params = {"fromImage": repository, "tag": tag or "latest"} | ({"platform": platform} if platform else {})
-        _transfer(connection, "/images/create", params, reference, doing, progress, cancel)
+        _transfer(connection, "/images/create", params, reference, doing, progress, cancel, on_status)
         reply = connection.read(f"/images/{reference}/json")
     return str(reply["Id"])
 
 
-def push(connection: DockerConnection, reference: str, *, progress: Progress, cancel: Cancel) -> None:
+def push(
+    connection: DockerConnection,
+    reference: str,
+    *,
+    progress: Progress,
+    cancel: Cancel,
+    on_status: Callable[[str, str], None] = lambda _layer, _status: None,
+) -> None:
     """Push an image to the registry in its name.
+
+    Args:
+        on_status: As of :func:`pull`; what is said of the whole has no layer.
 
     Raises:
         StepFailedError: No such image, denied, or cancelled.
@@ -76,7 +95,7 @@ def push(connection: DockerConnection, reference: str, *, progress: Progress, ca
     doing = f"push {reference}"
     with speaking_to(connection.endpoint, doing):
         params = {"tag": tag or "latest"}
-        _transfer(connection, f"/images/{repository}/push", params, reference, doing, progress, cancel)
+        _transfer(connection, f"/images/{repository}/push", params, reference, doing, progress, cancel, on_status)
 
 
 def _transfer(
@@ -87,6 +106,7 @@ def _transfer(
     doing: str,
     progress: Progress,
     cancel: Cancel,
+    on_status: Callable[[str, str], None],
 ) -> None:
     """Send the request and follow its messages to the end.
 
@@ -116,6 +136,7 @@ def _transfer(
             if message.error:
                 raise refused(doing, message.error)
             told.take(message)
+            on_status(message.layer, message.status)
     finally:
         stopped.set()
         thread.join(_LEAVE_WITHIN_S)

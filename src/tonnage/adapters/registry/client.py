@@ -102,6 +102,23 @@ class RegistryClient:
         """
         return self._checked(self._ask("GET", repository, f"blobs/{digest}", {}), digest, repository)
 
+    def blob_bytes(self, repository: str, digest: str) -> int | None:
+        """Return how large a blob is; None where the registry has none of this digest there, or shows none.
+
+        Raises:
+            CannotFetchError: The registry cannot be reached, or does not tell.
+        """
+        try:
+            reply = self._ask("HEAD", repository, f"blobs/{digest}", {})
+        except CannotFetchError as error:
+            # Of a repository that nobody has pushed to yet some say that it may not be seen.
+            if error.cause in {"not found", "refused"}:
+                return None
+            raise
+        if reply.length_bytes is None:
+            raise CannotFetchError(f"the registry {self._shown} does not tell the size of {digest}", "not understood")
+        return reply.length_bytes
+
     def part(self, repository: str, digest: str, first: int, last: int) -> bytes | None:
         """Return some bytes of a blob; None where the registry gives blobs as a whole only.
 

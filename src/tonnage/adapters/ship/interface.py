@@ -5,10 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from tonnage.adapters.interface import Cancel
     from tonnage.model.inventory import Engine, Filesystem
-    from tonnage.model.ship import ImageToShip, LayersThere, ShippableImage, ShippableLayer, StoredBlob
+    from tonnage.model.ship import (
+        ImageToShip,
+        LayersThere,
+        Moved,
+        PackedLayer,
+        PushedManifest,
+        ShippableImage,
+        ShippableLayer,
+        StoredBlob,
+    )
 
 
 class ShipSource(Protocol):
@@ -43,6 +53,40 @@ class ShipSource(Protocol):
             StepFailedError: It cannot be read, or is not what its digest says.
         """
 
+    def packed(self, image: ShippableImage) -> Mapping[str, tuple[PackedLayer, ...]]:
+        """Return the digests under which the engine knows layers of an image, by what they hold."""
+
+    def push(
+        self, image: ShippableImage, repository: str, tag: str, *, tell: Callable[[str], None], cancel: Cancel
+    ) -> Moved:
+        """Push an image under a name that it has only meanwhile.
+
+        Args:
+            repository: Where to, with its registry.
+
+        Returns:
+            The manifest, and the layers that the engine said it sent.
+
+        Raises:
+            StepFailedError: The registry refused, or it was stopped.
+        """
+
+    def insecure(self) -> tuple[str, ...]:
+        """Return the registries that the engine was told to speak to without TLS."""
+
+
+class ShipRegistry(Protocol):
+    """The registry that images go through, as this machine sees it.
+
+    Every method raises CannotFetchError when it cannot be reached, refuses, or is not understood.
+    """
+
+    def blobs(self, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        """Return the bytes of those blobs that are there, each by repository and digest."""
+
+    def manifest(self, repository: str, digest: str, platform: str) -> PushedManifest:
+        """Return an image that was pushed."""
+
 
 class ShipTarget(Protocol):
     """The engine that images are sent to.
@@ -66,6 +110,19 @@ class ShipTarget(Protocol):
 
         Raises:
             EngineLacksError: They cannot be measured from here.
+        """
+
+    def understood(self, digests: Iterable[str]) -> frozenset[str]:
+        """Return the digests of blobs that the engine has, or of which it knows that they are layers that it has."""
+
+    def has(self, name: str) -> bool:
+        """Return whether there is an image of this name."""
+
+    def pull(self, name: str, *, tell: Callable[[str], None], cancel: Cancel) -> Moved:
+        """Pull an image by its digest, and return the layers that the engine said it fetched.
+
+        Raises:
+            StepFailedError: The registry does not give it, the disk is full, or it was stopped.
         """
 
     def load(self, archive: Iterable[bytes], *, packed: str = "") -> None:

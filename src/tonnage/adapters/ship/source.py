@@ -19,6 +19,7 @@ from tonnage.adapters.docker import sdk, wire
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.schemas import ImageDetail
 from tonnage.adapters.images.layers import chain_ids
+from tonnage.adapters.ship import registry_way
 from tonnage.adapters.ship.engine_files import EngineFiles, remove_old
 from tonnage.adapters.ship.hashing import checked
 from tonnage.adapters.ship.saved import SavedImage
@@ -28,14 +29,16 @@ from tonnage.decide.ship import manifests
 from tonnage.errors import EngineLacksError, StepFailedError
 from tonnage.lazily import learned
 from tonnage.model.inventory import CLASSIC, CONTAINERD
-from tonnage.model.ship import TAR, Document, ShippableImage, ShippableLayer, StoredBlob
+from tonnage.model.ship import TAR, Document, PackedLayer, ShippableImage, ShippableLayer, StoredBlob
 from tonnage.small_files import MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.facts import DockerFacts
+    from tonnage.adapters.interface import Cancel
+    from tonnage.model.ship import Moved
 
 CONTENT = "io.containerd.content.v1.content/blobs"
 _LIST_BYTES = 256_000_000
@@ -59,6 +62,7 @@ class EngineSource:
         self._lists: dict[str, TarSplit] = {}
         self._places: dict[str, str] = {}
         self._saved: dict[str, SavedImage] = {}
+        self._digests: dict[str, tuple[str, ...]] = {}
         self._store = ""
         self._root = ""
 
@@ -110,6 +114,34 @@ class EngineSource:
             StepFailedError: It cannot be read, or is not what its digest says.
         """
         yield from checked(self._content(image, blob), blob)
+
+    def packed(self, image: ShippableImage) -> dict[str, tuple[PackedLayer, ...]]:
+        """Return the digests under which the engine knows layers of an image, by what they hold."""
+        if not image.root:
+            return registry_way.noted_digests(self._files[image.image_id], image.diff_ids)
+        names = self._digests.get(image.image_id, ())
+        repositories = ("", *(name.partition("@")[0] for name in names))
+        return {
+            layer.diff_id: tuple(PackedLayer(layer.blob.digest, repository) for repository in repositories)
+            for layer in image.layers
+            if layer.blob is not None
+        }
+
+    def push(
+        self, image: ShippableImage, repository: str, tag: str, *, tell: Callable[[str], None], cancel: Cancel
+    ) -> Moved:
+        """Push an image under a name that it has only meanwhile.
+
+        Raises:
+            StepFailedError: The registry refused, or it was stopped.
+        """
+        return registry_way.push_image(
+            self._connection, image.image_id, repository, tag, tell=tell, cancel=cancel
+        )  # fmt: skip
+
+    def insecure(self) -> tuple[str, ...]:
+        """Return the registries that the engine was told to speak to without TLS."""
+        return tuple(self._facts.registries().insecure)
 
     def _content(self, image: ShippableImage, blob: StoredBlob) -> Iterator[bytes]:
         files = self._files[image.image_id]
@@ -176,6 +208,7 @@ class EngineSource:
                     f"there is no image {reference} on the engine at {self.endpoint}",
                     todo="Build or pull it there first.",
                 ) from error
+            self._digests[str(told["Id"])] = tuple(told.get("RepoDigests") or ())
             return msgspec.convert(told, learned(ImageDetail)), str(told["Id"])
 
     def _in_containerd(self, reference: str, image_id: str, detail: ImageDetail) -> ShippableImage:

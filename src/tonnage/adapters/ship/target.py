@@ -13,6 +13,7 @@ from tonnage.adapters.docker import object_acts, sdk, wire
 from tonnage.adapters.docker.error_translation import speaking_to
 from tonnage.adapters.docker.schemas import ImageDetail
 from tonnage.adapters.images.layers import chain_ids
+from tonnage.adapters.ship import registry_way
 from tonnage.adapters.ship.engine_files import EngineFiles, remove_old
 from tonnage.adapters.ship.source import CONTENT
 from tonnage.decide.ship import manifests
@@ -24,13 +25,14 @@ from tonnage.model.ship import LayersThere
 from tonnage.small_files import MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tonnage.adapters.docker.connect import DockerConnection
     from tonnage.adapters.docker.facts import DockerFacts
     from tonnage.adapters.docker.schemas import Info
+    from tonnage.adapters.interface import Cancel
     from tonnage.model.inventory import Engine, Filesystem
-    from tonnage.model.ship import ImageToShip, ShippableImage, StoredBlob
+    from tonnage.model.ship import ImageToShip, Moved, ShippableImage, StoredBlob
 
 _PACKED = {"gzip": "application/x-gzip"}
 _BROKEN = "Error unpacking image"
@@ -105,6 +107,37 @@ class EngineTarget:
             EngineLacksError: They cannot be measured from here.
         """
         return self._facts.filesystems()
+
+    def understood(self, digests: Iterable[str]) -> frozenset[str]:
+        """Return the digests of blobs that the engine has, or of which it knows that they are layers that it has."""
+        told = self._info()
+        with speaking_to(self.endpoint, "list the images"):
+            listed = wire.image_summaries(self._connection.read("/images/json"))
+        if not listed:
+            return frozenset()
+        if told.image_store == CONTAINERD:
+            with EngineFiles(self._connection, listed[0].id, {"blobs": self._content()}) as files:
+                return frozenset(each for each in digests if files.size(_place(each)) is not None)
+        tables = {"image": f"{told.data_root}/image/{told.driver}"}
+        with EngineFiles(self._connection, listed[0].id, tables) as files:
+            return registry_way.understood_digests(files, digests)
+
+    def has(self, name: str) -> bool:
+        """Return whether there is an image of this name."""
+        with speaking_to(self.endpoint, f"look for the image {name}"):
+            try:
+                self._connection.read(f"/images/{name}/json")
+            except sdk.NotFound:
+                return False
+            return True
+
+    def pull(self, name: str, *, tell: Callable[[str], None], cancel: Cancel) -> Moved:
+        """Pull an image by its digest.
+
+        Raises:
+            StepFailedError: The registry does not give it, the disk is full, or it was stopped.
+        """
+        return registry_way.pull_image(self._connection, name, tell=tell, cancel=cancel)
 
     def load(self, archive: Iterable[bytes], *, packed: str = "") -> None:
         """Take an image from an archive.

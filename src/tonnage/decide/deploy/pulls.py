@@ -113,12 +113,13 @@ def _is_asked_again(policy: PullPolicy, image: Image, reference: str, now_s: flo
 def why_not_asked(reference: str, engine: Engine) -> str:
     """Return why a registry is not asked from this machine; empty where it is: an address may mean another machine."""
     host = reference.partition("/")[0]
-    if engine.endpoint.startswith("unix://") or not _is_loopback(host):
+    if engine.endpoint.startswith("unix://") or not is_loopback(host):
         return ""
     return f"the registry {host} is one of the engine's own machine, which is not asked from here"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a registry's address means each machine itself."""
     name = host.removeprefix("[").partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     if name == "localhost":
         return True

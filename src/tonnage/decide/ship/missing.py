@@ -57,13 +57,13 @@ def image_to_ship(
         layers=tuple(layers),
         store=there.store,
         wire_bytes=sum(each.sent.size_bytes for each in layers if each.sent is not None),
-        kept=_taken(0, 0, 0),
-        highest=_taken(0, 0, 0),
+        kept=taken(0, 0, 0),
+        highest=taken(0, 0, 0),
     )
     unpacked = [_unpacked_bytes(each, there) for each in layers]
     blobs = [each.sent.size_bytes if each.sent is not None and there.store == CONTAINERD else 0 for each in layers]
     new = sum(1 for each in layers if each.layer.chain_id not in there.chains)
-    kept = _taken(sum(unpacked), sum(blobs), new)
+    kept = taken(sum(unpacked), sum(blobs), new)
     if there.store == CONTAINERD:
         return replace(ship, kept=kept, highest=kept)
     # The classic store unpacks the whole archive below its data root before it looks at a layer of it.
@@ -74,7 +74,7 @@ def image_to_ship(
         tops.append((sum(unpacked[:count]), sent))
         first = count
     top = max(tops, key=sum, default=(0, 0))
-    highest = _taken(top[0], top[1], new)
+    highest = taken(top[0], top[1], new)
     return replace(ship, kept=kept, highest=highest if highest.high_bytes > kept.high_bytes else kept)
 
 
@@ -118,7 +118,7 @@ def parcel_bytes(ship: ImageToShip, first: int, count: int) -> int:
     """Return what the disk there needs at most for one archive, beyond what it had before."""
     layers = ship.layers[first:count]
     sent = sum(each.sent.size_bytes for each in layers if each.sent is not None)
-    return sent + sum(_counted_bytes(each) for each in layers if each.sent is not None or ship.store == CONTAINERD)
+    return sent + sum(counted_bytes(each) for each in layers if each.sent is not None or ship.store == CONTAINERD)
 
 
 def low_points(ships: Sequence[ImageToShip], available_bytes: int) -> tuple[int, ...]:
@@ -135,10 +135,10 @@ def _there(layer: ShippableLayer, there: LayersThere) -> StoredBlob | None:
 
 
 def _unpacked_bytes(each: ShippedLayer, there: LayersThere) -> int:
-    return 0 if each.layer.chain_id in there.chains else _counted_bytes(each)
+    return 0 if each.layer.chain_id in there.chains else counted_bytes(each)
 
 
-def _counted_bytes(each: ShippedLayer) -> int:
+def counted_bytes(each: ShippedLayer) -> int:
     """Return what a layer takes unpacked; of one that nobody could open four times what it is packed to."""
     if each.layer.unpacked_bytes is not None:
         return each.layer.unpacked_bytes
@@ -148,10 +148,11 @@ def _counted_bytes(each: ShippedLayer) -> int:
 
 def declared_unpacked(size_bytes: int) -> Estimate:
     """Return what a layer takes unpacked, of whose size an engine has told: with the same room as when it is sent."""
-    return replace(_taken(size_bytes, 0, 1), grade=Grade.DECLARED)
+    return replace(taken(size_bytes, 0, 1), grade=Grade.DECLARED)
 
 
-def _taken(unpacked: int, packed: int, layers: int) -> Estimate:
+def taken(unpacked: int, packed: int, layers: int) -> Estimate:
+    """Return what layers take on a disk: their files, what is kept as it came, and what an engine notes of them."""
     low = unpacked + packed
     likely = low + layers * _NOTES_BYTES
     return spread(low, likely, likely + unpacked // _UNEVEN + layers * _NOTES_BYTES, Grade.EXACT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.decide.swarm.leftovers import NodeLeftovers, leftovers, needed_anywhere
+from tonnage.decide.swarm.leftovers import NodeLeftovers, leftovers, needed_anywhere, repositories_of
 from tonnage.errors import TonnageError
 from tonnage.escapes import visible_in_line
 from tonnage.flows.cluster.planning import look_at
@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from tonnage.flows.cluster.observing import SeenCluster
     from tonnage.flows.cluster.ports import ClusterPorts, SwarmAccess
     from tonnage.flows.stack import DesiredState
+    from tonnage.model.stack import Stack
 
 
-def node_leftovers(access: SwarmAccess, seen: SeenCluster) -> dict[str, NodeLeftovers]:
+def node_leftovers(access: SwarmAccess, seen: SeenCluster, stack: Stack) -> dict[str, NodeLeftovers]:
     """Return what may go of each node that answered, by its id.
+
+    Args:
+        stack: Names the repositories of which nodes pull by digest.
 
     Raises:
         EngineUnreachableError: The Swarm has lost its quorum, or the manager does not answer.
@@ -27,14 +31,22 @@ def node_leftovers(access: SwarmAccess, seen: SeenCluster) -> dict[str, NodeLeft
     # Asked again: what another run gives to Swarm meanwhile must stay.
     services, tasks = access.facts.services(), access.facts.tasks()
     stacks = sorted({each.stack for each in services} - {""})
-    needed = needed_anywhere(services, tasks, [each for stack in stacks for each in access.facts.versions(stack)])
+    needed = needed_anywhere(services, tasks, [each for name in stacks for each in access.facts.versions(name)])
+    repositories = repositories_of(each.image for each in stack.services)
     return {
-        node_id: leftovers(engine.images, engine.containers, needed) for node_id, engine in seen.engines.items()
-    }  # fmt: skip
+        node_id: leftovers(engine.images, engine.containers, needed, repositories)
+        for node_id, engine in seen.engines.items()
+    }
 
 
 def free_on_node(
-    ports: ClusterPorts, access: SwarmAccess, seen: SeenCluster, node_id: str, *, tell: Callable[[str], None]
+    ports: ClusterPorts,
+    access: SwarmAccess,
+    seen: SeenCluster,
+    stack: Stack,
+    node_id: str,
+    *,
+    tell: Callable[[str], None],
 ) -> int:
     """Free it on one node; return the bytes that are certainly freed.
 
@@ -42,7 +54,7 @@ def free_on_node(
         StepFailedError: The engine there refused.
         EngineUnreachableError: It does not answer.
     """
-    found = node_leftovers(access, seen).get(node_id, NodeLeftovers())
+    found = node_leftovers(access, seen, stack).get(node_id, NodeLeftovers())
     if not found.images:
         return 0
     where = visible_in_line(seen.names[node_id])
@@ -74,14 +86,14 @@ def reclaim_cluster(
     """
     if not yes:
         seen = look_at(ports, access, wanted)
-        found = node_leftovers(access, seen)
+        found = node_leftovers(access, seen, wanted.stack)
         return [(seen.names[each], len(left.images), left.freed_bytes) for each, left in found.items()], []
     rows, errors = [], []
     with access.claim(wanted.stack.name):
         seen = look_at(ports, access, wanted)
-        for node_id, left in node_leftovers(access, seen).items():
+        for node_id, left in node_leftovers(access, seen, wanted.stack).items():
             try:
-                freed = free_on_node(ports, access, seen, node_id, tell=tell)
+                freed = free_on_node(ports, access, seen, wanted.stack, node_id, tell=tell)
                 rows.append((seen.names[node_id], len(left.images), freed))
             except TonnageError as error:
                 error.what = f"{seen.names[node_id]}: {error.what}"

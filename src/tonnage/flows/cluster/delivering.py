@@ -54,7 +54,7 @@ def deliver(
             for move in moves:
                 if stop.is_set():
                     return
-                _deliver(ports, seen, plan.stack, move, tell, stop)
+                _deliver(ports, seen, plan, move, tell, stop)
         except TonnageError as error:
             errors.append(error)
             failed.set()
@@ -70,7 +70,7 @@ def deliver(
 def _deliver(
     ports: ClusterPorts,
     seen: SeenCluster,
-    stack: str,
+    plan: ClusterPlan,
     move: ImageMove,
     tell: Callable[[str], None],
     cancel: Cancel,
@@ -84,13 +84,15 @@ def _deliver(
             return
         disk = seen.node(move.node_id).image_disk
         moved = f", {format_bytes(move.moved.high_bytes)}" if move.moved.known else ""
-        tell(f"{where}: sending {move.image.service}{moved}")
+        by_way = f" through {plan.through}" if plan.through else ""
+        tell(f"{where}: sending {move.image.service}{moved}{by_way}")
         ports.swarms.ship(
             move.image.source,
             move.host,
             move.image.source_name,
             names=[move.image.reference],
-            owner=stack,
+            owner=plan.stack,
+            through=plan.through,
             reserve_bytes=disk.reserve_bytes if disk else 0,
             tell=lambda text: tell(f"{where}: {text}"),
             cancel=cancel,

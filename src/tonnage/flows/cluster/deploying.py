@@ -91,7 +91,7 @@ def deploy_on_cluster(
             tell(f"{plan.stack} is up to date")
             return ClusterRun(plan=plan, seconds=ports.clock.monotonic() - began, seen=seen, versions=versions)
         for node_id in plan.reclaims:
-            free_on_node(ports, access, seen, node_id, tell=tell)
+            free_on_node(ports, access, seen, wanted.stack, node_id, tell=tell)
         deliver(ports, seen, plan, parallel=wanted.policy.parallel, tell=tell, cancel=cancel)
         _still_as_planned(ports, access, wanted, plan, cancel)
         number = max((each.number for each in versions), default=0) + 1

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tonnage.decide.cluster.labels import written_placement
 from tonnage.decide.cluster.placing import place
 from tonnage.decide.swarm.images import chosen_image, named
-from tonnage.decide.swarm.leftovers import needed_anywhere, with_reclaimable
+from tonnage.decide.swarm.leftovers import needed_anywhere, repositories_of, with_reclaimable
 from tonnage.decide.swarm.ownership import refuse_stack_of_others
 from tonnage.decide.swarm.stack_file import check_names, differs, for_later, stack_file
 from tonnage.decide.swarm.wishes import bound_paths, cluster_image, cluster_service
@@ -18,6 +18,7 @@ from tonnage.flows.cluster.observing import see_cluster
 from tonnage.flows.cluster.settings import failover_of, node_addresses
 from tonnage.model.cluster.placement import Placement
 from tonnage.model.cluster.rollout import ClusterPlan, ImageMove
+from tonnage.runtime.settings import through_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,8 +50,11 @@ def look_at(ports: ClusterPorts, access: SwarmAccess, wanted: DesiredState) -> S
     )
     versions = [each for stack in _stacks(seen, wanted) for each in access.facts.versions(stack)]
     needed = needed_anywhere(seen.services, seen.tasks, versions)
+    repositories = repositories_of(each.image for each in wanted.stack.services)
     nodes = tuple(
-        with_reclaimable(node, seen.engines[node.node_id].images, seen.engines[node.node_id].containers, needed)
+        with_reclaimable(
+            node, seen.engines[node.node_id].images, seen.engines[node.node_id].containers, needed, repositories
+        )
         if node.node_id in seen.engines
         else node
         for node in seen.cluster.nodes
@@ -106,18 +110,20 @@ def cluster_plan(
         )  # fmt: skip
     written = written_placement(found, seen.cluster)
     document = stack_file(stack, named(choices), written.constraints, contents)
+    moves, through = _moves(found, choices, seen), through_of(wanted.settings)
     return ClusterPlan(
         stack=stack.name,
         manager=access.endpoint,
         services=names,
         placement=found,
         changed=tuple(changed),
-        moves=_moves(found, choices, seen),
+        moves=moves,
         reclaims={each.node_id: each.reclaim_bytes for each in found.nodes if each.reclaim_bytes},
         written=written,
         document=document.document,
-        notes=(*document.notes, *found.notes),
+        notes=(*document.notes, *found.notes, *_note_of_way(moves, through)),
         skipped=_skipped(seen),
+        through=through,
     )
 
 
@@ -224,6 +230,12 @@ def _moves(found: Placement, choices: dict[str, ChosenImage], seen: SeenCluster)
     order = [each.node_id for each in found.nodes]
     moves.sort(key=lambda each: (order.index(each[1].node_id) if each[1].node_id in order else len(order), each[0]))
     return tuple(move for _, move in moves)
+
+
+def _note_of_way(moves: Sequence[ImageMove], through: str) -> tuple[str, ...]:
+    """Say that images which were built are pulled, where they are."""
+    ways = tuple(dict.fromkeys(move.image.service for move in moves if not move.image.pulled))
+    return (f"{', '.join(ways)}: pushed to {through}, and pulled by digest on each node",) if ways and through else ()
 
 
 def _skipped(seen: SeenCluster) -> tuple[tuple[str, str], ...]:

@@ -109,8 +109,12 @@ class Swarms(Protocol):
         reserve_bytes: int,
         tell: Callable[[str], None],
         cancel: Cancel,
+        through: str = "",
     ) -> None:
         """Send an image from engine to engine, and prove that it is whole there.
+
+        Args:
+            through: A registry that it goes through, pushed and pulled by digest; empty to send it to the engine.
 
         Raises:
             CannotFitError: It does not fit there.

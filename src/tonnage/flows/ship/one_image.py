@@ -6,6 +6,7 @@ through the same connections.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.ship.interface import ShipSource, ShipTarget
     from tonnage.flows.ship.ports import ShipEngines
-    from tonnage.model.ship import ImageToShip, Shipped
+    from tonnage.model.ship import ImageToShip, LayersThere, ShippableImage, Shipped
 
 
 def ship_image(
@@ -97,14 +98,7 @@ def look(
         EngineUnreachableError: An engine does not answer.
         EngineLacksError: The disk there cannot be measured, or an engine is not Docker Engine.
     """
-    images = [source.image(reference) for reference in wanted]
-    there = target.layers(images)
-    for image in images:
-        if not _runs(image.platform, there.platform):
-            raise StepFailedError(
-                f"{image.reference} is made for {image.platform}, and {target.endpoint} runs {there.platform}",
-                todo="Build it for that platform, such as with platform: in the compose file.",
-            )
+    images, there = images_to_ship(source, target, wanted)
     ships = []
     for image in images:
         counted = source.counted(image, to_count(image, there))
@@ -129,6 +123,29 @@ def look(
         reserve_bytes=reserve_of(disk, keep_free_bytes),
         leftovers=leftovers,
     )
+
+
+def images_to_ship(
+    source: ShipSource, target: ShipTarget, wanted: Mapping[str, Sequence[str]]
+) -> tuple[list[ShippableImage], LayersThere]:
+    """Return images as the one engine has them, and what the other one has of them.
+
+    Args:
+        wanted: As of :func:`look`.
+
+    Raises:
+        StepFailedError: There is no such image, or it is for another platform.
+        EngineUnreachableError: An engine does not answer.
+    """
+    images = [source.image(reference) for reference in wanted]
+    there = target.layers(images)
+    for image in images:
+        if not _runs(image.platform, there.platform):
+            raise StepFailedError(
+                f"{image.reference} is made for {image.platform}, and {target.endpoint} runs {there.platform}",
+                todo="Build it for that platform, such as with platform: in the compose file.",
+            )
+    return images, there
 
 
 def refuse_unfit(looked: ShipLook, endpoint: str) -> None:
@@ -173,21 +190,27 @@ def send_all(
     """
     refuse_unfit(looked, target.endpoint)
     shipped = []
-    gauge = engines.gauge(target.endpoint, [looked.disk.mount])
-    try:
-        watch = Watch(cancel or threading.Event(), gauge, looked.disk.mount, looked.reserve_bytes)
+    with watched(engines, target, looked, cancel) as watch:
         for ship in looked.ships:
             one = send(
                 source, target, ship, owner=owner, watch=watch, reserve_bytes=looked.reserve_bytes, tell=tell
             )  # fmt: skip
             shipped.append(one)
             on_shipped(one)
-    finally:
-        gauge.close()
     # What earlier attempts left has been of use, or is of an image that is no longer sent.
     for name in looked.leftovers:
         target.forget(name)
     return tuple(shipped)
+
+
+@contextlib.contextmanager
+def watched(engines: ShipEngines, target: ShipTarget, looked: ShipLook, cancel: Cancel | None) -> Iterator[Watch]:
+    """Look at the disk there as long as the context lasts."""
+    gauge = engines.gauge(target.endpoint, [looked.disk.mount])
+    try:
+        yield Watch(cancel or threading.Event(), gauge, looked.disk.mount, looked.reserve_bytes)
+    finally:
+        gauge.close()
 
 
 def _runs(made_for: str, runs: str) -> bool:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tonnage.adapters.interface import Gauge
-    from tonnage.adapters.ship.interface import ShipSource, ShipTarget
+    from tonnage.adapters.ship.interface import ShipRegistry, ShipSource, ShipTarget
 
 
 class ShipEngines(Protocol):
@@ -24,6 +24,13 @@ class ShipEngines(Protocol):
 
     def target(self, name: str) -> AbstractContextManager[ShipTarget]:
         """Reach the engine that images are sent to."""
+
+    def registry(self, insecure: Sequence[str]) -> AbstractContextManager[ShipRegistry]:
+        """Reach the registry that images go through.
+
+        Args:
+            insecure: Registries that may be spoken to without TLS.
+        """
 
     def gauge(self, endpoint: str, mounts: Sequence[str]) -> Gauge:
         """Open a gauge for filesystems of an engine's machine."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
@@ -10,8 +11,10 @@ from tonnage.decide.deploy.planning import asked_for
 from tonnage.errors import CannotFitError, InterruptedRunError, StepFailedError, UsageError
 from tonnage.flows.ports import EnginePorts
 from tonnage.flows.ship.one_image import look, refuse_unfit, send_all
+from tonnage.flows.ship.through import look_through, refuse_unreachable, send_through
 from tonnage.flows.stack import read_wanted
 from tonnage.model.ship import ShipReport
+from tonnage.runtime.settings import through_of
 from tonnage.runtime.signals import CancelOnSignal
 
 if TYPE_CHECKING:
@@ -84,10 +87,20 @@ def ship_wanted(
     """
     services = chosen(wanted)
     owner = wanted.stack.name
-    with ports.ship_engines.source(wanted.host) as here, ports.ship_engines.target(to) as there:
+    through = through_of(wanted.settings)
+    with contextlib.ExitStack() as opened:
+        here = opened.enter_context(ports.ship_engines.source(wanted.host))
+        there = opened.enter_context(ports.ship_engines.target(to))
         _refuse_missing(here.missing(services), services)
         images = {image: (image,) for image in services}
-        looked = look(here, there, images, keep_free_bytes=wanted.policy.keep_free_bytes, owner=owner)
+        keep_free_bytes = wanted.policy.keep_free_bytes
+        if through:
+            refuse_unreachable(through, there.endpoint)
+            registry = opened.enter_context(ports.ship_engines.registry(here.insecure()))
+            looked = look_through(here, there, registry, images, through=through, keep_free_bytes=keep_free_bytes)
+        else:
+            registry = None
+            looked = look(here, there, images, keep_free_bytes=keep_free_bytes, owner=owner)
         report = ShipReport(stack=owner, endpoint=there.endpoint, services=services, looked=looked)
         try:
             refuse_unfit(looked, there.endpoint)
@@ -98,8 +111,12 @@ def ship_wanted(
         show(report)
         with ports.engines.lock(looked.engine, owner), CancelOnSignal(on_stop) as signals:
             try:
-                shipped = send_all(
-                    ports.ship_engines, here, there, looked, owner=owner, tell=tell, cancel=signals.cancel
+                shipped = (
+                    send_all(ports.ship_engines, here, there, looked, owner=owner, tell=tell, cancel=signals.cancel)
+                    if registry is None
+                    else send_through(
+                        ports.ship_engines, here, there, registry, looked, tell=tell, cancel=signals.cancel
+                    )
                 )
             except StepFailedError as error:
                 if signals.number:

@@ -58,6 +58,7 @@ class ClusterPlan(Struct, frozen=True, kw_only=True):
         reclaims: Bytes that have to be freed on nodes before, by the node's id.
         document: The stack file.
         skipped: Nodes that get nothing new, with the reason.
+        through: The registry through which images that were built go to nodes; empty to send them by ssh.
     """
 
     stack: str
@@ -72,6 +73,7 @@ class ClusterPlan(Struct, frozen=True, kw_only=True):
     document: ComposeMapping = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    through: str = ""
 
     @property
     def up_to_date(self) -> bool:

@@ -6,11 +6,12 @@ each member can be packed or only wrapped, as the pace so far says.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import zlib
 from typing import TYPE_CHECKING
 
-from tonnage.errors import ReserveCrossedError, StepFailedError
+from tonnage.errors import ReserveCrossedError, StepFailedError, TonnageError
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -78,6 +79,38 @@ class Watch:
                 why=f"The reserve is {format_bytes(self._reserve_bytes)}, and something else writes to that disk.",
                 todo="Free some of it there, then send again: what has arrived is not sent again.",
             )
+
+
+class WatchStop:
+    """Satisfies ``Cancel``: set when a watch says that something is to be stopped."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._error: TonnageError | None = None
+
+    def is_set(self) -> bool:
+        """Look, and return whether to stop."""
+        if self._error is None:
+            try:
+                self._watch.look()
+            except TonnageError as error:
+                self._error = error
+        return self._error is not None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Look until it is set, at most so many seconds; return whether it is."""
+        end_s = None if timeout is None else time.monotonic() + timeout
+        while not self.is_set() and (end_s is None or time.monotonic() < end_s):
+            time.sleep(_LOOK_EVERY_S)
+        return self.is_set()
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """Have what is stopped fail with the reason of the watch."""
+        try:
+            yield
+        except StepFailedError as error:
+            raise self._error or error from None
 
 
 class Meter:

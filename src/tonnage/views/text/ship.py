@@ -10,6 +10,8 @@ from tonnage.views.text.layout import columns, fits, joined
 from tonnage.views.text.plan import estimate_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tonnage.model.ship import ImageToShip, ShipReport
 
 
@@ -20,14 +22,17 @@ def plan_text(report: ShipReport, *, width: int = 0) -> str:
         width: Columns of the terminal; 0 to leave lines long.
     """
     looked = report.looked
-    rows = [("image", "layers", "on the wire", "highest there", "kept there")]
+    through = any(ship.route is not None for ship in looked.ships)
+    rows = [
+        ("image", "layers", *(("pushed", "pulled") if through else ("on the wire",)), "highest there", "kept there")
+    ]
     rows += [_row(ship) for ship in looked.ships]
-    table = columns(rows, right=(1, 2))
+    table = columns(rows, right=(1,) if through else (1, 2))
     if width and not fits(table, width):
         table = [line for ship in looked.ships for line in _lines(ship)]
     lowest_bytes = looked.lowest_bytes
     lines = [
-        f"ship {report.stack} to {report.endpoint}",
+        f"ship {report.stack} to {report.endpoint}{_by_way(looked.ships)}",
         *(f"  {line}" for line in table),
         (
             f"  {looked.disk.mount} there: {format_bytes(looked.disk.available_bytes)} available,"
@@ -49,6 +54,9 @@ def shipped_text(report: ShipReport) -> str:
         how = ", compressed" if each.compressed else ""
         rate = f" at {format_bytes(int(each.wire_bytes / each.seconds))}/s" if each.seconds and each.wire_bytes else ""
         done = "up to date" if not each.wire_bytes else f"{format_bytes(each.wire_bytes)} sent ({layers}{how}){rate}"
+        if each.digest:
+            pushed, pulled = (format_bytes(count or 0) for count in (each.pushed_bytes, each.pulled_bytes))
+            done = f"{pushed} pushed, {pulled} pulled by {each.digest} ({layers})"
         lines.append(f"{each.reference}: {done}, whole there, {each.seconds:.1f} s")
     return joined(lines)
 
@@ -71,8 +79,14 @@ def ship_form(report: ShipReport) -> dict[str, object]:
                 "forecast_wire_bytes": ship.wire_bytes,
                 "kept": estimate_form(ship.kept),
                 "highest": estimate_form(ship.highest),
+                "repository": ship.route.repository if ship.route else "",
+                "pushed": estimate_form(ship.route.pushed) if ship.route else None,
+                "pulled": estimate_form(ship.route.pulled) if ship.route else None,
                 "up_to_date": ship.present,
                 "measured_wire_bytes": None if done is None else done.wire_bytes,
+                "measured_pushed_bytes": None if done is None else done.pushed_bytes,
+                "measured_pulled_bytes": None if done is None else done.pulled_bytes,
+                "digest": None if done is None else done.digest,
                 "compressed": None if done is None else done.compressed,
                 "seconds": None if done is None else round(done.seconds, 3),
             }
@@ -90,18 +104,33 @@ def ship_form(report: ShipReport) -> dict[str, object]:
     }
 
 
-def _row(ship: ImageToShip) -> tuple[str, str, str, str, str]:
+def _by_way(ships: Sequence[ImageToShip]) -> str:
+    """Say through which registry images go; nothing where there is none."""
+    hosts = dict.fromkeys(ship.route.repository.partition("/")[0] for ship in ships if ship.route is not None)
+    return f" through {', '.join(hosts)}" if hosts else ""
+
+
+def _wire(ship: ImageToShip) -> tuple[str, ...]:
+    if ship.route is None:
+        return (format_bytes(ship.wire_bytes),)
+    return estimate_text(ship.route.pushed), estimate_text(ship.route.pulled)
+
+
+def _row(ship: ImageToShip) -> tuple[str, ...]:
     if ship.present:
-        return (ship.image.reference, "up to date", "0 B", "", "")
+        return (ship.image.reference, "up to date", *(["0 B"] * (1 if ship.route is None else 2)), "", "")
     layers = f"{len(ship.sent)} of {len(ship.layers)}"
-    return (
-        ship.image.reference, layers, format_bytes(ship.wire_bytes),
-        estimate_text(ship.highest), estimate_text(ship.kept),
-    )  # fmt: skip
+    return (ship.image.reference, layers, *_wire(ship), estimate_text(ship.highest), estimate_text(ship.kept))
 
 
 def _lines(ship: ImageToShip) -> list[str]:
-    name, layers, wire, highest, kept = _row(ship)
+    name = ship.image.reference
     if ship.present:
-        return [f"{name}: {layers}"]
-    return [name, f"  {layers} layers, {wire} on the wire", f"  there: {highest} at most, {kept} kept"]
+        return [f"{name}: up to date"]
+    wire = _wire(ship)
+    moved = f"{wire[0]} on the wire" if ship.route is None else f"{wire[0]} pushed, {wire[1]} pulled"
+    return [
+        name,
+        f"  {len(ship.sent)} of {len(ship.layers)} layers, {moved}",
+        f"  there: {estimate_text(ship.highest)} at most, {estimate_text(ship.kept)} kept",
+    ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tonnage.decide.swarm.leftovers import leftovers, needed_anywhere
+from msgspec.structs import replace
+
+from tonnage.decide.swarm.leftovers import leftovers, needed_anywhere, repositories_of
 from tonnage.model.deploy.image_names import content_reference
 from tonnage.model.inventory import Container, Image, Layer
 from tonnage.model.swarm import StackVersion, SwarmService, SwarmTask
@@ -60,3 +62,29 @@ def test_services_tasks_and_versions_of_every_stack_need_their_images() -> None:
     versions = [StackVersion(config_id="c", number=1, good=True, document={"services": {"b": {"image": "four"}}})]
     assert needed_anywhere(services, tasks, versions) == {"one", "two", "three", "four"}
     assert leftovers([image(OURS, "top")], [], frozenset({OURS})).images == ()
+
+
+PULLED = "registry.example.org/fleet/web@sha256:" + "cd" * 32
+
+
+def pulled(*references: str, digests: tuple[str, ...] = (PULLED,)) -> Image:
+    return replace(image(OURS, "top"), references=references, digests=digests)
+
+
+def test_what_nodes_pulled_by_digest_goes_when_nothing_names_it_any_more() -> None:
+    repositories = repositories_of(["registry.example.org/fleet/web:5", "registry.example.org:5000/fleet/api"])
+    assert repositories == {"registry.example.org/fleet/web", "registry.example.org:5000/fleet/api"}
+    assert leftovers([pulled()], [], frozenset(), repositories).images == (("sha256:1", (PULLED,)),)
+    # containerd lists the digest among the tags as well.
+    assert leftovers([pulled(PULLED)], [], frozenset(), repositories).images == (("sha256:1", (PULLED,)),)
+    assert leftovers([pulled()], [], frozenset({PULLED}), repositories).images == ()
+    assert leftovers([pulled()], [container("running", labels=TASK)], frozenset(), repositories).images == ()
+
+
+def test_what_was_pulled_by_a_tag_or_from_elsewhere_stays() -> None:
+    repositories = repositories_of(["registry.example.org/fleet/web:5"])
+    assert leftovers([pulled("registry.example.org/fleet/web:4")], [], frozenset(), repositories).images == ()
+    elsewhere = "registry.example.org/other@sha256:" + "ef" * 32
+    assert leftovers([pulled(digests=(PULLED, elsewhere))], [], frozenset(), repositories).images == ()
+    assert leftovers([pulled(digests=())], [], frozenset(), repositories).images == ()
+    assert leftovers([pulled()], [], frozenset()).images == ()

@@ -116,8 +116,14 @@ class ShippedImageForm(TypedDict):
     forecast_wire_bytes: Size
     kept: EstimateForm
     highest: EstimateForm
+    repository: str
+    pushed: EstimateForm | None
+    pulled: EstimateForm | None
     up_to_date: bool
     measured_wire_bytes: Size | None
+    measured_pushed_bytes: Size | None
+    measured_pulled_bytes: Size | None
+    digest: str | None
     compressed: bool | None
     seconds: Seconds | None
 
