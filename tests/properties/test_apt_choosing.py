@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.forecast.costs.test_apt_costs import Index
 
-from tonnage.forecast.costs.apt_costs import choose
+from tonnage.forecast.costs.apt.costs import choose
 from tonnage.model.forecast.base_image import AptState
 from tonnage.model.forecast.debian_package import DebPackage, Relation
 

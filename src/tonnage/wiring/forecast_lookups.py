@@ -297,7 +297,7 @@ class RealLookups:
     def _packages(
         self, installs: Sequence[AptInstall], state: AptState, base: BaseImage, platform: str
     ) -> AptForecast | None:
-        from tonnage.forecast.costs.apt_costs import apt_forecast, choose, probed_forecast  # noqa: PLC0415
+        from tonnage.forecast.costs.apt.costs import apt_forecast, choose, probed_forecast  # noqa: PLC0415
 
         wanted = tuple(dict.fromkeys(name for each in installs for name in each.packages))
         recommends = any(each.recommends for each in installs)

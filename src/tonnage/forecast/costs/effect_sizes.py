@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.apt_caches import CACHES, with_caches, with_small_caches
-from tonnage.forecast.costs.apt_effects import LISTS, apt_install, apt_lists
+from tonnage.forecast.costs.apt.caches import CACHES, with_caches, with_small_caches
+from tonnage.forecast.costs.apt.effects import LISTS, apt_install, apt_lists
 from tonnage.forecast.costs.copied_image_files import copied_paths, file_copied, maybe, perhaps
 from tonnage.forecast.costs.image_paths import stands
 from tonnage.forecast.costs.model_weights import weights_of

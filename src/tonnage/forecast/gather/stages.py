@@ -345,14 +345,14 @@ class BuildAnalysis:
                     if why:
                         told = why if effect.address in why else f"{effect.address}: {why}"
                         self._said.notes.append(f"{effect.place}: {told}")
-        apt = base.apt if base is not None else None
+        apt, system = base.apt if base is not None else None, below.python.distribution
         return InstructionEffects(
             installs=installs,
             packages=self._packages(done, base, platform, step),
             sizes=sizes,
             keeps_debs=apt is not None and apt.keeps_debs,
             keeps_caches=apt is None or apt.keeps_caches,
-            keeps_logins=(system := below.python.distribution) and system.keeps_logins,
+            keeps_logins=system.keeps_logins if system is not None else None,
             assume_bytes=bound,
         )
 

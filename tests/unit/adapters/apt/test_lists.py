@@ -12,7 +12,7 @@ from tonnage.adapters.apt.lists import AptLists
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError
-from tonnage.forecast.costs.apt_costs import choose
+from tonnage.forecast.costs.apt.costs import choose
 from tonnage.model.forecast.base_image import AptSource, AptState
 from tonnage.model.forecast.debian_package import ListBytes
 

@@ -17,7 +17,7 @@ from tonnage.adapters.docker.throwaway_container import LABEL, EngineProbe
 from tonnage.adapters.web.client import Web
 from tonnage.adapters.web.disk_cache import DiskCache
 from tonnage.errors import CannotFetchError
-from tonnage.forecast.costs.apt_costs import apt_forecast, choose, probed_forecast
+from tonnage.forecast.costs.apt.costs import apt_forecast, choose, probed_forecast
 
 if TYPE_CHECKING:
     from tests.real_engine import RealEngine

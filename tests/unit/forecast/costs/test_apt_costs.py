@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.apt_costs import apt_forecast, choose
+from tonnage.forecast.costs.apt.costs import apt_forecast, choose
 from tonnage.model.forecast.base_image import AptState
 from tonnage.model.forecast.debian_package import DebPackage, ListBytes, Relation, newest_first
 from tonnage.model.forecast.estimate import NOTHING, Grade

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.apt_caches import CACHES
+from tonnage.forecast.costs.apt.caches import CACHES
 from tonnage.forecast.costs.usual_sizes import of_packages
 from tonnage.model.forecast.compression import Content, compressed
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, total
@@ -21,7 +21,7 @@ LISTS = "/var/lib/apt/lists"
 ARCHIVES = f"{CACHES}/archives"
 _PACKAGES = "/usr/share"
 _UNPACKED = (100, 300, 800)
-# Of what a package declares to take. Source: ``apt_costs``.
+# Of what a package declares to take. Source: ``costs``.
 _OF_DECLARED = (60, 98, 103)
 _UPGRADE_MOST_BYTES = 300_000_000
 

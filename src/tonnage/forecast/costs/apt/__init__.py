@@ -1,0 +1,1 @@
+"""What apt installs, keeps and writes of its own."""
