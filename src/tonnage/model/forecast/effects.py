@@ -52,11 +52,7 @@ class AptInstall(Effect, frozen=True, kw_only=True):
 
 
 class AptUpdate(Effect, frozen=True, kw_only=True):
-    """``apt-get update``: package lists are fetched.
-
-    Args:
-        lists_mounted: ``/var/lib/apt`` or its lists are a cache mount.
-    """
+    """``apt-get update``: package lists are fetched, into a cache mount with ``lists_mounted``."""
 
     lists_mounted: bool = False
 
@@ -325,8 +321,8 @@ class MakeEnvironment(Effect, frozen=True, kw_only=True):
     Args:
         python: The interpreter that is named; empty for the one on ``PATH``.
         once: One that is there already stays as it is.
-        plain: ``venv`` makes it, of the interpreter that an official image has, with nothing said but where.
-        seeds_in: Where virtualenv keeps what it puts into it, unpacked; empty where another program makes it.
+        plain: ``venv`` makes it, of the interpreter of an official image, with nothing said but where.
+        seeds_in: Where virtualenv keeps its seeds, unpacked; empty where another program makes it.
     """
 
     directory: str
