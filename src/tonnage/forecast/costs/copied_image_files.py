@@ -17,6 +17,7 @@ from tonnage.forecast.costs.found_files import (
     found_in,
     hidden,
     landing,
+    many_moved,
     near,
     paths_of,
     perhaps_less,
@@ -132,7 +133,11 @@ def from_inside(
         found += copied_paths((source,), landing(source, destination, seen), seen, base_size, "the image")
     for source, destination in effect.file_copies:
         found += file_copied(source, landing(source, destination, seen), seen, base_size)
-    for source, destination in effect.moves:
+    many = many_moved(effect.moves, below, own) if effect.certain else None
+    again, lost = many or ((), ())
+    found += again
+    found += [each for move in lost for each in _of_base(*move, base_size, "the image", certain=True)]
+    for source, destination in effect.moves if many is None else ():
         into = landing(source, destination, seen)
         found += _moved(source, into, below, own, base_size, certain=effect.certain)
     return found if effect.certain else [perhaps(piece) for piece in found]

@@ -5,13 +5,14 @@ What ``sed -i`` writes anew may be less than it was, or more.
 
 from __future__ import annotations
 
+import posixpath
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.image_paths import any_covers, below, covers, covers_part, inside, names, stands
-from tonnage.model.forecast.estimate import Estimate, Grade, weakest
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, weakest
 from tonnage.model.forecast.python_lock import BLOCK_BYTES
 
 if TYPE_CHECKING:
@@ -208,6 +209,82 @@ def near(path: str, pieces: Sequence[WrittenBytes]) -> Sequence[WrittenBytes]:
         or "//" in place
         or "/." in place
     ]
+
+
+def many_moved(
+    moves: Sequence[tuple[str, str]], below: list[WrittenBytes], own: list[WrittenBytes]
+) -> tuple[list[WrittenBytes], list[tuple[str, str]]] | None:
+    """Move files at once, each known by its path: one after the other each would look at all that is there.
+
+    Returns:
+        What is written of earlier layers, and what of the moves no piece has to do with; None where any of them is
+        another kind of move.
+    """
+    sources, targets = {source for source, _ in moves}, {target.rstrip("/") for _, target in moves}
+    places = dict(enumerate((*below, *own)))
+    at = {path: (number, file) for number, piece in places.items() for file in files_of(piece) for path in file[:1]}
+    plain = not any(sign in path for path in (*sources, *targets) for sign in ("*", "?", "[", "//", "/."))
+    if not moves or not plain or len(sources) < len(moves) or sources & targets:
+        return None
+    taken = {piece.place.rstrip("/") for piece in places.values()}
+    directories = {piece.place.rstrip("/") for piece in places.values() if not piece.is_file}
+    for path in (*at, *taken):
+        while (path := path.rpartition("/")[0]) and path not in directories:
+            directories.add(path)
+    # Of what has no list of files nobody knows what lies there.
+    vague = {piece.place.rstrip("/") for piece in places.values() if piece.image.high_bytes and not files_of(piece)}
+    if "" in vague or any(above in vague for source in sources for above in _above(source)):
+        return None
+    lost = [(source, target) for source, target in moves if source not in at]
+    moves = [(source, target) for source, target in moves if source in at]
+    ends = [
+        inside(target, source) if target.endswith("/") or stands(target) or target in directories else target
+        for source, target in moves
+    ]
+    named_twice = any(places[at[source][0]].other_name for source, _ in moves)
+    if sources & directories or named_twice or len({*ends}) < len(ends) or not at.keys().isdisjoint(ends):
+        return None
+    parts: dict[int, list[tuple[File, str]]] = {}
+    for (source, _), end in zip(moves, ends, strict=True):
+        number, file = at[source]
+        parts.setdefault(number, []).append((file, end))
+    again: list[WrittenBytes] = []
+    left: dict[int, WrittenBytes | None] = {}
+    for number, each in parts.items():
+        piece = places[number]
+        left[number] = without(piece, [file for file, _ in each])
+        (again if number < len(below) else own).append(_at_other_paths(piece, each))
+    kept = [(number, left.get(number, piece)) for number, piece in places.items()]
+    count = len(below)
+    below[:] = [piece for number, piece in kept if number < count and piece is not None]
+    own[:] = [*(piece for number, piece in kept if number >= count and piece is not None), *own[len(places) - count :]]
+    return again, lost
+
+
+def _above(path: str) -> Iterable[str]:
+    """Return a path and all that are above it, the root left out."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
+def _at_other_paths(piece: WrittenBytes, files: Sequence[tuple[File, str]]) -> WrittenBytes:
+    """Return some files of a piece as they are somewhere else."""
+    if piece.is_file:
+        return replace(piece, place=files[0][1], transient=NOTHING, download=NOTHING)
+    image_bytes = sum(file[1] for file, _ in files)
+    whole = piece.image.likely_bytes
+    return replace(
+        piece,
+        name=f"{len(files)} files of {piece.name}",
+        place=posixpath.commonpath([path.rpartition("/")[0] or "/" for _, path in files]),
+        image=exactly(image_bytes),
+        disk=exactly(sum(file[2] for file, _ in files)),
+        compressed=piece.compressed.share(image_bytes, whole) if whole else piece.compressed,
+        transient=NOTHING,
+        download=NOTHING,
+        files=tuple((path, *file[1:]) for file, path in files),
+    )
 
 
 def _is_directory(path: str, pieces: Sequence[WrittenBytes]) -> bool:

@@ -16,17 +16,15 @@ from msgspec.structs import replace
 from tonnage.forecast.costs.copied_image_files import copied_paths, from_inside
 from tonnage.forecast.costs.effect_sizes import derived_pieces
 from tonnage.forecast.costs.found_files import AS_BEFORE, landing, near, paths_of, replaced
-from tonnage.forecast.costs.image_paths import any_covers, covers
+from tonnage.forecast.costs.image_paths import any_covers, covers, stands
 from tonnage.forecast.costs.links import behind, links_in, through_links
 from tonnage.forecast.costs.removals import left, takes_away
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, above, highest, total
-from tonnage.model.forecast.sized_effects import Aside, OtherName, WrittenBytes
+from tonnage.model.forecast.sized_effects import Aside, OtherName, SizedEffect, WrittenBytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from collections.abc import Set as AbstractSet
-
-    from tonnage.model.forecast.sized_effects import SizedEffect
 
 
 class LayerCost(Struct, frozen=True, kw_only=True):
@@ -66,7 +64,7 @@ def layer_cost(
     moments: list[Estimate] = []
     download, aside_bytes = NOTHING, NOTHING
     asides: list[Aside] = []
-    for told in effects:
+    for told in _together(effects):
         effect = through_links(told, layer.links)
         layer.before_writes(effect, base_size)
         for piece in effect.writes:
@@ -98,6 +96,33 @@ def layer_cost(
         asides=tuple(asides),
         visible=(*_without(below, own, known), *_alone(own)),
     )
+
+
+def _together(effects: Sequence[SizedEffect]) -> Iterable[SizedEffect]:
+    """Return the effects, moves that follow each other as one: what is there is looked through once for all of them.
+
+    They take nothing away in between, so that the last moment is the worst. A move that has to do with what those
+    before it moved begins anew.
+    """
+    moves: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    for effect in effects:
+        joins = effect.moves and effect == SizedEffect(moves=effect.moves)
+        touched = [path.rstrip("/") for move in effect.moves for path in move if not stands(path)]
+        if moves and not (joins and seen.isdisjoint(touched)):
+            yield SizedEffect(moves=tuple(moves))
+            moves, seen = [], set()
+        if not joins:
+            yield effect
+            continue
+        moves += effect.moves
+        for path in touched:
+            # What is above it may be made by it, or go with it.
+            while path and path not in seen:
+                seen.add(path)
+                path = path.rpartition("/")[0]  # noqa: PLW2901 - goes up
+    if moves:
+        yield SizedEffect(moves=tuple(moves))
 
 
 class _LayerBeingWritten:

@@ -40,6 +40,8 @@ EXACT = {
     "cp d/* /opt/ && rm /opt/one": TWO,
     "mkdir /w && cp d/*o* /w && mv /w/one /w/x && cp -r /w /v": 2 * DIRECTORY,
     "mv d/* /opt/ && cp /opt/one /srv/": DIRECTORY + ONE,
+    "cp -r d /w && mv /w/one /x && rm /x": TWO,
+    "cp -r d /w && mv /w/one /x && rm -r /w": ONE,
     "tar c -C d . | tar x -C /opt": DIRECTORY,
     "tar c d | tar x -C /opt": DIRECTORY,
     "tar czf - d | tar -xzC /opt": DIRECTORY,
