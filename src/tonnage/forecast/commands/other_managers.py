@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonnage.forecast.commands.cheap_commands import cheap, write
+from tonnage.forecast.commands.cheap_commands import cheap, option_of, write
 from tonnage.lazily import regex
 from tonnage.model.forecast.effects import PACKAGES_OF, Nothing, OtherInstall, Remove, Source
 from tonnage.model.forecast.estimate import Estimate, Grade
@@ -103,6 +103,9 @@ def other_manager(context: Context, program: str, words: Sequence[Word]) -> tupl
         action, rest = f"{action} {rest[0] if rest else ''}".strip(), rest[1:]
     packages, files, group = _named(context, program, rest)
     within = f"{_OF_APK}/{group}".rstrip("/") if program == "apk" else _OF_RPM if program in _RPM else ""
+    if (program, action) == ("go", "build") and (output := option_of(texts, "-o", "--o").lstrip("=")):
+        # What is built goes there; caches beside it are counted with it.
+        within = context.absolute(output)
     install = OtherInstall(
         **context.shared,
         manager=program,
@@ -111,7 +114,7 @@ def other_manager(context: Context, program: str, words: Sequence[Word]) -> tupl
         files=files,
         directory=context.absolute("."),
         within=within,
-        one_place=not within or bool(group),
+        one_place=not within.startswith(PACKAGES_OF) or bool(group),
         keeps_cache="--no-cache" not in texts,
     )
     return (install,)

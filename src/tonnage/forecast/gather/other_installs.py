@@ -92,9 +92,8 @@ def _deed(effect: OtherInstall, files: StageFiles, assume_bytes: int) -> SizedEf
     kind = _KINDS.get((effect.manager, effect.action), "")
     count = _counted(kind, effect.directory, files) if kind in KINDS else None
     if count is not None:
-        # ``go build`` writes a program to where ``-o`` says, and two caches.
-        anywhere = bool(KINDS[kind].place) or kind == "go build"
-        return of_kind(kind, count, effect.command[:80], "" if anywhere else effect.directory)
+        place = "" if KINDS[kind].place else effect.within or effect.directory
+        return of_kind(kind, count, effect.command[:80], place)
     bound = assumed(max(assume_bytes, _browsers(effect) if effect.manager == "playwright" else 0))
     name = f"{effect.manager} {' '.join(effect.packages)}".strip()
     return SizedEffect(writes=(WrittenBytes.of_size(name, "", bound, "assumed", download=bound),))

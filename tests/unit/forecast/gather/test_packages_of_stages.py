@@ -50,15 +50,17 @@ def test_packages_put_nothing_where_a_build_puts_its_own(tmp_path: Path, path: s
 
 
 @pytest.mark.parametrize("output", ["/out/app", "/usr/local/bin/app", "/src/app"])
-@pytest.mark.parametrize("mounts", ["", "--mount=type=bind,target=. "])
+@pytest.mark.parametrize("mounts", ["", "--mount=type=cache,target=/root/.cache/go-build "])
 def test_what_go_builds_is_found_wherever_it_is_put(tmp_path: Path, output: str, mounts: str) -> None:
     (tmp_path / "go.sum").write_text("".join(f"example.org/m{number} v1.0.0 h1:x=\n" for number in range(40)))
     lines = ("FROM alpine:3.19 AS build", "WORKDIR /src", "COPY go.sum ./", f"RUN {mounts}go build -o {output} .")
-    text = "\n".join((*lines, "FROM scratch", f"COPY --from=build {output} /app", ""))
+    copies = (f"COPY --from=build {output} /app", "COPY --from=build /etc/passwd /etc/passwd")
+    text = "\n".join((*lines, "FROM scratch", *copies, ""))
 
-    *_, built, copied_program = forecast(tmp_path, text).steps
+    *_, built, copied_program, beside = forecast(tmp_path, text).steps
 
     # Source: usual sizes of builds by the number of modules in their lock.
     assert built.disk.high_bytes > 100_000_000
     assert copied_program.image.high_bytes > 100_000_000
     assert copied_program.image.grade is not Grade.EXACT
+    assert beside.image.high_bytes <= BASE_BYTES
