@@ -32,7 +32,7 @@ _MOST_TOLD = 5
     ),
     failures=(EngineUnreachableError, EngineLacksError),
     about="Reads metadata only: nothing is built, pulled or installed, and no engine is needed. With one, its images,"
-    " disk and reserve are used. A stack that does not fit is an answer, not a failure. Where a Dockerfile cannot be"
+    " disk and reserve are used. A stack that does not fit is not a failure (exit code 0). Where a Dockerfile cannot be"
     " built, such as a requirement that does not exist, everything else is forecast before it ends with exit code 2.",
 )
 @stack_options
@@ -58,7 +58,7 @@ _MOST_TOLD = 5
     help="For 'build --push': engines since 29.0.1 with images in containerd unpack none, and a builder in a"
     " container loads none.",
 )
-@click.option("--probe", is_flag=True, help="Ask apt of a base image itself, in a throw-away container.")
+@click.option("--probe", is_flag=True, help="Run apt of the base image itself, in a temporary container.")
 @click.option("--offline", is_flag=True, help="Use cached answers only; make no network requests.")
 @html_option
 @untrusted_option

@@ -206,7 +206,7 @@ class Verb(click.Command):
         super().__init__(name, **rest)  # type: ignore[arg-type]
         self.params += [
             _detail_option("-q/--quiet", "Print answers and errors only: no progress, no notes."),
-            _detail_option("-v/--verbose", "Also print the commands that are run and what is asked."),
+            _detail_option("-v/--verbose", "Also print commands and requests."),
         ]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     examples=(
         ("tonnage guard", "Watch the disk of the engine until Ctrl-C, and tell what would be removed"),
         ("tonnage guard --yes", "The same, and remove it where the reserve comes near"),
-        ("tonnage guard --once --yes", "One look, for a timer; 4 when a disk is still below its reserve"),
+        ("tonnage guard --once --yes", "Check once, for a timer; exit code 4 if a disk is still below its reserve"),
         ("tonnage guard --install", "Show the systemd unit that does so all the time"),
         ("tonnage guard --install --yes", "Write it"),
         ("tonnage guard --uninstall --yes", "Remove the unit and the ballast"),
@@ -42,18 +42,16 @@ if TYPE_CHECKING:
     failures=(CannotReclaimError, EngineUnreachableError, EngineLacksError, StaleFilesError, InterruptedRunError),
     about="Where less than 1.1 times the reserve is available, things are removed as 'tonnage reclaim --until' does, "
     "cheapest to recreate first; what a container, a stack or a rollback needs stays. With --yes a file in the "
-    "engine's data root holds 1 % of the disk, 256 MB at most, and is given back when the disk is full. What "
-    "x-tonnage.on-failure or TONNAGE_ON_FAILURE names is told when a disk stays below its reserve.",
+    "engine's data root holds 1 % of the disk, 256 MB at most, and is removed when the disk is full. What "
+    "x-tonnage.on-failure or TONNAGE_ON_FAILURE names is notified when a disk stays below its reserve.",
 )
 @stack_options
 @keep_free_option
-@click.option("--interval", default="10s", show_default=True, metavar="TIME", help="Time between looks.")
-@click.option(
-    "--until", metavar="SIZE", help="What is to be available after a reclaim (default: 1.5 times the reserve)."
-)
-@click.option("--once", is_flag=True, help="Look once, and end.")
+@click.option("--interval", default="10s", show_default=True, metavar="TIME", help="Time between checks.")
+@click.option("--until", metavar="SIZE", help="Free space to reach with a reclaim (default: 1.5 times the reserve).")
+@click.option("--once", is_flag=True, help="Check once, then exit.")
 @click.option("--yes", is_flag=True, help="Remove what is not needed; with --install and --uninstall: write.")
-@click.option("--no-ballast", is_flag=True, help="Keep no file that is given back when the disk is full.")
+@click.option("--no-ballast", is_flag=True, help="Keep no file that is removed when the disk is full.")
 @click.option("--install", is_flag=True, help="Show the systemd unit that runs the guard; with --yes write it.")
 @click.option("--uninstall", is_flag=True, help="Remove that unit, and the ballast.")
 def command(

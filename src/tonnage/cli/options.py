@@ -125,7 +125,7 @@ _STACK_OPTIONS = (
     click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Enable a profile; may be repeated."),
     click.option("-H", "--host", default="", metavar="URL", help="Engine: unix://, tcp:// or ssh://user@machine."),
 )
-_MACHINE = "The engine of this machine: ssh://user@host[/DIR]. Files that services mount from here are sent to DIR."
+_MACHINE = "Engine of another machine: ssh://user@host[/DIR]. Files that services mount from here are sent to DIR."
 _TO = click.option("--to", default=None, metavar="URL", help=_MACHINE)
 _TO_VERSION = click.option(
     "--to",
@@ -138,13 +138,13 @@ _TO_VERSION = click.option(
 untrusted_option = click.option(
     "--untrusted",
     is_flag=True,
-    help="The files are a stranger's: put in no variable of the environment, read nothing outside of the checkout,"
-    " ask only servers that everybody knows or that you configured.",
+    help="Do not trust the files: substitute no environment variables, read nothing outside the checkout,"
+    " contact only well-known servers and those that you configured.",
 )
 ask_hosts_option = click.option(
     "--ask-hosts",
     metavar="HOST,...",
-    help="Ask these hosts too: with --untrusted public ones, else where an address holds a value of the environment."
+    help="Contact these hosts too: with --untrusted public ones, else those with an environment value in the address."
     " all: every one.",
 )
 _SETTINGS = {
@@ -187,7 +187,7 @@ html_option = click.option(
     "html_file",
     metavar="FILE",
     callback=_html_file,
-    help="Write it to FILE as a page for a browser, which needs nothing else; - for standard output.",
+    help="Write a self-contained HTML page to FILE; - for standard output.",
 )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tonnage.escapes import visible_in_line
-from tonnage.views.text.layout import columns, fits, folded, joined
+from tonnage.views.text.layout import columns, fits, folded, joined, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,9 +76,7 @@ def _below(head: str, text: str, width: int) -> list[str]:
         return [head + text]
     if width - len(head) < _NARROWEST:
         return [head.rstrip(), *folded([text], width, indent=_TODO)]
-    parts = textwrap.wrap(visible_in_line(text), width - len(head), break_long_words=False, break_on_hyphens=False) or [
-        ""
-    ]
+    parts = wrapped(visible_in_line(text), width - len(head)) or [""]
     return [f"{' ' * len(head) if at else head}{part}" for at, part in enumerate(parts)]
 
 

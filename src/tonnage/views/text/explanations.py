@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
-from tonnage.views.text.layout import joined
+from tonnage.views.text.layout import joined, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,14 +32,7 @@ def explanations_text(explanations: Sequence[Explanation], *, width: int) -> str
 def _block(explanation: Explanation, width: int) -> str:
     lines = [explanation.what]
     for sentence in explanation.why:
-        lines += textwrap.wrap(
-            visible_in_line(sentence),
-            width,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        lines += wrapped(visible_in_line(sentence), width, first="  ", then="    ")
     more = len(explanation.symptoms) - 1
     if more > 0:
         places = ", ".join(str(each.line) for each in explanation.symptoms[1 : _SHOWN + 1])

@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
+from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,11 +66,27 @@ def _clamp(value: int, most: int) -> int:
     return max(0, min(value, most))
 
 
+_TIED = "\N{NO-BREAK SPACE}"
+_FIGURE = regex(r"\d (?:[kMGT]?i?B|ms|s|min|h|d|%)(?!\w)(?: \d+ s(?!\w))?")
+"""A figure and its unit, which stay on one line."""
+
+
+def wrapped(text: str, width: int, *, first: str = "", then: str = "") -> list[str]:
+    """Return a text in lines that end between words and never between a figure and its unit.
+
+    Args:
+        first: What the first line begins with.
+        then: What the others begin with.
+    """
+    whole = _FIGURE.sub(lambda found: found[0].replace(" ", _TIED), text)
+    lines = textwrap.wrap(
+        whole, width, initial_indent=first, subsequent_indent=then, break_long_words=False, break_on_hyphens=False
+    )
+    return [line.replace(_TIED, " ") for line in lines]
+
+
 def folded(said: Sequence[str], width: int, *, indent: str = "") -> list[str]:
     """Return a sentence whose lines end between words, and below it the lines that are to be copied as they are."""
     hanging = f"{indent}  "
-    lines = textwrap.wrap(
-        visible_in_line(said[0]), width or sys.maxsize, initial_indent=indent, subsequent_indent=hanging,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+    lines = wrapped(visible_in_line(said[0]), width or sys.maxsize, first=indent, then=hanging)
     return [*lines, *(f"{hanging}  {line}" for line in said[1:])]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
 from tonnage.model.forecast.finding import Safety
 from tonnage.units import format_bytes
-from tonnage.views.text.layout import joined
+from tonnage.views.text.layout import joined, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,18 +103,11 @@ def _lines(finding: Finding, size: str, width: int) -> list[str]:
         done = f" Fixed by {option}: {fix.what}."
     why = f" {finding.why}" if finding.why else ""
     said = f"{finding.text}.{why}{_change_said(finding)}{done}"
-    found += [
-        indent + line
-        for line in textwrap.wrap(visible_in_line(said), room, break_long_words=False, break_on_hyphens=False)
-    ]
+    found += [indent + line for line in wrapped(visible_in_line(said), room)]
     if fix is None and finding.todo:
         for line in finding.todo.splitlines():
             copied = line.startswith("  ")
-            pieces = (
-                [line]
-                if copied
-                else textwrap.wrap(visible_in_line(line), room, break_long_words=False, break_on_hyphens=False)
-            )
+            pieces = [line] if copied else wrapped(visible_in_line(line), room)
             found += [indent + piece for piece in pieces]
     return found
 
@@ -134,9 +126,9 @@ def _ending(report: LintReport, width: int) -> list[str]:
     reasons = Counter(each.unpriced for each in report.findings if each.unpriced)
     told = [f"{count} without a saving: {reason}" for reason, count in reasons.items()]
     safe = sum(each.fix is not None and each.fix.safety is Safety.SAFE for each in report.findings)
-    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    lines = wrapped(text, width)
     for each in told:
-        lines += textwrap.wrap(each, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        lines += wrapped(each, width, then="  ")
     if safe and not report.changes:
         lines.append(f"{safe} can be fixed safely:")
         lines.append("  tonnage lint --fix")

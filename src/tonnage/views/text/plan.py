@@ -6,14 +6,13 @@ arguments and secrets are never printed, though the plan carries them.
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from tonnage.escapes import visible_in_line
 from tonnage.model.forecast.estimate import UNKNOWN
 from tonnage.units import format_bytes, format_seconds
 from tonnage.views.text.chart import chart_lines
-from tonnage.views.text.layout import joined
+from tonnage.views.text.layout import joined, wrapped
 from tonnage.views.text.plan_summary import is_bookkeeping, summary_line
 from tonnage.views.text.sharing import sharing_lines
 
@@ -178,14 +177,8 @@ def _broken(line: str, width: int) -> list[str]:
     if len(indent) >= _FOLDED_ALREADY:
         # Only what is to be copied is longer.
         return [line]
-    return textwrap.wrap(
-        visible_in_line(line.lstrip()),
-        max(width, _NARROWEST),
-        initial_indent=indent,
-        subsequent_indent=f"{indent}    " if indent else "",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    then = f"{indent}    " if indent else ""
+    return wrapped(visible_in_line(line.lstrip()), max(width, _NARROWEST), first=indent, then=then)
 
 
 def unchanged_text(plan: Plan, *, width: int = 0) -> str:

@@ -140,12 +140,12 @@ def _what_runs_now(run: Run) -> list[str]:
     failed = next((s for s in run.steps if not s.undo and s.outcome not in {Outcome.DONE, Outcome.SKIPPED}), None)
     kinds = {step.kind for step in run.steps if failed is not None and step.service == failed.service}
     if failed is not None and "start-first" in kinds and "switch" not in kinds:
-        lines.append(f"  {failed.service}: the version that ran before was not touched")
+        lines.append(f"  {failed.service}: the running version was not changed")
     for step in run.steps:
         if step.undo and step.kind == "prove" and step.outcome is Outcome.DONE:
-            lines.append(f"  {step.service}: the version that ran before runs again and is healthy")
+            lines.append(f"  {step.service}: the previous version runs again and is healthy")
         elif step.undo and step.kind == "prove":
-            lines.append(f"  {step.service}: the version that ran before was brought back, but did not prove healthy")
+            lines.append(f"  {step.service}: the previous version was started again, but is not healthy")
     return lines
 
 

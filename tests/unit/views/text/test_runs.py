@@ -75,15 +75,15 @@ def test_after_a_failure_it_is_told_that_the_version_before_was_not_touched() ->
     unproven = replace(NOT_SWITCHED, name="web.prove-candidate", kind="prove")
 
     told = run_text(replace(RUN, steps=(BUILT, beside, unproven, UNDONE)))
-    assert "  web: the version that ran before was not touched" in told.splitlines()
+    assert "  web: the running version was not changed" in told.splitlines()
     assert "ran before" not in run_text(RUN)
 
 
 @pytest.mark.parametrize(
     ("outcome", "told"),
     [
-        (Outcome.DONE, "  web: the version that ran before runs again and is healthy"),
-        (Outcome.FAILED, "  web: the version that ran before was brought back, but did not prove healthy"),
+        (Outcome.DONE, "  web: the previous version runs again and is healthy"),
+        (Outcome.FAILED, "  web: the previous version was started again, but is not healthy"),
     ],
 )
 def test_after_a_failure_it_is_told_how_the_version_before_came_back(outcome: Outcome, told: str) -> None:
@@ -92,4 +92,4 @@ def test_after_a_failure_it_is_told_how_the_version_before_came_back(outcome: Ou
 
     lines = run_text(replace(RUN, steps=(BUILT, beside, NOT_SWITCHED, back))).splitlines()
     assert told in lines
-    assert sum("ran before" in line for line in lines) == 1
+    assert sum("previous version" in line for line in lines) == 1

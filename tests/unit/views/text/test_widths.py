@@ -10,6 +10,7 @@ from tonnage.model.reclaim.outcome import ReclaimChoice
 from tonnage.model.reports.checklist import Item, ItemState
 from tonnage.views.text.checks import Check, checks_text, items_text
 from tonnage.views.text.forecast import _shortened
+from tonnage.views.text.layout import folded
 from tonnage.views.text.reclaim import choice_text
 
 WHY = "no container uses it and no stack on this engine names it"
@@ -95,3 +96,11 @@ def test_records_that_alone_are_removed_show_what_they_free_together_and_what_is
     with_an_image = replace(choice, chosen=(*records, *CHOICE.chosen))
     assert any(line.split()[:2] == ["44", "B"] for line in choice_text(with_an_image, mount="/").splitlines())
     assert "kept:" not in choice_text(choice, mount="/", again=True)
+
+
+@pytest.mark.parametrize("figure", ["25 s", "2.71 GB", "1 min 59 s", "5 %"])
+@pytest.mark.parametrize("width", range(24, 40))
+def test_a_figure_and_its_unit_stay_on_one_line(figure: str, width: int) -> None:
+    lines = folded([f"two to build, one to switch; {figure} and {figure} more"], width)
+    assert sum(line.count(figure) for line in lines) == 2
+    assert " ".join(line.strip() for line in lines) == f"two to build, one to switch; {figure} and {figure} more"
