@@ -17,28 +17,27 @@ if TYPE_CHECKING:
 HEAD = """\
 # What `tonnage lint` finds
 
-This page is written from the rules themselves: `python -m tests.docs.lint_reference > docs/lint.md` renews it.
+This page is generated from the rules: `python -m tests.docs.lint_reference > docs/lint.md`.
 
-`tonnage lint` reads Dockerfiles, requirement files, workflows of GitHub, and the services of a stack together. It names what wastes disk, what
-saves most first. A price is the difference of two forecasts: of the stack as it is, and with the fix in memory, for an engine that has nothing yet. What stands beside it says how it is known, as
-in [forecast.md](forecast.md). A file that no service of a stack is built from has no price, and with `--no-prices` nothing has.
+`tonnage lint` reads Dockerfiles, requirement files, GitHub workflows, and the services of a stack together. It lists what wastes disk space, the
+largest saving first. A saving is the difference of two forecasts for an empty engine: the stack as it is, and the stack with the fix. The word
+beside it is its confidence, as in [forecast.md](forecast.md). A file that no service is built from has no saving; with `--no-prices` none has.
 
-`--fix` fixes what is safe: the image does the same afterwards. `--fix=RULE` also fixes what a rule finds although it needs a decision. Either
-shows the difference first, and `--dry-run` nothing else. A fix changes only what it must: comments, order, line ends and the way lines are
-continued stay, and a fix that would change any other command is not made. What a fix cannot reach, such as a command inside of
-`bash -c "..."`, is told and stays.
+`--fix` applies the safe fixes: the image does the same afterwards. `--fix=RULE` also applies those of a rule that need your decision. Both show
+the diff first; `--dry-run` only shows it. A fix changes nothing else: comments, order, line ends and line continuations stay, and a fix that
+would change another command is not made. A finding that no fix can reach, such as a command inside `bash -c "..."`, is shown and stays.
 
-A comment above an instruction, or between its lines, leaves findings out: `# tonnage: ignore=RULE` with names of rules, or without any for all,
-and `# hadolint ignore=DL3042` as hadolint reads it. For a whole file there is `# tonnage: ignore-file=RULE` and
-`# hadolint global ignore=DL3042`.
+To ignore findings, put a comment above an instruction or between its lines: `# tonnage: ignore=RULE` for some rules, `# tonnage: ignore` for all,
+or `# hadolint ignore=DL3042` as hadolint reads it. For a whole file use `# tonnage: ignore-file=RULE` or `# hadolint global ignore=DL3042`.
 
-What is no Dockerfile, requirement file, workflow or compose file although it has the name of one is told with its line, the others are looked
-at all the same, and the end is 2. A Dockerfile in `dockerfile_inline` of a compose file is looked at where it stands; its findings have no price and no fix.
+A file that has the name of a Dockerfile, requirement file, workflow or compose file but is not one is reported with its line. The other
+files are still checked, and the exit code is 2. A Dockerfile in `dockerfile_inline` of a compose file is checked in place; its findings have no saving and no
+fix.
 
 ## What looks like waste and is not
 
-- **Several RUN in a row** (DL3059, DD005): a layer costs no bytes by itself. Merging saves something only where one instruction removes what
-  another one made, which is `removed-later`; otherwise it makes images share less, for one layer is shared or not as a whole.
+- **Several RUN in a row** (DL3059, DD005): a layer costs no bytes by itself. Merging saves space only if one instruction removes what
+  another one made, which is `removed-later`. Otherwise images share less, because a layer is shared as a whole or not at all.
 - **Removing in a later layer** hides files and keeps their bytes.
 - **A cache mount** (`prefer-package-cache-mounts`) keeps packages out of the image and on the disk of whoever builds: see `cache-mount`.
 

@@ -47,45 +47,45 @@ _KNOWN = (
         "keep-free",
         "TONNAGE_KEEP_FREE",
         "5 % of the filesystem, at least 1 GB and at most 10 GB",
-        "The reserve: bytes that stay available on every filesystem.",
+        "The reserve: free space that must remain on every filesystem.",
     ),
     _Known(
         "keep-previous",
         "TONNAGE_KEEP_PREVIOUS",
         "true",
-        "Keep good versions before the one that runs for rollback; false: none, whatever keep-versions says.",
+        "Keep earlier good versions for rollback; false: none, whatever keep-versions says.",
     ),
-    _Known("keep-versions", "TONNAGE_KEEP_VERSIONS", "1", "How many good versions before the one that runs are kept."),
+    _Known("keep-versions", "TONNAGE_KEEP_VERSIONS", "1", "How many earlier good versions to keep."),
     _Known(
         "parallel",
         "TONNAGE_PARALLEL",
         "1",
-        "How many images are built or pulled at the same time, where the bytes allow it.",
+        "How many images to build or pull at the same time, if the disk allows it.",
     ),
     _Known(
         "rollback",
         "TONNAGE_ROLLBACK",
         "service",
-        "What a deploy that fails takes back: the service that failed, or with it the whole stack.",
+        "What a failed deploy rolls back: the service that failed, or the whole stack.",
     ),
     _Known(
         "proxy-labels",
         "TONNAGE_PROXY_LABELS",
         "none",
-        "Patterns of labels and variables by which your proxy routes, besides those that are known.",
+        "More patterns of labels and variables by which your proxy routes.",
     ),
     _Known(
         ON_FAILURE,
         _ON_FAILURE_VARIABLE,
         "none",
-        "What is told of a deploy that failed: an address, or (by the variable only) a program.",
+        "Who is notified of a failed deploy: an address, or (only by the variable) a program.",
     ),
-    _Known("cleanup-after", "TONNAGE_CLEANUP_AFTER", "true", "Remove after each service what its steps left."),
+    _Known("cleanup-after", "TONNAGE_CLEANUP_AFTER", "true", "Remove leftovers of the build after each service."),
     _Known(
         "cleanup",
         "TONNAGE_CLEANUP",
         "auto",
-        "auto: build cache is removed where builds still find the rest; always: everywhere.",
+        "auto: remove build cache if later builds still find the rest; always: in any case.",
     ),
     _Known(
         "assume-unknown",
@@ -98,40 +98,40 @@ _KNOWN = (
         "share",
         "TONNAGE_SHARE",
         "auto",
-        "auto: wheels that services have in common are stored once, where no image changes by it; off: not.",
+        "auto: store wheels that services share once, if that changes no image; off: do not.",
     ),
     _Known(
         "installer",
         "TONNAGE_INSTALLER",
         "as-written",
-        "as-written: builds install as Dockerfiles say; uv: uv installs the wheels before, and keeps no archives.",
+        "as-written: install as the Dockerfiles say; uv: uv installs the wheels first, and keeps no archives.",
     ),
     _Known(
         "guard",
         "TONNAGE_GUARD",
         "pause",
-        "pause: builds wait before the reserve until unneeded things are reclaimed; hard: so does the engine itself; "
-        "stop: they are stopped there.",
+        "pause: builds near the reserve wait until space is reclaimed; hard: the engine waits too; "
+        "stop: builds are stopped.",
     ),
     _Known(
         CLUSTER,
         "TONNAGE_CLUSTER",
         "none",
-        "swarm: the engine is a manager of a Docker Swarm, whose nodes run the stack; none: this engine does.",
+        "swarm: deploy to the Docker Swarm that this engine manages; none: to this engine.",
         flag="swarm",
     ),
     _Known(
         "nodes",
         "TONNAGE_NODES",
         "none",
-        "How the engine of each node of a cluster is reached, by host name.",
+        "The address of each node's engine, by host name.",
     ),
-    _Known("failover", "TONNAGE_FAILOVER", "none", "On how many nodes of a cluster each image must be, at least."),
+    _Known("failover", "TONNAGE_FAILOVER", "none", "On how many nodes each image must be, at least."),
     _Known(
         "build-on",
         "TONNAGE_BUILD_ON",
         "auto",
-        "here: images for another machine are built here and sent; there: by its engine; auto: here if too large.",
+        "here: build images for another machine here and send them; there: on its engine; auto: here if too large.",
     ),
     _Known(
         "through",
@@ -140,9 +140,7 @@ _KNOWN = (
         "The registry through which images go to another machine: pushed here, pulled by digest there.",
     ),
     _Known("forecast", "TONNAGE_FORECAST", "true", "Forecast builds from metadata before they are planned."),
-    _Known(
-        "ask-hosts", "TONNAGE_ASK_HOSTS", "none", "Hosts that forecasts ask although they would not.", in_file=False
-    ),
+    _Known("ask-hosts", "TONNAGE_ASK_HOSTS", "none", "More hosts that forecasts may contact.", in_file=False),
     _Known("docker", "TONNAGE_DOCKER", "found by capability", "The docker command that builds.", in_file=False),
     _Known(
         "state-dir", "TONNAGE_STATE_DIR", "the user's state directory", "Where the journal is stored.", in_file=False
@@ -153,31 +151,31 @@ _KNOWN = (
         "BUILDKIT_PROGRESS",
         "BUILDKIT_PROGRESS",
         "plain",
-        "How other programs tell of builds; Tonnage reads its own line by line, whatever is set.",
+        "How other programs print builds; Tonnage reads its own builds line by line in any case.",
         in_file=False,
     ),
     _Known(
-        "PIP_NO_CACHE_DIR", "PIP_NO_CACHE_DIR", "1", "To builds that declare it: pip keeps no cache.", in_file=False
+        "PIP_NO_CACHE_DIR", "PIP_NO_CACHE_DIR", "1", "For builds that declare it: pip keeps no cache.", in_file=False
     ),
     _Known(
         "PIP_DISABLE_PIP_VERSION_CHECK",
         "PIP_DISABLE_PIP_VERSION_CHECK",
         "1",
-        "To builds that declare it: pip does not ask for a newer pip.",
+        "For builds that declare it: pip does not check for a newer pip.",
         in_file=False,
     ),
     _Known(
         "TORCH_CPU_ONLY",
         "TORCH_CPU_ONLY",
         "1 for services without a device, where TORCH_INDEX_URL is set",
-        "To builds that declare it: PyTorch without CUDA; builds that declare TORCH_INDEX_URL then get its index.",
+        "For builds that declare it: PyTorch without CUDA; builds that declare TORCH_INDEX_URL then get its index.",
         in_file=False,
     ),
     _Known(
         "TORCH_INDEX_URL",
         "TORCH_INDEX_URL",
         "none",
-        "To builds that declare it: the index that has PyTorch without CUDA.",
+        "For builds that declare it: the index that has PyTorch without CUDA.",
         in_file=False,
     ),
 )

@@ -37,7 +37,7 @@ def test_services_on_two_tags_could_stand_on_the_one_that_most_have() -> None:
     texts = ("FROM python:3.11-slim\n", SLIM, SLIM)
     [each] = found(*(service(f"s{number}", text) for number, text in enumerate(texts)))
     assert each.finding.rule == "different-bases"
-    assert "s0 stands on python:3.11-slim, and s1, s2 on python:3.12-slim" in each.finding.text
+    assert "s0 uses python:3.11-slim, and s1, s2 python:3.12-slim" in each.finding.text
     assert with_edits(texts[0], each.edits) == SLIM
     assert each.services == ("s0", "s1", "s2")
 

@@ -29,7 +29,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
                 NAME,
                 "apt installs what the packages recommend as well",
                 command,
-                why="Most images need none of it; name what yours does.",
+                why="Most images need none of it. Name the packages that yours needs.",
                 todo="Add --no-install-recommends, and name what of it is needed.",
                 fix=Fix(edits=edits, what="add --no-install-recommends", safety=Safety.DECISION) if edits else None,
             )
@@ -38,7 +38,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
 RULE = DockerfileRule(
     name=NAME,
     aliases=("DL3015", "DD003", "DS-0029", "apt_get_not_avoiding_additional_packages"),
-    title="apt installs what packages recommend",
+    title="apt installs recommended packages",
     why="Without `--no-install-recommends` apt installs what may be useful beside a package: curl is 86 MB with it"
     " and 38 MB without, ffmpeg 760 MB and 517 MB. Something of it may be needed, such as ca-certificates beside curl,"
     " so this is only changed when you name it. An image whose settings of apt turn recommends off is"

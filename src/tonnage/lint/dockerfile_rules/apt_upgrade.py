@@ -34,7 +34,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
                     NAME,
                     "packages of the base image are replaced, and stay in its layers",
                     command,
-                    why="What is replaced is there twice, and other packages on every day that it is built.",
+                    why="Replaced packages are stored twice, and each build may install other versions.",
                     todo="Stand on a newer base image, and name single packages where one has to be newer.",
                 )
 

@@ -37,7 +37,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
                     NAME,
                     f"{', '.join(tools[:4])} {'stays' if len(tools) == 1 else 'stay'} in the image",
                     command,
-                    why="What builds is not needed to run what was built.",
+                    why="Build tools are not needed at run time.",
                     todo="Build in a stage of its own, and copy what it made.",
                 )
 

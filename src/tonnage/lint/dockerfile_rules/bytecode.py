@@ -30,8 +30,8 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
                 NAME,
                 f"{effect.installer} compiles every module while it installs",
                 command,
-                why="Without, each start compiles what it imports: some seconds with PyTorch, and then in memory alone"
-                " where the image cannot be written to.",
+                why="Without it, each start compiles what it imports: some seconds with PyTorch, and then only in"
+                " memory if the image is read-only.",
                 fix=Fix(edits=edits, what=what, safety=Safety.DECISION),
             )
 

@@ -28,7 +28,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
                 NAME,
                 f"the cache mount keeps {'every file' if uv else 'every wheel'} once more, outside of the image",
                 command,
-                why="Engines before 29.6 never trim a cache mount that is in use, and count it nowhere in the image.",
+                why="It is not part of the image, and engines before 29.6 never prune a cache mount that is in use.",
                 todo="On a small disk do without it:\n  --no-cache for uv, --no-cache-dir for pip",
                 tried=command.with_option(option, *_VERBS),
             )

@@ -62,7 +62,7 @@ def _found(
         NAME,
         f"{command.program} copies all files of line {lines} into a layer of their own",
         command,
-        why="A file whose owner or mode changes is written whole into the new layer, and stays in the old one.",
+        why="A file whose owner or mode changes is copied whole into the new layer, and stays in the old one.",
         todo=f"Write COPY --{'chmod' if command.program == 'chmod' else 'chown'}=... there instead.",
         fix=Fix(edits=edits, what=f"COPY {flag}", safety=Safety.DECISION) if edits else None,
     )

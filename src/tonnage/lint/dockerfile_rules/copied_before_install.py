@@ -84,7 +84,7 @@ def _found(copied: ReadStep, install: ReadStep, files: tuple[str, ...], plain: b
     return copied.finding(
         NAME,
         f"all sources are copied here, and line {install.step.place.line} installs after it",
-        why="Every change of any file installs all packages again, and the build cache keeps both installs.",
+        why="Each change of any file installs all packages again, and the build cache keeps both installs.",
         todo=f"Copy {', '.join(names)} first, install, and then copy the rest.",
         fix=Fix(edits=edits, what="copy the requirement files first", safety=Safety.DECISION) if plain else None,
         changes_at=(own.line, then) if plain else None,

@@ -37,7 +37,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
                     NAME,
                     f"PyTorch is installed with a CUDA of its own, and {base.name} has one",
                     command,
-                    why="Nothing of the CUDA below is used by the PyTorch above."
+                    why="PyTorch does not use the CUDA of the base image."
                     if not has_torch
                     else "The base image has a whole PyTorch, which this one hides.",
                     todo="Leave PyTorch to the base image."

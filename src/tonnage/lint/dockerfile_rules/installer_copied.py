@@ -26,7 +26,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
                 yield step.finding(
                     NAME,
                     "uv stays in the image, which needs it only while it is built",
-                    why="The program has 50 to 60 MB.",
+                    why="The program is 50 to 60 MB.",
                     todo="Lend it to the instructions that install:\n"
                     f"  RUN --mount=from={step.copy.origin.name},source=/uv,target=/bin/uv uv ...",
                     tried=(step.removed(),),

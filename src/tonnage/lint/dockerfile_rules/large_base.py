@@ -34,7 +34,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
             rule=NAME,
             place=stage.stage.place,
             text=f"{base.name} has more than most images need",
-            why="It has compilers and headers of a whole development machine.",
+            why="It has compilers and headers for development.",
             todo=f"If nothing of it is missed, stand on\n  FROM {smaller}",
             fix=Fix(edits=(edit,), what=f"stand on {smaller}", safety=Safety.DECISION) if edit is not None else None,
         )

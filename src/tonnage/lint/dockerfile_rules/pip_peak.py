@@ -33,7 +33,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
                     NAME,
                     "pip holds all wheels of this install at once, and uv would not",
                     command,
-                    why="They are on the disk until the last of them is unpacked.",
+                    why="All of them are on the disk until the last one is unpacked.",
                     todo="Lend uv to the instruction, which leaves nothing of it in the image:\n"
                     "  RUN --mount=from=ghcr.io/astral-sh/uv:0.9,source=/uv,target=/bin/uv \\\n"
                     f"      uv pip install{_where(effect)} --no-cache ...",
@@ -62,7 +62,7 @@ def _by_uv(command: ReadCommand, effect: PythonInstall) -> tuple[Edit, ...]:
 
 RULE = DockerfileRule(
     name=NAME,
-    title="pip needs room for all wheels at once",
+    title="pip needs space for all wheels at once",
     why="pip fetches every wheel before it unpacks the first: 8.1 GB at the worst moment for PyTorch 2.3.1 with CUDA,"
     " of which 5.2 GB stay. uv unpacks while it fetches, and needs 5.3 GB. What stays is the same but for bytecode, so"
     " that the price is the difference at the worst moment. It is only told where that is 100 MB, and counts in no sum."

@@ -46,7 +46,7 @@ def _found(stage: ReadStage, made: MadeFiles, remover: ReadStep, command: ReadCo
         NAME,
         f"{made.path} is removed here, and stays in the layer of line {made.step.step.place.line}",
         command,
-        why="A later layer can only hide what an earlier one has.",
+        why="A later layer can only hide files of an earlier one.",
         todo=(
             f"Lend it with RUN --mount={'from=...,' if elsewhere else 'type=bind,'}source=...,target={made.path}."
             if made.step.copy is not None

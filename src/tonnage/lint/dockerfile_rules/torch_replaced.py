@@ -40,7 +40,7 @@ def _of_stage(stage: ReadStage) -> Iterator[Finding]:
                     NAME,
                     f"{torch.text} replaces the PyTorch of line {before[0].step.place.line}, which stays below",
                     command,
-                    why="A layer cannot take away what is in the layers below: the image has both.",
+                    why="A layer cannot remove what is in the layers below: the image has both.",
                     todo="Install it once: the build that is wanted first, and the same version as a constraint later.",
                 )
             before = (step, torch, index)

@@ -38,7 +38,7 @@ def _of_stage(stage: ReadStage) -> Iterator[Finding]:
                 yield step.finding(NAME, f"{named} is copied into the image", why=why, todo=todo)
         for command in step.commands if step.run is not None else ():
             if _fetches(command) and not _kept_elsewhere(command):
-                yield step.finding(NAME, "weights are fetched into the image", command, why=why, todo=todo)
+                yield step.finding(NAME, "weights are downloaded into the image", command, why=why, todo=todo)
 
 
 def _fetches(command: ReadCommand) -> bool:
@@ -64,7 +64,7 @@ def _is_of_model(effect: AnyEffect) -> bool:
 
 RULE = DockerfileRule(
     name=NAME,
-    title="weights of a model are in the image",
+    title="model weights are in the image",
     why="Weights change less often than code and are larger: in the image every version of the code is a copy of them"
     " for who stores, pulls and pushes it, and two services with one model have it twice. A mount has them once."
     " `x-tonnage.weights` has deploys check that they are there and whole. Files that another stage makes are not"

@@ -38,7 +38,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
             NAME,
             "tests of the packages stay in the image",
             installs[-1][0],
-            why="Wheels bring them along, and a service does not run them; a few packages import something of theirs.",
+            why="Wheels include them, and a service does not run them. A few packages import something from theirs.",
             todo="Remove directories named test and tests at the end of the instruction that installs.",
             fix=Fix(edits=edits, what="remove them in the same instruction", safety=Safety.DECISION) if edits else None,
         )

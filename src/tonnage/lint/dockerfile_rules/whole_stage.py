@@ -26,7 +26,7 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
             yield step.finding(
                 NAME,
                 f"everything in {copy.origin.name or 'a stage'} is copied over the base image",
-                why="The layer has its operating system once more, and nothing of it is shared.",
+                why="The layer has the operating system again, and shares nothing.",
                 todo="Copy the directories that are needed, such as /usr/local.",
             )
 

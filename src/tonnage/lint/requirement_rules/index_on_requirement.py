@@ -52,7 +52,7 @@ def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
             place=Place(file, number),
             column=found.start("name") + 1,
             text=f"pip ignores {found['name']} on the line of a requirement, and uv refuses the file",
-            why="What is meant to come from that index comes from the usual one: PyTorch with CUDA.",
+            why="The package then comes from the default index: PyTorch with CUDA.",
             todo=f"Give it a line of its own; it then counts for the whole file:\n  {index}\n  {pinned.strip()}",
             fix=Fix(
                 edits=edits,
@@ -82,7 +82,7 @@ def _of_several_lines(lines: WrittenLines, file: str, first: int, last: int) -> 
             place=Place(file, first),
             end_line=last,
             text=f"pip ignores {found['name']} on the line of a requirement, and uv refuses the file",
-            why="What is meant to come from that index comes from the usual one: PyTorch with CUDA.",
+            why="The package then comes from the default index: PyTorch with CUDA.",
             todo=f"Give it a line of its own; it then counts for the whole file:\n  {found['name']} {found['value']}",
         )
 

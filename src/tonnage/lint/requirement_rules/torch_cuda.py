@@ -40,7 +40,7 @@ def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
         column=1,
         end_line=named[-1][0],
         text="PyTorch comes with CUDA, and no service that installs it requests a GPU",
-        why="Beside PyTorch come the wheels of CUDA and Triton, which nothing can use there.",
+        why="It also installs the wheels of CUDA and Triton, which nothing can use there.",
         todo=f"Name the build without CUDA, and the index that has it:\n  --extra-index-url {CPU_INDEX}\n"
         f"  {with_cpu_pin(named[0][1]).strip() if exact else 'torch==VERSION+cpu'}",
         fix=Fix(edits=tuple(edits), what="take the builds without CUDA", safety=Safety.DECISION) if exact else None,

@@ -44,7 +44,7 @@ def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
             place=Place(file, number),
             column=1,
             text=f"{requirement.strip()} may come from either index",
-            why="pip takes the highest version that any index has: the next release on the usual one brings CUDA.",
+            why="pip takes the highest version of all indexes: the next release on the default one brings CUDA.",
             todo=f"Name the build:\n  {pinned.strip()}"
             if exact
             else "Name version and build, such as\n  torch==2.3.1+cpu",
@@ -56,7 +56,7 @@ def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
 
 RULE = TextRule(
     name=NAME,
-    title="PyTorch without its build beside a second index",
+    title="PyTorch without a pinned build, and with a second index",
     why="pip has no order of indexes: of all that `--extra-index-url` adds it takes the highest version. `torch==2.3.1`"
     " is the CPU build as long as that index has it (`2.3.1+cpu` sorts above `2.3.1`), and `torch>=2.3` is the one"
     " with CUDA as soon as the usual index has a newer one. The exact `+cpu` cannot fall back.",

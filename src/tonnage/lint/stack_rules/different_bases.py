@@ -54,8 +54,8 @@ def _found(
     finding = Finding(
         rule=NAME,
         place=stage.stage.place,
-        text=f"{service.name} stands on {tag}, and {others} on {usual}",
-        why="Images share layers from the bottom up: with another base they share nothing.",
+        text=f"{service.name} uses {tag}, and {others} {usual}",
+        why="Images share layers from the bottom up. With another base they share nothing.",
         todo=f"If it runs there, stand on the same:\n  FROM {usual}",
         services=(service.name,),
     )
@@ -65,7 +65,7 @@ def _found(
 
 RULE = StackRule(
     name=NAME,
-    title="services stand on different tags of one base image",
+    title="services use different tags of one base image",
     why="Images of one engine share layers from the bottom up. Two services on `python:3.11-slim` have the base once,"
     " and what they install alike can be shared as well; on `python:3.11-slim` and `python:3.12-slim` they share"
     " nothing, and every wheel is there twice. The price is the difference of two forecasts of the whole stack. A tag"

@@ -69,7 +69,7 @@ def _found(one: LintedService, first: ReadStage, other: LintedService, second: R
     finding = second.steps[0].finding(
         NAME,
         f"{other.name} begins with the same {count} steps as {one.name}, in another order",
-        why="A layer is shared only where everything below it is the same: in another order each is there twice.",
+        why="A layer is shared only if everything below it is the same. In another order each is stored twice.",
         todo=f"Write them in the order of {first.stage.place}.",
         services=(other.name,),
     )

@@ -39,7 +39,7 @@ def _check(services: Sequence[LintedService]) -> Iterator[StackFinding]:
                 rule=NAME,
                 place=place,
                 text=f"{service.name} has {name} {version}, and {first.name} has {usual}",
-                why="Every version is stored by itself, with what only it needs.",
+                why="Each version is stored separately, with its own dependencies.",
                 todo="If both run with one of them, pin the same. What that saves:\n  tonnage plan --explain-sharing",
                 services=(service.name,),
             )

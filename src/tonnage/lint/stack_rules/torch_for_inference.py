@@ -54,7 +54,7 @@ def _of_file(service: LintedService, path: str, shown: str, text: str) -> StackF
         rule=NAME,
         place=Place(shown, first[0]),
         text=f"{service.name} has all of PyTorch, and its code only runs a model",
-        why="ONNX Runtime runs an exported model, and is a tenth or less of it.",
+        why="ONNX Runtime runs an exported model, at a tenth of the size or less.",
         todo="Export the model once, elsewhere, with torch.onnx.export; then install onnxruntime in place of torch.",
         services=(service.name,),
     )

@@ -28,15 +28,15 @@ def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
                 rule=NAME,
                 place=Place(file, builds[0].line),
                 column=builds[0].column,
-                text="several images are built, and nothing looks whether the disk has room for them",
-                why="A disk that is full ends the job late, and with an error that names another cause.",
+                text="several images are built without checking the free space first",
+                why="A full disk ends the job late, and often with an error that names another cause.",
                 todo="Look before anything is built:\n  tonnage plan --build",
             )
 
 
 RULE = TextRule(
     name=NAME,
-    title="nothing looks whether the disk has room for the builds",
+    title="no check of the free space before the builds",
     why="A runner of GitHub has about 14 GB that are promised. A build that fills them ends after minutes with `no"
     " space left on device`, or with an error of whatever could not write. `tonnage plan --build` ends with 3 before"
     " anything is built; `df` in the job counts as a look, too.",

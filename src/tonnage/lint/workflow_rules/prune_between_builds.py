@@ -30,7 +30,7 @@ def _check(lines: WrittenLines, file: str) -> Iterator[Finding]:
                     rule=NAME,
                     place=Place(file, found.line),
                     column=found.column,
-                    text="everything that the builds have in common is removed between them",
+                    text="everything that the builds share is removed between them",
                     why="The next build pulls its base and installs its packages again.",
                     todo="Build them in an order, with what is superseded removed between:\n  tonnage build",
                 )
