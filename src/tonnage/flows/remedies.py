@@ -313,7 +313,7 @@ def _reserve(asked: Asked, decisive: FilesystemFit) -> tuple[Remedy, ...]:
     return (
         Remedy(
             kind="reserve",
-            what=f"a reserve of {size} in place of {format_bytes(decisive.room.reserve_bytes)}",
+            what=f"a reserve of {size} instead of {format_bytes(decisive.room.reserve_bytes)}",
             todo=(f"  tonnage {asked.planned.purpose} --keep-free {size.replace(' ', '')}",),
             saves_bytes=decisive.room.reserve_bytes - left_bytes,
         ),

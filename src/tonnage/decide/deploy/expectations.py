@@ -290,9 +290,9 @@ def reserve_bytes(filesystem: Filesystem, keep_free_bytes: int | None) -> int:
         )
     if keep_free_bytes >= filesystem.size_bytes:
         raise UsageError(
-            f"keep-free is {format_bytes(keep_free_bytes)}, and the whole filesystem {filesystem.mount} has no more "
-            f"than {format_bytes(filesystem.size_bytes)}",
-            why="With that reserve not one byte of the filesystem could be used.",
+            f"keep-free is {format_bytes(keep_free_bytes)}, but all of {filesystem.mount} is only"
+            f" {format_bytes(filesystem.size_bytes)}",
+            why="With that reserve nothing could be written.",
             todo="Set x-tonnage.keep-free or --keep-free to less than the filesystem's size.",
         )
     return keep_free_bytes
