@@ -137,10 +137,9 @@ class Tunnel:
         self.path = str(Path(self._directory.name, "tunnel.sock"))
         self._thread: threading.Thread | None = None
         self._forwards = ("-L", f"{self.path}:{target}", *host_arguments(endpoint))
-        self._shared = _SHARED.socket_of(endpoint)
-        if self._shared and self._ask_master("forward") and _listens(self.path):
+        shared = _SHARED.socket_of(endpoint)
+        if shared and self._ask_master(shared) and _listens(self.path):
             return
-        self._shared = ""
         self._printed: list[str] = []
         self._stop = threading.Event()
         self._error: Exception | None = None
@@ -158,17 +157,15 @@ class Tunnel:
 
     def close(self) -> None:
         """End the tunnel and remove its socket."""
-        if self._thread is None:
-            # It goes with the connection that it shares; until then nobody finds its socket any more.
-            self._ask_master("cancel")
-        else:
+        if self._thread is not None:
             self._stop.set()
             self._thread.join()
+        # One that a master made goes with that; until then nobody finds its socket any more.
         self._directory.cleanup()
 
-    def _ask_master(self, what: str) -> bool:
-        """Have the master of a shared connection begin or end the tunnel; return whether it did."""
-        arguments = ("ssh", "-o", f"ControlPath={self._shared}", "-O", what, *self._forwards)
+    def _ask_master(self, shared: str) -> bool:
+        """Have the master of a shared connection open the tunnel; return whether it did."""
+        arguments = ("ssh", "-o", f"ControlPath={shared}", "-O", "forward", *self._forwards)
         return not process.run(arguments, timeout_s=_OPEN_WITHIN_S).exit_code
 
     def _run(self) -> None:
