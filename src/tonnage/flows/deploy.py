@@ -34,7 +34,7 @@ from tonnage.errors import (
 )
 from tonnage.flows.guard.ballast_gauge import with_ballast
 from tonnage.flows.needed import with_contents, with_needs
-from tonnage.flows.plan_forecasts import expected_of, with_whole_refusal
+from tonnage.flows.plan_forecasts import assumed_too_large, expected_of, with_whole_refusal
 from tonnage.flows.pulls import with_offers
 from tonnage.flows.roots import images_of_stack, roots_for_plan
 from tonnage.flows.stack import read_inputs
@@ -314,6 +314,7 @@ def _plan(
             why = f"nothing can be reclaimed for this: {error.what}. {error.why}".replace("\n", " ")
             notes = (*notes, why)
     plan = with_whole_refusal(ports, facts, job.wanted, plan, inventory, history, expected)
+    notes = (*notes, *assumed_too_large(plan, expected.forecasts))
     if purpose is Purpose.DEPLOY:
         job = _with_weights(ports, engine, job, tell, {step.service for step in plan.steps})
     plan = with_times(with_time_saved(plan, history, inventory), history)

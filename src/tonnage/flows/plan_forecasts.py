@@ -16,7 +16,7 @@ from tonnage.decide.deploy.planning import services_to_get
 from tonnage.decide.deploy.service_steps import is_pushed_packed
 from tonnage.decide.deploy.verdict import judged
 from tonnage.model.deploy.plan import Build, CleanCache, Pull, Purpose, Reclaim, Refusal, RemoveImage
-from tonnage.model.forecast.estimate import EngineKind
+from tonnage.model.forecast.estimate import EngineKind, Grade
 from tonnage.model.forecast.fit import FitVerdict
 from tonnage.units import format_bytes
 
@@ -149,6 +149,20 @@ def expected_of(
     return Expected(
         kind=kind, forecasts=found, notes=tuple(notes), sharing=together.sharing, builds=builds, again=again
     )
+
+
+def assumed_too_large(plan: Plan, forecasts: Sequence[ServiceForecast]) -> tuple[str, ...]:
+    """Tell of a plan that may begin, and by what is likely would not fit, which instruction that is assumed of."""
+    lowest = [step.available_lowest.likely_bytes for step in plan.steps if step.available_lowest.known]
+    if plan.refusal is not None or not lowest or min(lowest) >= plan.reserve_bytes:
+        return ()
+    unknown = [(each, step) for each in forecasts for step in each.steps if step.disk.grade is Grade.UNKNOWN]
+    if not unknown:
+        return ()
+    forecast, step = max(unknown, key=lambda each: each[1].disk.likely_bytes)
+    assumed = format_bytes(step.disk.likely_bytes)
+    where = f"{forecast.service}, line {step.line}: {step.text[:_WIDTH]}"
+    return (f"may not fit: {assumed} are assumed for {where}. If it writes less, set x-tonnage.assume-unknown",)
 
 
 def with_whole_refusal(

@@ -21,7 +21,7 @@ from msgspec import Struct
 from tonnage.adapters.host.mount_table import mount_under, read_mounts
 from tonnage.adapters.reclaim.shared_extents import extents, share, written_down
 from tonnage.lazily import regex
-from tonnage.model.inventory import CLASSIC
+from tonnage.model.inventory import CLASSIC, CONTAINERD
 from tonnage.model.reclaim.duplicate_blocks import DuplicateBlocks
 from tonnage.small_files import SETTINGS, read_text
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SHARING = ("xfs", "btrfs")
 _DRIVER = "overlay2"
+_LEFT_OUT = "containerd's snapshots are left out: only its own database tells which of them containers write to"
 _LEAST_BYTES = 32 << 10
 """Smaller files are many, and hold little."""
 _HEAD_BYTES = 64 << 10
@@ -69,6 +70,8 @@ def find_duplicate_blocks(engine: Engine) -> DuplicateBlocks:
     place = f"{root}/{_DRIVER}"
     mount = mount_under(read_mounts(), root)
     kind = mount.kind if mount is not None else ""
+    if engine.image_store == CONTAINERD:
+        return DuplicateBlocks(place=root, filesystem=kind, obstacle=_LEFT_OUT)
     if engine.image_store != CLASSIC or engine.storage_driver != _DRIVER:
         return DuplicateBlocks(place=root, filesystem=kind, obstacle="only layers of overlay2 are looked at")
     if kind not in _SHARING:
