@@ -41,7 +41,7 @@ def told(text: str, *, complete: bool = True) -> list[str]:
         ("if x; then V=1; else V=2; fi; a $V", ["x", "a|<$V>"]),
         ("if x; then V=1; else V=1; fi; a $V", ["x", "a|1"]),
         ("for i in 1 2; do a $i; done; for i in $(ls); do b $i; done", ["a|1", "a|2", "ls", "? b|<$i>"]),
-        ("for f in *.txt; do a $f; done", ["? a|<$f>"]),
+        ("for f in *.txt; do a $f; done", ["? a|<*.txt>"]),
         ("while read x; do a $x; done", ["? read|x", "? a|<$x>"]),
         ("case $GPU in 0) a;; 1|2) b;; *) c;; esac", ["b"]),
         ("case $(x) in 0) a;; *) b;; esac", ["x", "? a", "? b"]),
