@@ -1,4 +1,4 @@
-"""``useradd`` with a high id writes a large, mostly empty file."""
+"""``useradd`` with a high id, which makes older systems write a large, mostly empty file."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def _check(read: DockerfileReading) -> Iterator[Finding]:
             edits = command.with_option("--no-log-init", "useradd")
             yield step.finding(
                 NAME,
-                f"useradd with the id {highest} makes a file of {highest * _RECORD_BYTES / 1e6:.0f} MB with holes",
+                f"useradd with the id {highest} may make a file of {highest * _RECORD_BYTES / 1e6:.0f} MB with holes",
                 command,
-                why="/var/log/lastlog has a record for every id up to it, and builders may write the holes out.",
+                why="Up to Debian 11 and Ubuntu 22.04 /var/log/lastlog gets a record for every id up to it, and"
+                " builders may write the holes out.",
                 todo="Add --no-log-init.",
                 fix=Fix(edits=edits, what="add --no-log-init") if edits else None,
             )
@@ -59,8 +60,9 @@ def _id(words: tuple[str, ...]) -> int:
 RULE = DockerfileRule(
     name=NAME,
     aliases=("DL3046",),
-    title="useradd with a high id makes a large file",
-    why="`/var/log/lastlog` has a record of 292 bytes for every id up to the highest. It is a file with holes, but"
+    title="useradd with a high id may make a large file",
+    why="In images up to Debian 11 and Ubuntu 22.04 `useradd` gives every id up to the highest a record of 292 bytes in"
+    " `/var/log/lastlog`; newer ones and Alpine do not. It is a file with holes, but"
     " a builder or a registry may write these out: an id of 1 000 000 000 makes 292 GB of them.",
     before="RUN useradd -u 1000700000 app",
     after="RUN useradd --no-log-init -u 1000700000 app",
