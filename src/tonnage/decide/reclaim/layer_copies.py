@@ -62,12 +62,25 @@ def copies(inventory: Inventory) -> dict[str, Copy]:
         return {}
     matches = _matches(inventory)
     standing = _standing(inventory.cache, matches)
-    # What a command writes has the time in it, so its blob is no other one's. Files that were copied are the same ones.
-    return {
-        record.record_id: (standing.get(record.record_id) or matches[record.record_id][0]).copy
-        for record in inventory.cache
-        if record.record_id in standing or (record.record_id in matches and not record.description.startswith(_RUN))
-    }
+    found: dict[tuple[str, tuple[str, ...]], tuple[CacheRecord, Copy]] = {}
+    for record in inventory.cache:
+        is_run = record.description.startswith(_RUN)
+        match = standing.get(record.record_id) or (
+            None if is_run else next(iter(matches.get(record.record_id, ())), None)
+        )
+        if match is None:
+            continue
+        # What a command writes has the time in it, so its blob is no other one's. Files that were copied are the same
+        # ones on another layer; on the same one the builder would have taken the record that it had. The image that is
+        # there is more often of the last build.
+        key = match.copy.chain_id, () if is_run else tuple(sorted(record.parents))
+        if key not in found or _made_s(found[key][0]) < _made_s(record):
+            found[key] = record, match.copy
+    return {record.record_id: copy for record, copy in found.values()}
+
+
+def _made_s(record: CacheRecord) -> tuple[float, float]:
+    return record.created_s, record.last_used_s or 0.0
 
 
 def _matches(inventory: Inventory) -> dict[str, list[_Match]]:

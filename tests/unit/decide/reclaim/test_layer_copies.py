@@ -172,12 +172,36 @@ def with_blobs(*images: Image) -> tuple[Image, ...]:
 
 def test_where_blobs_can_be_seen_another_content_of_the_same_instruction_is_no_copy() -> None:
     images = with_blobs(BASE, BUILT)
-    blocks = replace(RECORDS[2], record_id="blocks", size_bytes=RECORDS[2].size_bytes + 4096)
+    blocks = replace(RECORDS[2], record_id="blocks", size_bytes=RECORDS[2].size_bytes + 4096, created_s=2.0)
     bytes_more = replace(RECORDS[2], record_id="bytes", size_bytes=RECORDS[2].size_bytes + 7)
     never_exported = replace(RECORDS[2], record_id="never", size_bytes=30_000_128)
     found = copies(in_containerd(*RECORDS, blocks, bytes_more, never_exported, images=images))
-    assert set(found) == {"copied", "run", "workdir", "blocks"}
+    assert set(found) == {"run", "workdir", "blocks"}
     assert found["blocks"].size_bytes == UNPACKED["copied"] + 4096
+
+
+def test_of_builds_that_wrote_as_many_other_bytes_the_last_one_is_what_the_image_has() -> None:
+    # Docker 28.5: a file of as many other random bytes was copied anew, and what stands on it was run once more.
+    images = with_blobs(BASE, BUILT)
+    copied, run = replace(RECORDS[2], created_s=1.0), replace(RECORDS[3], created_s=2.0)
+    again = replace(copied, record_id="copied-again", created_s=3.0)
+    run_again = replace(run, record_id="run-again", parents=("copied-again",), created_s=4.0)
+    found = copies(in_containerd(*RECORDS[:2], copied, run, again, run_again, RECORDS[4], images=images))
+    assert set(found) == {"copied-again", "run-again", "workdir"}
+
+
+def test_what_is_copied_onto_another_build_of_a_layer_is_the_same() -> None:
+    chain = ("base", "run", "copied")
+    images = with_blobs(BASE, image(3, 103_210_000, *chain))
+    runs = [
+        replace(RECORDS[3], record_id=f"run-{number}", parents=("base",), created_s=number) for number in (1.0, 2.0)
+    ]
+    copied = [
+        replace(RECORDS[2], record_id=f"copied-{each.record_id}", parents=(each.record_id,), created_s=each.created_s)
+        for each in runs
+    ]
+    found = copies(in_containerd(RECORDS[0], *runs, *copied, images=images))
+    assert set(found) == {"run-2.0", "copied-run-1.0", "copied-run-2.0"}
 
 
 def test_directories_of_the_builder_may_take_blocks_that_images_have_not() -> None:
