@@ -310,6 +310,9 @@ def _written(piece: WrittenBytes, environment: str = "") -> list[str]:
     # What comes of a package of the system lies in the system's places; an environment is made over what is there.
     if piece.package or (environment and (piece.name, piece.place) == (f"environment {environment}", environment)):
         return []
+    # Bytecode lies beside what was there before.
+    if piece.parts and all(part.kind == "bytecode" for part in piece.parts):
+        return []
     # Among files that are known, what the environment lies in is a directory, which may be there before.
     files = [path for path, *_ in piece.files if not environment.startswith(f"{path}/")]
     return files if piece.files else [piece.place] if piece.place else []

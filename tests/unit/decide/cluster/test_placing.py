@@ -130,7 +130,7 @@ def test_a_volume_keeps_a_service_on_its_node_also_with_failover() -> None:
     found = placed(there, service("db", volumes=("shop_data",), failover=2))
 
     assert on(found, "db") == ["a"]
-    assert found.notes == ("db lies on 1 of 2 nodes: no other node may run it",)
+    assert found.notes == ("db is on 1 of 2 nodes: no other node may run it",)
 
 
 def test_a_volume_on_a_silent_node_starts_nowhere_else_with_empty_data() -> None:
