@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonnage.adapters import process
 from tonnage.adapters.context.dockerfiles import dockerfile_text
-from tonnage.adapters.docker.build_failure import build_failure
+from tonnage.adapters.docker.build_failure import build_failure, lost_a_layer
 from tonnage.adapters.docker.build_variables import build_variables
 from tonnage.adapters.docker.builder_needs import refuse_what_it_lacks
 from tonnage.adapters.docker.progress import LegacyOutput, PlainOutput, RawJsonOutput
@@ -42,6 +43,8 @@ _OUTPUTS: dict[BuilderKind, type[RawJsonOutput | PlainOutput | LegacyOutput]] = 
 }
 _NOTHING = "false"
 _ENGINE_ITSELF = "default"
+# What was done is in the build cache the second time.
+_ATTEMPTS = 2
 
 
 def build_command(
@@ -171,41 +174,45 @@ def run_build(
     for entry in cache_entries(spec.cache_to):
         if not _exports(entry, tool, image_store, builder):
             progress.log(f"build.cache_to: {redacted(entry.shown)} is {NO_EXPORT}")
-    output = _OUTPUTS[tool.kind]()
     legacy = tool.kind is BuilderKind.LEGACY
     usual = {"BUILDKIT_PROGRESS": "plain", **environment, "DOCKER_BUILDKIT": "0" if legacy else "1"}
     variables = build_variables(spec, usual, values)
     # How it was built need not be told here besides, which takes a while.
     environment = {"BUILDX_METADATA_PROVENANCE": "disabled", **variables.environment}
-    with temporary_directory("build") as private:
-        id_file, metadata_file = Path(private, "image-id"), Path(private, "metadata")
-        exit_code = process.stream(
-            build_command(
-                tool,
-                spec,
-                reference,
-                labels,
-                str(id_file),
-                variables,
-                packed=packed,
-                image_store=image_store,
-                metadata_file=str(metadata_file),
-                builder=builder,
-                pushes=pushes,
-            ),
-            environment=environment,
-            directory=None,
-            on_line=lambda line: _tell(output, line, progress),
-            cancel=cancel,
-            stdin=_dockerfile(tool, spec),
-            # A build that outlived its run would give the candidate's name to its image in the middle of the next one.
-            dies_with_us=True,
-        )
-        if exit_code == 0 and id_file.is_file():
-            return (*_digests(metadata_file), id_file.read_text(encoding="ascii").strip())
     name = labels.get(LABEL_SERVICE, reference)
-    if cancel.is_set():
-        raise StepFailedError(f"the build of {name} was stopped")
+    for attempt in range(_ATTEMPTS):
+        output = _OUTPUTS[tool.kind]()
+        with temporary_directory("build") as private:
+            id_file, metadata_file = Path(private, "image-id"), Path(private, "metadata")
+            exit_code = process.stream(
+                build_command(
+                    tool,
+                    spec,
+                    reference,
+                    labels,
+                    str(id_file),
+                    variables,
+                    packed=packed,
+                    image_store=image_store,
+                    metadata_file=str(metadata_file),
+                    builder=builder,
+                    pushes=pushes,
+                ),
+                environment=environment,
+                directory=None,
+                on_line=partial(_tell, output, progress),
+                cancel=cancel,
+                stdin=_dockerfile(tool, spec),
+                # One that outlived its run would give the candidate's name to its image in the middle of the next one.
+                dies_with_us=True,
+            )
+            if exit_code == 0 and id_file.is_file():
+                return (*_digests(metadata_file), id_file.read_text(encoding="ascii").strip())
+        if cancel.is_set():
+            raise StepFailedError(f"the build of {name} was stopped")
+        if attempt + 1 == _ATTEMPTS or image_store != CONTAINERD or not lost_a_layer(output):
+            break
+        progress.log("containerd lost a layer while the image was unpacked, which happens now and then: building again")
     raise build_failure(output, tool, spec, name, builder)
 
 
@@ -242,7 +249,7 @@ def _digests(metadata_file: Path) -> tuple[str, ...]:
     return ()
 
 
-def _tell(output: BuildOutput, line: str, progress: Progress) -> None:
+def _tell(output: BuildOutput, progress: Progress, line: str) -> None:
     heard = output.hear(line)
     if heard.where:
         progress.at(redacted(heard.where))

@@ -42,7 +42,16 @@ _CUT_OFF = "unexpected EOF"
 _WENT_AWAY = regex(
     r"rpc error: code = Unavailable desc = (?:error reading from server|closing transport|transport is closing)"
 )
+_LOST_LAYER = regex(r"\bsnapshot \S+ does not exist: not found")
 _SHOWN = 160
+
+
+def lost_a_layer(output: RawJsonOutput | PlainOutput | LegacyOutput) -> bool:
+    """Tell whether a build failed because a layer in containerd was gone when the next one was to be unpacked on it.
+
+    It is a race of the engine, which the next build hardly meets. Source: moby/buildkit issue 6521; Docker 26.1, 29.
+    """
+    return _LOST_LAYER.search(output.failure().reason) is not None
 
 
 def build_failure(

@@ -11,6 +11,7 @@ from tonnage.adapters.docker.build import attestations, build_command, run_build
 from tonnage.adapters.docker.build_variables import build_variables
 from tonnage.adapters.docker.tools import BuilderKind, BuildTool
 from tonnage.errors import EngineLacksError, EngineUnreachableError, ReserveCrossedError, StepFailedError, UsageError
+from tonnage.model.inventory import CONTAINERD
 from tonnage.model.stack import BuildSpec, Place
 
 # As a shell reads it: the checkout may lie below a name with a blank in it.
@@ -436,3 +437,45 @@ def test_what_cannot_be_attached_is_told_and_what_is_not_asked_for_is_left_to_th
     assert "build.sbom: true has no effect: this builder can attach nothing to an image of this engine" in told.lines
     command = build_command(ABLE, FULL, "web", {}, "id", build_variables(FULL, {}), image_store="containerd")
     assert not [word for word in command if "provenance" in word or "sbom" in word]
+
+
+LOST = (
+    'failed to prepare extraction snapshot "extract-17 sha256:1d": parent snapshot sha256:e6 does not exist: not found'
+)
+
+
+@pytest.mark.parametrize(
+    ("image_store", "times", "built"),
+    [(CONTAINERD, 1, True), (CONTAINERD, 2, False), ("classic", 1, False)],
+)
+def test_a_layer_that_containerd_loses_while_it_unpacks_is_built_once_more(
+    tmp_path: Path, image_store: str, times: int, *, built: bool
+) -> None:
+    told = _Told()
+    script = (
+        f'echo x >>"{tmp_path}/tries"\n'
+        f'if [ "$(wc -l <"{tmp_path}/tries")" -gt {times} ]; then printf sha256:17 >$id; exit 0; fi\n'
+        f"echo 'ERROR: failed to solve: {LOST}' >&2\nexit 1\n"
+    )
+
+    def build() -> tuple[str, ...]:
+        return run_build(
+            replace(_tool(BuilderKind.PLAIN), program=_program(tmp_path, script)),
+            BuildSpec(context=str(tmp_path)),
+            "web",
+            {},
+            image_store=image_store,
+            environment={"PATH": "/usr/bin:/bin"},
+            progress=told,
+            cancel=threading.Event(),
+        )
+
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    if built:
+        assert build() == ("sha256:17",)
+    else:
+        with pytest.raises(StepFailedError) as caught:
+            build()
+        assert "does not exist: not found" in caught.value.why
+    assert len((tmp_path / "tries").read_text().splitlines()) == (2 if image_store == CONTAINERD else 1)
+    assert any("building again" in line for line in told.lines) == (image_store == CONTAINERD)
