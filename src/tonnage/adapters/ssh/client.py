@@ -7,7 +7,6 @@ because nobody may be there to type one.
 from __future__ import annotations
 
 import shlex
-import socket
 import threading
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tonnage.adapters import process
-from tonnage.adapters.ssh.sharing import SharedConnections
+from tonnage.adapters.ssh.sharing import SharedConnections, listens
 from tonnage.errors import EngineUnreachableError, UsageError
 from tonnage.own_files import temporary_directory
 
@@ -138,7 +137,7 @@ class Tunnel:
         self._thread: threading.Thread | None = None
         self._forwards = ("-L", f"{self.path}:{target}", *host_arguments(endpoint))
         shared = _SHARED.socket_of(endpoint)
-        if shared and self._ask_master(shared) and _listens(self.path):
+        if shared and self._ask_master(shared) and listens(self.path):
             return
         self._printed: list[str] = []
         self._stop = threading.Event()
@@ -184,7 +183,7 @@ class Tunnel:
     def _wait(self, endpoint: str, thread: threading.Thread) -> None:
         end = time.monotonic() + _OPEN_WITHIN_S
         while time.monotonic() < end:
-            if _listens(self.path):
+            if listens(self.path):
                 return
             if not thread.is_alive():
                 if self._error is not None:
@@ -213,12 +212,3 @@ def _options(endpoint: str = "") -> tuple[str, ...]:
     options = tuple(word for option in _OPTIONS for word in ("-o", option))
     shared = _SHARED.socket_of(endpoint) if endpoint else ""
     return (*options, "-o", "ControlMaster=no", "-o", f"ControlPath={shared}") if shared else options
-
-
-def _listens(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(path)
-        except OSError:
-            return False
-    return True

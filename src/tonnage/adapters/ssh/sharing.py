@@ -14,6 +14,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _CONFIG_WITHIN_S = 5.0
 _LOOK_EVERY_S = 0.01
+_MOST_LINES = 50
 _NONE = frozenset({"", "none"})
 
 
@@ -92,13 +94,14 @@ class _Master:
         self._lock = threading.Lock()
         self._options, self._host = tuple(options), tuple(host)
         self._begun = False
-        self._printed: list[str] = []
+        # A server may print as much as it likes.
+        self._printed: deque[str] = deque(maxlen=_MOST_LINES)
         self._error: TonnageError | None = None
 
     @property
     def open(self) -> bool:
         """Whether it answers."""
-        return bool(self.path) and self._thread is not None and self._thread.is_alive() and _listens(self.path)
+        return bool(self.path) and self._thread is not None and self._thread.is_alive() and listens(self.path)
 
     def wait(self, within_s: float) -> str | None:
         """Start it, where that was not done, and wait until it answers; return what ``ssh`` printed when it does not.
@@ -116,7 +119,7 @@ class _Master:
             end = time.monotonic() + within_s
             path = str(Path(self._directory.name, "master"))
             while self._thread.is_alive() and time.monotonic() < end:
-                if _listens(path):
+                if listens(path):
                     self.path = path
                     return None
                 time.sleep(_LOOK_EVERY_S)
@@ -160,7 +163,8 @@ def _decided_by_user(options: Sequence[str], host: Sequence[str]) -> bool:
     return bool(told.exit_code) or words.get("controlpath", "") not in _NONE or words.get("controlmaster") == "yes"
 
 
-def _listens(path: str) -> bool:
+def listens(path: str) -> bool:
+    """Tell whether something takes connections at a socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(path)
