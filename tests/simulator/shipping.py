@@ -303,6 +303,7 @@ class SimulatedShipEngines:
     here: SimulatedSource = field(default_factory=SimulatedSource)
     there: SimulatedTarget = field(default_factory=SimulatedTarget)
     falls_by_bytes: int = 0
+    logins: frozenset[str] = frozenset()
 
     @contextlib.contextmanager
     def registry(self, insecure: Sequence[str]) -> Iterator[SimulatedRegistry]:
@@ -319,6 +320,9 @@ class SimulatedShipEngines:
     def target(self, name: str) -> Iterator[SimulatedTarget]:
         del name
         yield self.there
+
+    def logged_in(self, host: str) -> bool:
+        return host in self.logins
 
     def gauge(self, endpoint: str, mounts: Sequence[str]) -> SimulatedGauge:
         assert (endpoint, list(mounts)) == (self.there.endpoint, [MOUNT])

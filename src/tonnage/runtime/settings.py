@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _Value = TypeVar("_Value")
 
 DEFAULT_ORIGIN = "default"
+FILE_ORIGIN = "x-tonnage"
+"""What origins of settings of a file begin with."""
 _LONGEST_COUNT = 4
 _MOST_AT_ONCE = 64
 _ON_FAILURE_VARIABLE = "TONNAGE_ON_FAILURE"
@@ -194,7 +196,7 @@ def rank(stack: Stack, *, environment: Mapping[str, str], flags: Mapping[str, st
     for known in _KNOWN:
         value, origin = known.default, DEFAULT_ORIGIN
         if known.in_file and known.key in written:
-            value, origin = written[known.key], f"x-tonnage ({places.get(known.key, stack.name)})"
+            value, origin = written[known.key], f"{FILE_ORIGIN} ({places.get(known.key, stack.name)})"
         if environment.get(known.variable):
             value, origin = environment[known.variable], f"environment ({known.variable})"
         if known.key in given:

@@ -51,6 +51,12 @@ class DockerShipEngines:
         with Web(self._engines.environment) as web:
             yield Repositories(web, environment=self._engines.environment, insecure=insecure)
 
+    def logged_in(self, host: str) -> bool:
+        """Return whether the user has logged in to a registry."""
+        from tonnage.adapters.registry.access import Credentials  # noqa: PLC0415
+
+        return Credentials(self._engines.environment).knows(host)
+
     def gauge(self, endpoint: str, mounts: Sequence[str]) -> Gauge:
         """Open a gauge for filesystems of an engine's machine."""
         from tonnage.adapters.host.filesystem import open_gauge  # noqa: PLC0415

@@ -41,6 +41,10 @@ class DockerSwarms:
                 endpoint=connection.endpoint, facts=SwarmFacts(connection), acts=lambda: acts, claim=claim.held
             )  # fmt: skip
 
+    def logged_in(self, host: str) -> bool:
+        """Return whether the user has logged in to a registry."""
+        return self._ships.logged_in(host)
+
     def ship(
         self,
         source: str,

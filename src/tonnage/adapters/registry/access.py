@@ -117,6 +117,15 @@ class Credentials:
             return (*told.auths, *told.cred_helpers)
         return ()
 
+    def knows(self, host: str) -> bool:
+        """Return whether the user has logged in to a registry; no helper is asked.
+
+        Args:
+            host: The registry as names of images have it; Docker's own index by its own name.
+        """
+        wanted = {host, f"index.{host}"} if host == OWN_REGISTRY else {host}
+        return not wanted.isdisjoint(each.rpartition("://")[2].partition("/")[0] for each in self.hosts())
+
     def _load(self) -> AuthConfig:
         from docker.auth import AuthConfig  # noqa: PLC0415
         from docker.errors import DockerException  # noqa: PLC0415

@@ -16,9 +16,9 @@ from tonnage.decide.swarm.wishes import bound_paths, cluster_image, cluster_serv
 from tonnage.errors import EngineUnreachableError, TonnageError, UsageError
 from tonnage.flows.cluster.observing import see_cluster
 from tonnage.flows.cluster.settings import failover_of, node_addresses
+from tonnage.flows.ship.through import registry_of
 from tonnage.model.cluster.placement import Placement
 from tonnage.model.cluster.rollout import ClusterPlan, ImageMove
-from tonnage.runtime.settings import through_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,7 +110,7 @@ def cluster_plan(
         )  # fmt: skip
     written = written_placement(found, seen.cluster)
     document = stack_file(stack, named(choices), written.constraints, contents)
-    moves, through = _moves(found, choices, seen), through_of(wanted.settings)
+    moves, through = _moves(found, choices, seen), registry_of(wanted.settings, ports.swarms.logged_in)
     return ClusterPlan(
         stack=stack.name,
         manager=access.endpoint,

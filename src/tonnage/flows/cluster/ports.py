@@ -122,6 +122,13 @@ class Swarms(Protocol):
             EngineUnreachableError: An engine does not answer.
         """
 
+    def logged_in(self, host: str) -> bool:
+        """Return whether the user has logged in to a registry.
+
+        Args:
+            host: The registry as names of images have it.
+        """
+
 
 class ClusterPorts(DeployPorts, Protocol):
     """What a deploy on a cluster needs."""

@@ -8,28 +8,32 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.errors import EngineLacksError, EngineUnreachableError
+from tonnage.flows.ship.through import registry_of
 from tonnage.flows.stack import for_build, read_wanted
 
 if TYPE_CHECKING:
     from tonnage.flows.ports import EnginePorts
     from tonnage.flows.requests import StackFlags
+    from tonnage.flows.ship.stack import ShipPorts
     from tonnage.flows.stack import DesiredState
     from tonnage.model.stack import Stack
 
 
-def wanted_here(ports: EnginePorts, flags: StackFlags) -> DesiredState | None:
+def wanted_here(ports: ShipPorts, flags: StackFlags) -> DesiredState | None:
     """Return what is built here for another machine; None where no service that is meant is built.
 
     Args:
         flags: Those of the deploy to the other machine.
 
     Raises:
-        UsageError: What the user wrote cannot be read or used.
+        UsageError: What the user wrote cannot be read or used, or images may not go the way that a file names.
     """
     wanted = read_wanted(ports, replace(flags, host="", place=""))
     services = built_for(wanted.stack, wanted.services)
     if not services:
         return None
+    # Asked before anything is built for a way that is refused later.
+    registry_of(wanted.settings, ports.ship_engines.logged_in)
     return for_build(replace(wanted, services=services), push=False, cleanup_after=False)
 
 

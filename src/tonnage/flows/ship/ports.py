@@ -32,5 +32,12 @@ class ShipEngines(Protocol):
             insecure: Registries that may be spoken to without TLS.
         """
 
+    def logged_in(self, host: str) -> bool:
+        """Return whether the user has logged in to a registry.
+
+        Args:
+            host: The registry as names of images have it.
+        """
+
     def gauge(self, endpoint: str, mounts: Sequence[str]) -> Gauge:
         """Open a gauge for filesystems of an engine's machine."""

@@ -11,10 +11,9 @@ from tonnage.decide.deploy.planning import asked_for
 from tonnage.errors import CannotFitError, InterruptedRunError, StepFailedError, UsageError
 from tonnage.flows.ports import EnginePorts
 from tonnage.flows.ship.one_image import look, refuse_unfit, send_all
-from tonnage.flows.ship.through import look_through, refuse_unreachable, send_through
+from tonnage.flows.ship.through import look_through, refuse_unreachable, registry_of, send_through
 from tonnage.flows.stack import read_wanted
 from tonnage.model.ship import ShipReport
-from tonnage.runtime.settings import through_of
 from tonnage.runtime.signals import CancelOnSignal
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def ship_wanted(
     """
     services = chosen(wanted)
     owner = wanted.stack.name
-    through = through_of(wanted.settings)
+    through = registry_of(wanted.settings, ports.ship_engines.logged_in)
     with contextlib.ExitStack() as opened:
         here = opened.enter_context(ports.ship_engines.source(wanted.host))
         there = opened.enter_context(ports.ship_engines.target(to))

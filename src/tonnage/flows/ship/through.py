@@ -30,6 +30,7 @@ from tonnage.flows.ship.one_image import images_to_ship, refuse_unfit, watched
 from tonnage.model.forecast.estimate import NOTHING
 from tonnage.model.inventory import CONTAINERD
 from tonnage.model.ship import RegistryRoute, ShipLook, Shipped
+from tonnage.runtime.settings import FILE_ORIGIN, through_of
 from tonnage.runtime.ship.wire import WatchStop
 from tonnage.units import format_bytes
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel
     from tonnage.adapters.ship.interface import ShipRegistry, ShipSource, ShipTarget
     from tonnage.flows.ship.ports import ShipEngines
+    from tonnage.model.deploy.policy import Setting
     from tonnage.model.ship import ImageToShip, Moved, ShippableImage
     from tonnage.runtime.ship.wire import Watch
 
@@ -83,6 +85,36 @@ def ship_image_through(
             wanted = {reference: tuple(names)}
             looked = look_through(here, there, registry, wanted, through=through, keep_free_bytes=keep_free_bytes)
             return send_through(engines, here, there, registry, looked, tell=tell, cancel=cancel)[0]
+
+
+def registry_of(settings: Sequence[Setting], logged_in: Callable[[str], bool]) -> str:
+    """Return the registry that images go through, as the user or, with their consent, the stack's files say.
+
+    A file of a project may be a stranger's, and images hold what the user built: one that names a registry is
+    followed only to where the user has logged in, or on this machine.
+
+    Args:
+        logged_in: ``ShipEngines.logged_in``.
+
+    Returns:
+        The registry with the beginning of repositories in it; empty for none.
+
+    Raises:
+        UsageError: What is set names no registry, or only a file names it and the user has no login there.
+    """
+    through = through_of(settings)
+    host = through.partition("/")[0]
+    setting = next((each for each in settings if each.key == "through"), None)
+    if setting is None or not setting.origin.startswith(FILE_ORIGIN) or not through or is_loopback(host):
+        return through
+    if logged_in(host):
+        return through
+    raise UsageError(
+        f"{setting.origin} sends images through {host}, where you are not logged in",
+        why="A file of a project says where images go only if you have a login there.",
+        todo=f"Log in, or name it yourself:\n  docker login {host}\n  TONNAGE_THROUGH={through}\n"
+        "Or send the images without a registry:\n  TONNAGE_THROUGH=none",
+    )
 
 
 def refuse_unreachable(through: str, endpoint: str) -> None:

@@ -6,11 +6,13 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from tests.simulator.shipping import SimulatedShipEngines, image_of
 
 from tonnage.decide.ship.names import check_through, repository_in
 from tonnage.errors import CannotFitError, ReserveCrossedError, StepFailedError, UsageError
-from tonnage.flows.ship.through import look_through, send_through
+from tonnage.flows.ship.through import look_through, registry_of, send_through
+from tonnage.model.deploy.policy import Setting
 from tonnage.model.forecast.estimate import Grade
 from tonnage.model.ship import PackedLayer
 from tonnage.runtime.ship import wire
@@ -184,6 +186,31 @@ def test_an_image_uses_its_own_repository_where_that_is_meant(name: str, reposit
 def test_what_names_no_registry_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="names no registry"):
         check_through(text)
+
+
+STRANGER = Setting(key="through", value=THROUGH, origin="x-tonnage (compose.yaml:3)", meaning="")
+
+
+@pytest.mark.parametrize(
+    ("setting", "logins"),
+    [
+        (STRANGER, {"registry.example.org"}),
+        (replace(STRANGER, value="127.0.0.1:5000/fleet"), set()),
+        (replace(STRANGER, origin="environment (TONNAGE_THROUGH)"), set()),
+        (replace(STRANGER, origin="flag (--through)"), set()),
+    ],
+)
+def test_a_registry_of_the_user_is_followed(setting: Setting, logins: set[str]) -> None:
+    assert registry_of([setting], logins.__contains__) == setting.value
+
+
+def test_a_file_sends_images_nowhere_without_a_login_there() -> None:
+    with pytest.raises(UsageError) as refused:
+        registry_of([STRANGER], {"example.org", "registry.example.org/fleet"}.__contains__)
+    told = f"{refused.value.what} {refused.value.todo}"
+    assert "compose.yaml:3" in told
+    assert "docker login registry.example.org" in told
+    assert f"TONNAGE_THROUGH={THROUGH}" in told
 
 
 def _packed(layer: bytes) -> str:
