@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import tarfile
+import threading
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import pytest
@@ -149,6 +150,77 @@ def test_images_on_shared_wheels_hold_what_those_hold_that_were_built_alone(stac
         stack.write()
         stack.deploy()
     assert shared_names(stack) == []
+
+
+def test_a_change_of_one_requirement_builds_what_lies_above_what_is_shared(stack: Project) -> None:
+    stack.deploy()
+    [shared] = shared_names(stack)
+    first = {name: layers(stack, f"{stack.name}-{name}") for name in ("api", "worker")}
+
+    (stack.directory / "api" / "requirements.txt").write_text("numpy==1.26.4\nflask==3.0.3\nrequests==2.32.4\n")
+    deployed = stack.deploy()
+
+    # The image that is there holds nearly all of what both have in common now.
+    assert shared_names(stack) == [shared], deployed.stderr
+    below = layers(stack, shared)
+    assert layers(stack, f"{stack.name}-worker") == first["worker"]
+    changed = layers(stack, f"{stack.name}-api")
+    assert changed[: len(below)] == below
+    assert changed != first["api"]
+    assert b"('requests', '2.32.4'" in frozen(stack, f"{stack.name}-api")
+    run = json.loads(stack.tonnage("report", "--json").stdout)["runs"][0]
+    assert [each["name"] for each in run["steps"] if each["name"].endswith(".build")] == ["api.build"], run["steps"]
+    assert not [each for each in run["steps"] if each["name"].startswith("share.")], run["steps"]
+
+
+def test_a_shared_image_that_somebody_removes_meanwhile_is_done_without(stack: Project) -> None:
+    removed: list[str] = []
+    done = threading.Event()
+
+    def remove() -> None:
+        while not done.is_set():
+            for name in shared_names(stack):
+                stack.real.client.images.remove(name, force=True)
+                removed.append(name)
+            done.wait(0.02)
+
+    hand = threading.Thread(target=remove)
+    hand.start()
+    try:
+        deployed = stack.deploy()
+    finally:
+        done.set()
+        hand.join()
+
+    assert removed, deployed.stderr
+    assert "so it is built as its Dockerfile says" in deployed.stderr
+    assert b"('numpy', '1.26.4'" in frozen(stack, f"{stack.name}-worker")
+    # The next change finds its way again.
+    (stack.directory / "api" / "main.py").write_text("import flask\nprint('again')\n")
+    stack.deploy()
+    assert "nothing to do" in stack.tonnage("plan").stdout
+
+
+def test_a_base_that_moves_takes_what_is_shared_with_it(stack: Project) -> None:
+    stack.deploy()
+    [shared] = shared_names(stack)
+    (stack.directory / "Moved").write_text("FROM python:3.11-slim\nRUN echo moved >/etc/moved\n")
+    stack.docker("build", "--quiet", "--tag", "python:3.11-slim", "--file", "Moved", ".")
+    base = layers(stack, "python:3.11-slim")
+
+    stack.top = {"x-tonnage": {"share": "auto", "keep-versions": 0}}
+    stack.write()
+    deployed = stack.deploy()
+
+    names = shared_names(stack)
+    assert len(names) == 1, deployed.stderr
+    assert names != [shared]
+    [moved] = names
+    below = layers(stack, moved)
+    assert below[: len(base)] == base
+    for name in ("api", "worker"):
+        assert layers(stack, f"{stack.name}-{name}")[: len(below)] == below
+    assert "nothing to do" in stack.tonnage("plan").stdout
 
 
 # Headers, programs with their modes, files for share and etc, namespaces, one module alone, commands, and extensions.

@@ -180,7 +180,7 @@ def forget_steps(context: ServiceContext, known: KnownVersion, cause: str) -> li
             for name in known.records
         ]
     image = known.image
-    moving = {context.own_name, context.candidate} if _moves(context, image) else set()
+    moving = context.moving if _moves(context, image) else set()
     goes = set(image.references) <= {*references, *moving} and not context.is_used_elsewhere(image)
     if goes and image.image_id != context.change.source:
         return [
@@ -223,7 +223,7 @@ def _unproven_steps(context: ServiceContext) -> list[Step]:
     if image is None or context.kept_reference != context.unproven:
         return []
     cause, names = "it was never proven, and the new version is", {context.unproven, context.candidate}
-    goes = set(image.references) <= names | ({context.own_name} if _moves(context, image) else set())
+    goes = set(image.references) <= names | (context.moving if _moves(context, image) else set())
     if goes and image.image_id != context.change.source and not context.is_used_elsewhere(image):
         return [context.remove_image("remove-unproven", image, cause, references=(context.unproven,))]
     return [_untag(context, "untag-unproven", context.unproven)]

@@ -227,7 +227,7 @@ def finish_plan(
     """
     disk, others = inventory.filesystems[0], inventory.others
     line, have, mount = reserve_bytes(disk, policy.keep_free_bytes), disk.available_bytes, disk.mount
-    steps = with_shared_images(steps, builds, inventory, tidies=policy.cleanup_after)
+    steps = with_shared_images(steps, builds, inventory, stack=stack.name, tidies=policy.cleanup_after)
     expected = with_expectations(steps, available_bytes=have, history=history, builds=builds)
     plan = Plan(
         stack=stack.name,

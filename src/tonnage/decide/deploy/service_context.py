@@ -16,6 +16,7 @@ from tonnage.model.deploy.image_names import (
     LABEL_STACK,
     candidate_container_name,
     candidate_reference,
+    first_compose_name,
     unproven_reference,
     version_name,
 )
@@ -67,6 +68,12 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
     def candidate(self) -> str:
         """Name of an image that is not proven yet."""
         return candidate_reference(self.stack.name, self.service.name)
+
+    @property
+    def moving(self) -> frozenset[str]:
+        """Names that are the new version's once it is proven."""
+        named = {first_compose_name(self.stack.name, self.service.name)} if self.service.build is not None else set()
+        return frozenset({self.own_name, self.candidate, *named})
 
     @property
     def unproven(self) -> str:
@@ -248,7 +255,7 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         """
         short = image.image_id.removeprefix("sha256:")[:12]
         # These names may be another image's by the time of this step.
-        moving = {self.own_name, self.candidate} - set(references)
+        moving = self.moving - set(references)
         shown = next((name for name in references or image.references if name not in moving), short)
         given = freed(image.unique_bytes)
         step = self.step(

@@ -8,13 +8,14 @@ from msgspec.structs import replace
 
 from tonnage.decide.reclaim.protection import may_stand_on
 from tonnage.decide.share.images import labels_of, spec_of
-from tonnage.model.deploy.image_names import is_shared
-from tonnage.model.deploy.plan import Build, CleanCache, RemoveImage, Step
+from tonnage.model.deploy.image_names import first_compose_name, is_shared
+from tonnage.model.deploy.plan import Build, CleanCache, Keep, RemoveImage, Step, Switch, Tag
+from tonnage.model.deploy.rolling import StartRolling
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tonnage.model.deploy.expected_build import ExpectedBuild
     from tonnage.model.deploy.sharing import SharedImage
@@ -24,12 +25,18 @@ _DIGITS = 8
 
 
 def with_shared_images(
-    steps: Iterable[Step], builds: Mapping[str, ExpectedBuild] | None, inventory: Inventory, *, tidies: bool = True
+    steps: Iterable[Step],
+    builds: Mapping[str, ExpectedBuild] | None,
+    inventory: Inventory,
+    *,
+    stack: str = "",
+    tidies: bool = True,
 ) -> list[Step]:
     """Return the steps of a plan with those that build shared images.
 
     Args:
-        tidies: Also remove those on which nothing stands, after everything else.
+        stack: Whose plan it is; containers of its services make way for new ones before their images are removed.
+        tidies: Also remove those on which nothing stands after the other steps.
     """
     builds = builds or {}
     found: list[Step] = []
@@ -48,31 +55,77 @@ def with_shared_images(
         return found
     passing = [name for name in sorted(made) if name in builds and builds[name].passes]
     gone = [_removal_after(name, builds[name]) for name in reversed(passing) if not inventory.others]
-    return [*found, *needless_steps(inventory, made), *gone]
+    return [*found, *needless_steps(inventory, made, _going(found, inventory, stack)), *gone]
 
 
-def needless_steps(inventory: Inventory, used: Iterable[str] = ()) -> list[Step]:
+def needless_steps(inventory: Inventory, used: Iterable[str] = (), going: Collection[str] = ()) -> list[Step]:
     """Return the steps that remove shared images on which nothing stands.
 
     Of what others do at this moment nothing is known: then all stay.
+
+    Args:
+        used: Names of shared images that are built on.
+        going: Ids of images that are removed before.
     """
     if inventory.others:
         return []
     kept = set(used)
     return [
-        _removal(image)
+        _removal(image, _alone_bytes(image, inventory, going))
         for image in inventory.images
-        if is_needless(image, inventory) and not kept & {*image.references}
+        if is_needless(image, inventory, going) and not kept & {*image.references}
     ]
 
 
-def is_needless(image: Image, inventory: Inventory) -> bool:
-    """Return whether an image is one of shared wheels, has no other name, and nothing is seen to stand on it."""
+def is_needless(image: Image, inventory: Inventory, going: Collection[str] = ()) -> bool:
+    """Return whether an image is one of shared wheels, has no other name, and nothing is seen to stand on it.
+
+    Args:
+        going: Ids of images that do not count.
+    """
     if not image.references or not all(map(is_shared, image.references)) or not image.chain:
         return False
     if any(container.image_id == image.image_id for container in inventory.containers):
         return False
-    return not any(may_stand_on(each, image) for each in inventory.images if each.image_id != image.image_id)
+    counted = (each for each in inventory.images if each.image_id != image.image_id and each.image_id not in going)
+    return not any(may_stand_on(each, image) for each in counted)
+
+
+def _going(steps: Sequence[Step], inventory: Inventory, stack: str) -> frozenset[str]:
+    """Return the ids of images that have no name and no container left after the steps of a plan."""
+    taken: dict[str, set[str]] = {}
+    services: dict[str, set[str]] = {}
+    moved, named, replaced = set(), set(), set()
+    for step in steps:
+        match step.action:
+            case RemoveImage(image=image, references=references):
+                taken.setdefault(image, set()).update(references)
+                services.setdefault(image, set()).add(step.service)
+            case Tag(image=image, reference=reference):
+                named.add(image)
+                moved.add(reference)
+            case Build(reference=reference):
+                moved.add(reference)
+            case Switch(image=image, image_name=reference) | StartRolling(image=image, image_name=reference):
+                named.add(image)
+                moved.add(reference)
+                replaced.add(step.service)
+            case Keep():
+                moved.add(first_compose_name(stack, step.service))
+            case _:
+                pass
+    going = {
+        image.image_id
+        for image in inventory.images
+        if image.image_id in taken
+        and {*image.references} <= taken[image.image_id] | moved
+        and named.isdisjoint((image.image_id, *image.references))
+    }
+    for each in inventory.containers:
+        if each.image_id in going:
+            makes_way = each.project == stack and each.service in services[each.image_id] & replaced
+            going -= set() if makes_way else {each.image_id}
+    return frozenset(going)
 
 
 def _step(image: SharedImage, directory: str, expected: ExpectedBuild | None) -> Step:
@@ -112,9 +165,18 @@ def _on(step: Step, action: Build, build: ExpectedBuild, image: SharedImage) -> 
     )
 
 
-def _removal(image: Image) -> Step:
+def _alone_bytes(image: Image, inventory: Inventory, going: Collection[str]) -> int:
+    """Return the bytes that only an image has when others are gone."""
+    if not going:
+        return image.unique_bytes
+    stay = (each for each in inventory.images if each.image_id != image.image_id and each.image_id not in going)
+    held = {chain_id for each in stay for chain_id in each.chain}
+    return sum(layer.size_bytes or 0 for layer in image.layers if layer.chain_id not in held)
+
+
+def _removal(image: Image, alone_bytes: int) -> Step:
     [reference, *_] = image.references
-    given = Estimate(-image.unique_bytes, -image.unique_bytes, 0, Grade.DECLARED) if image.unique_bytes else NOTHING
+    given = Estimate(-alone_bytes, -alone_bytes, 0, Grade.DECLARED) if alone_bytes else NOTHING
     return Step(
         name=f"unshare.{reference.rpartition(':')[2][:_DIGITS]}",
         action=RemoveImage(image=image.image_id, references=image.references),

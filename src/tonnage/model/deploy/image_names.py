@@ -44,6 +44,11 @@ def shared_reference(digest: str) -> str:
     return f"{_HERE}tonnage/shared:{digest}"
 
 
+def first_compose_name(stack: str, service: str) -> str:
+    """Return the name that Compose 1 gives the image of a service that has no other, tag written out."""
+    return f"{stack.lstrip('_-')}_{service}:latest"
+
+
 def content_reference(stack: str, service: str, content_digest: str) -> str:
     """Return the name by which the nodes of a cluster run an image that no registry has: it tells the content."""
     digest = content_digest.rpartition(":")[2][:24]

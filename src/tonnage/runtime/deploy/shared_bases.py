@@ -47,7 +47,8 @@ def without_what_was_not_found(
     action = step.action
     if not isinstance(action, Build) or not _fails(error) or cancel.is_set():
         return None
-    told = f"{error.why}\n{error.log}" if error is not None else ""
+    # Which of the three has the name differs from builder to builder.
+    told = f"{error.what}\n{error.why}\n{error.log}" if error is not None else ""
     missed = next((name for _, name in action.spec.bases if name in told), "")
     return _alone(step, action, f"the builder did not find {missed}", emit) if missed else None
 

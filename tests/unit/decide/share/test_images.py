@@ -14,7 +14,7 @@ from tonnage.decide.schedule.admission import waits_for
 from tonnage.decide.share.images import labels_of, shared_images, spec_of
 from tonnage.decide.share.steps import needless_steps, with_shared_images
 from tonnage.model.deploy.expected_build import ExpectedBuild
-from tonnage.model.deploy.plan import Build, RemoveImage, Step
+from tonnage.model.deploy.plan import Build, RemoveImage, Step, Switch, Tag
 from tonnage.model.deploy.run import OtherRun
 from tonnage.model.deploy.sharing import SharedWheel, WheelOffer
 from tonnage.model.forecast.estimate import exactly
@@ -216,6 +216,49 @@ def test_a_shared_image_goes_only_when_nothing_can_stand_on_it(keeps: str) -> No
     }[keeps]
     assert needless_steps(seen) == []
     assert needless_steps(alone, [made.reference]) == []
+
+
+@pytest.mark.parametrize(
+    ("case", "goes"),
+    [
+        ("removed in the same plan", True),
+        ("removed after its container was replaced", True),
+        ("it has another name", False),
+        ("it gets another name", False),
+        ("the container of another stack has it", False),
+        ("the container of another service has it", False),
+        ("its container is not replaced", False),
+        ("another image stands on it too", False),
+    ],
+)
+def test_a_shared_image_goes_with_the_last_image_on_it(case: str, *, goes: bool) -> None:
+    [made] = shared_images([offer("a", TORCH), offer("b", TORCH)], inventory()).images
+    shared = there(made)
+    old = standing_on(shared, 9, "shop-a", "kept:v1", *(["mine:1"] if case == "it has another name" else []))
+    built, *_ = planned(shared_images([], inventory()), inventory(), "a")
+    built = replace(built, action=replace(built.action, reference="shop-a"))
+    removal = replace(built, name="a.forget", action=RemoveImage(image=old.image_id, references=("kept:v1",)))
+    switch = replace(built, name="a.switch", action=Switch(project={}))
+    tag = replace(built, name="a.tag", action=Tag(image="shop-a", reference="mine:2"))
+    running = container(service("b" if "another service" in case else "a"), old)
+    running = replace(running, project="shop", service="b" if "another service" in case else "a")
+    holders = {
+        "removed after its container was replaced": running,
+        "the container of another stack has it": replace(running, project="mart"),
+        "the container of another service has it": running,
+        "its container is not replaced": running,
+    }
+    more = (standing_on(shared, 10, "other:1"),) if "too" in case else ()
+    seen = inventory(
+        images=(shared, old, *more), containers=(holders[case],) if case in holders else ()
+    )  # fmt: skip
+    steps = [built, *([tag] if case == "it gets another name" else [])]
+    steps += [removal] if case == "its container is not replaced" else [switch, removal]
+    found = with_shared_images(steps, {}, seen, stack="shop")
+    removed = [step.action.image for step in found if isinstance(step.action, RemoveImage)]
+    assert (shared.image_id in removed) == goes
+    assert [step.kept.low_bytes for step in found if step.name.startswith("unshare.")] == ([-901 * MB] if goes else [])
+    assert found[: len(steps)] == steps
 
 
 def test_an_environment_is_left_to_the_build_and_only_wheels_stay_in_it() -> None:

@@ -56,6 +56,8 @@ def test_a_builder_that_does_not_find_what_is_there_builds_as_the_dockerfile_say
         "the build of api failed", log=f"failed to resolve source metadata for {SHARED}: not found"
     )
     alone = without_what_was_not_found(build(), missed, threading.Event(), told.append)
+    named = StepFailedError(f"the base image {SHARED} could not be obtained", log="connection refused")
+    assert without_what_was_not_found(build(), named, threading.Event(), lambda _: None) == alone
     assert alone is not None
     assert isinstance(alone.action, Build)
     assert (alone.action.spec.bases, alone.learn_key) == ((), "")

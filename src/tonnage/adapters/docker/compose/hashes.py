@@ -19,6 +19,7 @@ from tonnage.adapters.docker.compose.command import run
 from tonnage.adapters.docker.compose.project_file import for_hashes, is_told
 from tonnage.errors import EngineLacksError, StepFailedError
 from tonnage.lazily import regex
+from tonnage.model.deploy.image_names import first_compose_name
 from tonnage.own_files import temporary_directory
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def own_image_name(definition: ComposeMapping, service: str) -> str:
     """Return the name that Compose 1 gives the image of a service; empty where a name is written."""
     if definition["services"][service].get("image"):
         return ""
-    return f"{str(definition['name']).lstrip('_-')}_{service}"
+    return first_compose_name(str(definition["name"]), service).removesuffix(":latest")
 
 
 def _hashes(lines: Sequence[str]) -> dict[str, str]:
