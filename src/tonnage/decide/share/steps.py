@@ -12,6 +12,7 @@ from tonnage.model.deploy.image_names import first_compose_name, is_shared
 from tonnage.model.deploy.plan import Build, CleanCache, Keep, RemoveImage, Step, Switch, Tag
 from tonnage.model.deploy.rolling import StartRolling
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade
+from tonnage.model.references import tagged
 from tonnage.units import format_bytes
 
 if TYPE_CHECKING:
@@ -102,13 +103,13 @@ def _going(steps: Sequence[Step], inventory: Inventory, stack: str) -> frozenset
                 taken.setdefault(image, set()).update(references)
                 services.setdefault(image, set()).add(step.service)
             case Tag(image=image, reference=reference):
-                named.add(image)
+                named.update((image, tagged(image)))
                 moved.add(reference)
             case Build(reference=reference):
                 moved.add(reference)
             case Switch(image=image, image_name=reference) | StartRolling(image=image, image_name=reference):
-                named.add(image)
-                moved.add(reference)
+                named.update((image, tagged(image)))
+                moved.update([tagged(reference)] if reference else [])
                 replaced.add(step.service)
             case Keep():
                 moved.add(first_compose_name(stack, step.service))

@@ -234,11 +234,11 @@ def test_a_shared_image_goes_only_when_nothing_can_stand_on_it(keeps: str) -> No
 def test_a_shared_image_goes_with_the_last_image_on_it(case: str, *, goes: bool) -> None:
     [made] = shared_images([offer("a", TORCH), offer("b", TORCH)], inventory()).images
     shared = there(made)
-    old = standing_on(shared, 9, "shop-a", "kept:v1", *(["mine:1"] if case == "it has another name" else []))
+    old = standing_on(shared, 9, "shop-a:latest", "kept:v1", *(["mine:1"] if case == "it has another name" else []))
     built, *_ = planned(shared_images([], inventory()), inventory(), "a")
-    built = replace(built, action=replace(built.action, reference="shop-a"))
+    built = replace(built, action=replace(built.action, reference="shop-a:latest"))
     removal = replace(built, name="a.forget", action=RemoveImage(image=old.image_id, references=("kept:v1",)))
-    switch = replace(built, name="a.switch", action=Switch(project={}))
+    switch = replace(built, name="a.switch", action=Switch(project={}, image="candidate", image_name="shop-a"))
     tag = replace(built, name="a.tag", action=Tag(image="shop-a", reference="mine:2"))
     running = container(service("b" if "another service" in case else "a"), old)
     running = replace(running, project="shop", service="b" if "another service" in case else "a")
