@@ -96,7 +96,9 @@ def _going(steps: Sequence[Step], inventory: Inventory, stack: str) -> frozenset
     """Return the ids of images that have no name and no container left after the steps of a plan."""
     taken: dict[str, set[str]] = {}
     services: dict[str, set[str]] = {}
-    moved, named, replaced = set(), set(), set()
+    moved: set[str] = set()
+    named: set[str] = set()
+    replaced: set[str] = set()
     for step in steps:
         match step.action:
             case RemoveImage(image=image, references=references):
