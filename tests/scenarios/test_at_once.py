@@ -63,6 +63,24 @@ def test_three_images_are_made_at_once_above_the_reserve(project: Project) -> No
     assert {each.name for each in project.runs()[0].steps} >= {"one.build", "two.build", "three.build"}
 
 
+@pytest.mark.long("it builds three images twice")
+@pytest.mark.each_engine
+def test_what_images_made_at_once_have_in_common_is_stored_as_forecast(project: Project) -> None:
+    common = "FROM busybox:latest AS common\nRUN dd if=/dev/urandom of=/made bs=1M count=50 && sleep 2\n"
+    for name in SIZES:
+        own = f"FROM busybox:latest\nCOPY --from=common /made /made\nRUN dd if=/dev/urandom of=/{name} bs=1M count=8\n"
+        (project.directory / name / "Dockerfile").write_text(f"{common}{own}CMD true\n")
+        project.services[name] = {"build": f"./{name}"}
+    project.write()
+    before_bytes = available_bytes(project.real.mount)
+    planned = json.loads(project.tonnage("plan", "--build", "--json", "--parallel", "3").stdout)
+    with watching(lambda: available_bytes(project.real.mount)) as available:
+        ended = project.tonnage("build", "--parallel", "3", "--keep-free", "50MB", "--events", "events")
+    assert ended.exit_code == 0, ended.stderr
+    taken_bytes = before_bytes - min(available.seen)
+    assert taken_bytes <= planned["need"]["peak_bytes"]["high"] * 1.02, ended.stderr
+
+
 def test_a_signal_while_three_builds_run_ends_all_of_them(project: Project) -> None:
     for name in SIZES:
         project.web(name, name, run=f": asleep-in-{project.name}-{name}; sleep 3601; true")

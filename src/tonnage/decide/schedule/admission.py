@@ -8,6 +8,7 @@ always a way on: to wait for what runs, and to go on in the order of the plan.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from tonnage.model.deploy.plan import Step
+
+
+_DOUBLED_BYTES = 1_000_000
+"""Builds that would store no more than this twice may run at the same time: a ``WORKDIR``, say."""
 
 
 class Under(Struct, frozen=True, kw_only=True):
@@ -88,18 +93,35 @@ def is_alone(step: Step) -> bool:
     )
 
 
-def waits_for(place: int, steps: Sequence[Step], done: Collection[int]) -> bool:
-    """Return whether a step has to wait for one before it: of its service, of the stack, or what it is built on."""
+def waits_for(place: int, steps: Sequence[Step], done: Collection[int], *, apart: bool = False) -> bool:
+    """Return whether a step has to wait for one before it: of its service, of the stack, or what it is built on.
+
+    Args:
+        apart: Builds with a layer in common do not run at the same time: in containerd's store each of them would
+            store it (``bench/bake.py``), and only the first one's estimate has its bytes.
+    """
     step = steps[place]
+    layers = _new_layers(step) if apart else {}
     below = step.action.spec.built_on if isinstance(step.action, Build) else ()
     return any(
         number not in done
         and (
             each.service in {step.service, ""}
             or (each.service in below and isinstance(each.action, Build | Pull | Tag))
+            or sum(layers.get(key, 0) for key in (_new_layers(each) if layers else ())) >= _DOUBLED_BYTES
         )
         for number, each in enumerate(steps[:place])
     )
+
+
+def _new_layers(step: Step) -> dict[str, float]:
+    """Return the bytes of the layers that a build makes, as its instructions name them; infinite where not known."""
+    made = step.instructions if isinstance(step.action, Build) else ()
+    return {
+        each.key: each.disk.high_bytes if each.disk.known else math.inf
+        for each in made
+        if each.in_image and not each.text.upper().startswith("FROM ")
+    }
 
 
 def _level(under: Under, available_bytes: int) -> int:

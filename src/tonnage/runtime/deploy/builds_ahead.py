@@ -30,6 +30,7 @@ class BuildsAhead:
         at_once: How many images are built or pulled at the same time; with 1 nothing begins before its turn.
         attempt: Carries out one step, given its number in the plan from 1, and returns why it failed.
         room: Returns what is available now, and what must remain.
+        apart: Builds with a layer in common do not run at the same time.
     """
 
     def __init__(
@@ -38,11 +39,14 @@ class BuildsAhead:
         at_once: int,
         attempt: Callable[[Step, int], TonnageError | None],
         room: Callable[[], tuple[int, int]],
+        *,
+        apart: bool = False,
     ) -> None:
         self._steps = plan.steps
         self._at_once = at_once
         self._attempt = attempt
         self._room = room
+        self._apart = apart
         self._changed = threading.Condition()
         self._under = Under(began_bytes=plan.available_bytes)
         self._begun: set[int] = set()
@@ -131,7 +135,7 @@ class BuildsAhead:
             return None
         waiting = [place for place in range(len(self._steps)) if place not in self._begun]
         place = next((each for each in waiting if gets_an_image(self._steps[each])), None)
-        if place is None or waits_for(place, self._steps, self._done):
+        if place is None or waits_for(place, self._steps, self._done, apart=self._apart):
             return None
         rest = (self._steps[each] for each in waiting if each != place)
         return place if may_begin(self._steps[place], self._under, rest, *self._room()) else None

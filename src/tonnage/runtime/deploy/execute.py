@@ -32,6 +32,7 @@ from tonnage.model.deploy.plan import (
 )
 from tonnage.model.deploy.rolling import Connect, Drain, Retire
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
+from tonnage.model.inventory import CONTAINERD
 from tonnage.runtime.deploy.beside import Beside
 from tonnage.runtime.deploy.builds_ahead import BuildsAhead, GaveWayError
 from tonnage.runtime.deploy.disk_curve import DiskCurve
@@ -152,7 +153,8 @@ class _Execution:
         )
         self._meters: dict[str, InstructionMeter] = {}
         self._available_bytes = plan.available_bytes
-        self._ahead = BuildsAhead(plan, plan.policy.parallel, self._attempt_ahead, self._room)
+        apart = plan.policy.parallel > 1 and facts.engine().image_store == CONTAINERD
+        self._ahead = BuildsAhead(plan, plan.policy.parallel, self._attempt_ahead, self._room, apart=apart)
         self._leave = threading.Event()
         self._shown_s = 0.0
         self._curve = DiskCurve()

@@ -19,11 +19,11 @@ from tonnage.decide.deploy.planning import plan_build, plan_deploy
 from tonnage.decide.schedule.services import in_lowest_order
 from tonnage.errors import InterruptedRunError, ReserveCrossedError, StepFailedError
 from tonnage.model.deploy.event import Notice, StepFinished, StepStarted
-from tonnage.model.deploy.expected_build import ExpectedBuild
+from tonnage.model.deploy.expected_build import ExpectedBuild, ExpectedInstruction
 from tonnage.model.deploy.plan import Build
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import Outcome
-from tonnage.model.forecast.estimate import Estimate, Grade
+from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate, Grade, exactly
 from tonnage.runtime.journal.writer import Journal
 
 if TYPE_CHECKING:
@@ -160,6 +160,28 @@ def test_as_many_are_built_at_once_as_was_asked_for_where_there_is_room(memory: 
     place, plan = harbour(memory, TRIO, 2_000, 3, deploys=False)
     assert place.carry_out(plan).outcome is Outcome.DONE
     assert at_once(place.events) == 3
+
+
+@pytest.mark.parametrize(
+    ("store", "common_bytes", "most"),
+    [("containerd", 100 * MB, 1), ("containerd", None, 1), ("containerd", 8_192, 3), ("classic", 100 * MB, 3)],
+)
+def test_builds_with_a_layer_in_common_run_apart_where_each_would_store_it(
+    memory: Path, store: str, common_bytes: int | None, most: int
+) -> None:
+    place, plan = harbour(memory, TRIO, 2_000, 3, deploys=False)
+    place.engine.identity = replace(place.engine.identity, image_store=store)
+    common = ExpectedInstruction(
+        stage="", line=2, text="COPY --from=a /m /m", key="common", learn_key="", image=NOTHING, transient=NOTHING,
+        disk=UNKNOWN if common_bytes is None else exactly(common_bytes),
+    )  # fmt: skip
+    base = replace(common, text="FROM python:3.11-slim", key="base", disk=exactly(100 * MB))
+    steps = tuple(
+        replace(each, instructions=(base, common, replace(common, key=each.name, disk=exactly(100 * MB))))
+        for each in plan.steps
+    )
+    assert place.carry_out(replace(plan, steps=steps)).outcome is Outcome.DONE
+    assert at_once(place.events) == most
 
 
 @pytest.mark.parametrize(("parallel", "spare"), [(1, 2_000), (3, 0)])
