@@ -63,7 +63,7 @@ def test_three_images_are_made_at_once_above_the_reserve(project: Project) -> No
     assert {each.name for each in project.runs()[0].steps} >= {"one.build", "two.build", "three.build"}
 
 
-@pytest.mark.long("it builds three images twice")
+@pytest.mark.long("it writes 300 MB of images")
 @pytest.mark.each_engine
 def test_what_images_made_at_once_have_in_common_is_stored_as_forecast(project: Project) -> None:
     common = "FROM busybox:latest AS common\nRUN dd if=/dev/urandom of=/made bs=1M count=50 && sleep 2\n"
