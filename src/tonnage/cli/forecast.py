@@ -14,6 +14,7 @@ from tonnage.flows.requests import ForecastOptions, typed_value
 if TYPE_CHECKING:
     from tonnage.cli.session import Session
     from tonnage.flows.requests import StackFlags
+    from tonnage.forecast.gather.single_flight import SingleFlight
     from tonnage.model.forecast.fit import ForecastAnswer
 
 _MOST_TOLD = 5
@@ -80,6 +81,7 @@ def command(
         UsageError: A service cannot be built as written; the rest of the stack was forecast.
     """
     from tonnage.flows.forecast import forecast  # noqa: PLC0415 - help needs none of these
+    from tonnage.forecast.gather.single_flight import SingleFlight  # noqa: PLC0415
     from tonnage.units import parse_bytes  # noqa: PLC0415
     from tonnage.views.json.forms import forecast_form  # noqa: PLC0415
     from tonnage.views.text.forecast import explain_text, forecast_text  # noqa: PLC0415
@@ -88,7 +90,8 @@ def command(
         raise click.UsageError("--html shows every service: leave --explain out")
     disk_bytes = None if disk is None else typed_value("--disk", disk, parse_bytes)
     options = ForecastOptions(engine=engine or "", disk_bytes=disk_bytes, **typed)
-    answer = forecast(session.ports, flags, options)
+    answers = SingleFlight()
+    answer = forecast(session.ports, flags, options, answers=answers)
     services = answer.stack.services
     if html_file is not None:
         from tonnage.views.html.forecast_page import forecast_page  # noqa: PLC0415
@@ -108,7 +111,7 @@ def command(
         )  # fmt: skip
         session.show(text)
         if not (engine or disk or options.platform or options.python or options.push):
-            _show_smaller(session, flags, answer)
+            _show_smaller(session, flags, answer, answers)
     for note in answer.notes:
         session.say(f"note: {note}")
     broken = [each for each in services if each.broken]
@@ -123,13 +126,13 @@ def command(
         )
 
 
-def _show_smaller(session: Session, flags: StackFlags, answer: ForecastAnswer) -> None:
+def _show_smaller(session: Session, flags: StackFlags, answer: ForecastAnswer, answers: SingleFlight) -> None:
     """Show what would make it smaller, where something is known of it."""
     if not any(each.steps and not each.failures for each in answer.stack.services):
         return
     from tonnage.flows.lint.smaller import smaller  # noqa: PLC0415 - as above
     from tonnage.views.text.lint import smaller_text  # noqa: PLC0415
 
-    text = smaller_text(smaller(session.ports, flags, answer.stack.services), width=session.width)
+    text = smaller_text(smaller(session.ports, flags, answer.stack.services, answers=answers), width=session.width)
     if text:
         session.show(f"\n{text}")

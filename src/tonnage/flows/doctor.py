@@ -20,13 +20,14 @@ from tonnage.decide.reports.checklist import checklist
 from tonnage.decide.reports.torch import found_torch
 from tonnage.errors import TonnageError
 from tonnage.flows.ci_files import repository
-from tonnage.flows.forecast import ForecastRequest, gather
+from tonnage.flows.forecast import gather
 from tonnage.flows.garbage_collection import collection_report
 from tonnage.flows.guard.ability import held_checks, inode_checks, pauses_builds
 from tonnage.flows.left_behind import left_behind
 from tonnage.flows.looks import look
 from tonnage.flows.machine.platforms import platform_check
 from tonnage.flows.needed import with_needs
+from tonnage.flows.requests import ForecastRequest
 from tonnage.flows.stack import build_environment_of, read_if_there, read_inputs, stack_request
 from tonnage.flows.state import journal_path, opened_journal, read_history, runs_if_readable
 from tonnage.flows.weights import check_weights

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import in_order, stands_below
@@ -16,7 +15,7 @@ from tonnage.errors import EngineLacksError, EngineUnreachableError, Interrupted
 from tonnage.flows.looks import look
 from tonnage.flows.machine.architecture import platform_of_engine
 from tonnage.flows.machine.named_disk import notes_of_disk
-from tonnage.flows.requests import LookupScope
+from tonnage.flows.requests import ForecastRequest, LookupScope
 from tonnage.flows.sharing import shared
 from tonnage.flows.stack import for_build, read_wanted
 from tonnage.flows.state import cache_places, read_history
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from tonnage.flows.requests import ForecastOptions, StackFlags
     from tonnage.flows.stack import DesiredState
     from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.forecast.gather.single_flight import SingleFlight
     from tonnage.model.forecast.estimate import ServiceForecast
     from tonnage.model.forecast.fit import Remedy, Room
     from tonnage.model.forecast.known_engine import KnownEngine
@@ -68,49 +68,13 @@ _TOO_LITTLE = "too little of it is known"
 _PYTHON = regex(r"\d+\.\d+(\.\d+)?")
 
 
-class ForecastRequest(Struct, frozen=True, kw_only=True):
-    """How forecasts are asked for.
+def forecast(
+    ports: DeployPorts, flags: StackFlags, options: ForecastOptions, *, answers: SingleFlight | None = None
+) -> ForecastAnswer:
+    """Forecast a stack, with the engine's images and disk where it answers.
 
     Args:
-        platform: The platform to forecast for; empty for the engine's, and what each service says.
-        python: The version of Python; empty for that of each image.
-        probe: A base image may be started in a throw-away container.
-        assume_bytes: What is assumed for what nobody knows.
-        within_s: After so many seconds what is not known yet is given up; None for no limit.
-        stack: The stack that lessons of earlier runs are looked up for.
-        directory: The project directory of the stack: nothing is quoted of files outside of its repository.
-        builders: The services of the stack that are built: others may stand on their images.
-        refuses_circles: Services that are built on each other in a circle are a failure of the whole.
-        untrusted: Only servers that everybody knows or the user configured are asked.
-        ask_hosts: Hosts that are asked all the same; ``all`` for every one.
-        packed: Services whose images are only pushed, without being unpacked.
-        from_registries: Images that are asked of their registries although the engine has some of that name.
-        dockerfiles: Dockerfiles as they would be with a change, by context and name.
-        pins: Versions that packages would have, by name.
-        fresh: For an engine that has nothing yet: of the one that is here only base images are read.
-    """
-
-    assume_bytes: int
-    platform: str = ""
-    python: str = ""
-    offline: bool = False
-    probe: bool = False
-    within_s: float | None = None
-    stack: str = ""
-    directory: str = ""
-    builders: tuple[Service, ...] = ()
-    refuses_circles: bool = False
-    untrusted: bool = False
-    ask_hosts: tuple[str, ...] = ()
-    fresh: bool = False
-    packed: frozenset[str] = frozenset()
-    from_registries: tuple[str, ...] = ()
-    dockerfiles: Mapping[tuple[str, str], str] = {}
-    pins: Mapping[str, str] = {}
-
-
-def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) -> ForecastAnswer:
-    """Forecast a stack, with the engine's images and disk where it answers.
+        answers: Gets what is found out, for who forecasts the stack again with changes; None to forget it.
 
     Returns:
         The forecast. Builds that cannot succeed as they are written are marked as broken in it.
@@ -152,6 +116,7 @@ def forecast(ports: DeployPorts, flags: StackFlags, options: ForecastOptions) ->
             untrusted=wanted.untrusted,
             ask_hosts=wanted.ask_hosts,
             fresh=fresh,
+            answers=answers,
             packed=_packed(wanted, kind, named, engine) if options.push else frozenset(),
         )
 
@@ -309,6 +274,7 @@ def gathering(
         untrusted=asked.untrusted,
         ask_hosts=asked.ask_hosts,
         from_registries=asked.from_registries,
+        answers=asked.answers,
     )
     opened = ports.lookups(facts, images, scope)
     if opened is None:

@@ -91,9 +91,9 @@ def expected_of(
     from tonnage.flows.forecast import (  # noqa: PLC0415 - only for builds
         PLAN_WITHIN_S,
         REMEDY_WITHIN_S,
-        ForecastRequest,
         gather,
     )
+    from tonnage.flows.requests import ForecastRequest  # noqa: PLC0415 - as above
     from tonnage.flows.sharing import shared  # noqa: PLC0415
     from tonnage.flows.torch.no_effect import without_effect  # noqa: PLC0415
     from tonnage.flows.verdict import as_planned, builds_of  # noqa: PLC0415

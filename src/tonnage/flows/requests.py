@@ -11,6 +11,9 @@ from tonnage.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tonnage.forecast.gather.single_flight import SingleFlight
+    from tonnage.model.stack import Service
+
 _Value = TypeVar("_Value")
 
 
@@ -67,6 +70,7 @@ class LookupScope(Struct, frozen=True, kw_only=True):
         ask_hosts: Further ones that the user lets be asked; ``all`` for every public one.
         from_registries: Images that are asked of their registries although the engine has some of that name, and
             whatever was asked before.
+        answers: What was found out before on the same engine, and gets what is found out; None for nothing.
     """
 
     offline: bool = False
@@ -74,6 +78,50 @@ class LookupScope(Struct, frozen=True, kw_only=True):
     untrusted: bool = False
     ask_hosts: tuple[str, ...] = ()
     from_registries: tuple[str, ...] = ()
+    answers: SingleFlight | None = None
+
+
+class ForecastRequest(Struct, frozen=True, kw_only=True):
+    """How forecasts are asked for.
+
+    Args:
+        platform: The platform to forecast for; empty for the engine's, and what each service says.
+        python: The version of Python; empty for that of each image.
+        probe: A base image may be started in a throw-away container.
+        assume_bytes: What is assumed for what nobody knows.
+        within_s: After so many seconds what is not known yet is given up; None for no limit.
+        stack: The stack that lessons of earlier runs are looked up for.
+        directory: The project directory of the stack: nothing is quoted of files outside of its repository.
+        builders: The services of the stack that are built: others may stand on their images.
+        refuses_circles: Services that are built on each other in a circle are a failure of the whole.
+        untrusted: Only servers that everybody knows or the user configured are asked.
+        ask_hosts: Hosts that are asked all the same; ``all`` for every one.
+        packed: Services whose images are only pushed, without being unpacked.
+        from_registries: Images that are asked of their registries although the engine has some of that name.
+        dockerfiles: Dockerfiles as they would be with a change, by context and name.
+        pins: Versions that packages would have, by name.
+        fresh: For an engine that has nothing yet: of the one that is here only base images are read.
+        answers: What was found out before on the same engine, and gets what is found out; None for nothing.
+    """
+
+    assume_bytes: int
+    platform: str = ""
+    python: str = ""
+    offline: bool = False
+    probe: bool = False
+    within_s: float | None = None
+    stack: str = ""
+    directory: str = ""
+    builders: tuple[Service, ...] = ()
+    refuses_circles: bool = False
+    untrusted: bool = False
+    ask_hosts: tuple[str, ...] = ()
+    fresh: bool = False
+    packed: frozenset[str] = frozenset()
+    from_registries: tuple[str, ...] = ()
+    dockerfiles: Mapping[tuple[str, str], str] = {}
+    pins: Mapping[str, str] = {}
+    answers: SingleFlight | None = None
 
 
 class ReclaimRequest(Struct, frozen=True, kw_only=True):

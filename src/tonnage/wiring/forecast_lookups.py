@@ -6,7 +6,6 @@ What answers a question is imported when the question is asked: most builds ask 
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.effects import AptInstall, AptUpdate
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.node_packages import NodePackage, NodeSize
-    from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, Wheel, WheelContents
+    from tonnage.model.forecast.python_lock import Lock, LockedRequest, ResolveRequest, Target, WheelContents
     from tonnage.model.inventory import Image
     from tonnage.model.stack import BuildSpec
 
@@ -69,6 +68,7 @@ class RealLookups:
         untrusted: Ask only servers that everybody knows, and those that the user configured.
         ask_hosts: Further ones that the user lets be asked.
         from_registries: Images that are asked of their registries now, whatever the engine has or was asked before.
+        answers: What was found out before on the same engine, and gets what is found out; None for nothing.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class RealLookups:
         untrusted: bool = False,
         ask_hosts: Sequence[str] = (),
         from_registries: Sequence[str] = (),
+        answers: SingleFlight | None = None,
     ) -> None:
         self._from_registries = frozenset(map(tagged, from_registries))
         self._environment = environment
@@ -103,8 +104,7 @@ class RealLookups:
         self._copies = KnownCopies(self._kept)
         self._once = SingleFlight()
         self._over = threading.Event()
-        self._reading_lock = threading.Lock()
-        self._reading: dict[Wheel, Future[WheelContents]] = {}
+        self._answers = answers or SingleFlight()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -152,7 +152,10 @@ class RealLookups:
             files = ContextFiles(directory) if there else None
             return self._once.ask(("context", directory), lambda: self._directory(files, directory))
         key = f"{spec.context}\0{spec.dockerfile}"
-        return self._once.ask(("context", key), lambda: self._directory(open_context(spec), spec.context))
+        return self._once.ask(("context", key), lambda: self._directory(self._files(spec), spec.context))
+
+    def _files(self, spec: BuildSpec) -> ContextFiles | None:
+        return self._answers.ask(("files", spec.context, spec.dockerfile), lambda: open_context(spec))
 
     def _directory(self, files: ContextFiles | None, key: str) -> DirectoryContext:
         return DirectoryContext(files, key, self._meter, self._tokens, self._packing, self._copies)
@@ -164,7 +167,7 @@ class RealLookups:
             CannotFetchError: It cannot be had.
             EngineUnreachableError: The engine stopped answering.
         """
-        return self._once.ask(("image", reference, platform), lambda: self._base_image(reference, platform))
+        return self._answers.ask(("image", reference, platform), lambda: self._base_image(reference, platform))
 
     def engine_image(self, reference: str, platform: str) -> BaseImage | None:
         """Return an image of the engine, which nobody else is asked for; None where it has none.
@@ -206,7 +209,7 @@ class RealLookups:
         from tonnage.forecast.python.resolution import resolve  # noqa: PLC0415
 
         access = self._access(request)
-        return self._once.ask(
+        return self._answers.ask(
             ("lock", request, target),
             lambda: resolve(
                 request, target, uv=self._uv(), archives=self._archives(), web=self._web, access=access,
@@ -234,7 +237,7 @@ class RealLookups:
         from tonnage.forecast.python.project_locks import read_locked  # noqa: PLC0415
 
         access = self._access(request.asked)
-        return self._once.ask(
+        return self._answers.ask(
             ("locked", request, target),
             lambda: read_locked(
                 request, target, uv=self._uv(), archives=self._archives(), web=self._web, access=access,
@@ -257,19 +260,11 @@ class RealLookups:
         from tonnage.forecast.python.wheels import read_wheels  # noqa: PLC0415
 
         access = self._access(request)
-        with self._reading_lock:
-            # Services have most wheels in common: each is read once, by whoever comes first.
-            mine = [wheel for wheel in dict.fromkeys(lock.wheels) if wheel not in self._reading]
-            self._reading |= {wheel: Future() for wheel in mine}
-        try:
-            found = read_wheels(mine, web=self._web, access=access, kept=self._kept, cancel=self._over).contents
-            for wheel, contents in zip(mine, found, strict=True):
-                self._reading[wheel].set_result(contents)
-        except BaseException as error:
-            for wheel in mine:
-                self._reading[wheel].set_exception(error)
-            raise
-        read = [self._reading[wheel].result() for wheel in lock.wheels]
+        # Services have most wheels in common: each is read once, by whoever comes first.
+        read = self._answers.ask_all(
+            lock.wheels,
+            lambda mine: read_wheels(mine, web=self._web, access=access, kept=self._kept, cancel=self._over).contents,
+        )
         if access.index_url in {"", request.index_url}:
             return read
         # The index is a setting of this machine, which a build does not see: where that fetches from may say otherwise.
@@ -292,7 +287,7 @@ class RealLookups:
             "apt", base.reference, platform, state.keeps_caches,
             tuple((each.packages, each.recommends, each.target_release, each.upgrades) for each in installs),
         )  # fmt: skip
-        return self._once.ask(question, lambda: self._packages(installs, state, base, platform))
+        return self._answers.ask(question, lambda: self._packages(installs, state, base, platform))
 
     def _packages(
         self, installs: Sequence[AptInstall], state: AptState, base: BaseImage, platform: str
@@ -324,7 +319,7 @@ class RealLookups:
 
     def node_sizes(self, packages: Sequence[NodePackage]) -> tuple[Mapping[NodePackage, NodeSize], str]:
         """Return how large packages for Node.js are, as far as that is told, and why it is not of the others."""
-        return self._once.ask(("node", tuple(packages)), lambda: self._node().sizes(packages))
+        return self._answers.ask(("node", tuple(packages)), lambda: self._node().sizes(packages))
 
     def _node(self) -> NodeRegistry:
         from tonnage.forecast.node.npm_settings import npm_settings  # noqa: PLC0415
@@ -370,6 +365,7 @@ def open_lookups(
             untrusted=scope.untrusted,
             ask_hosts=scope.ask_hosts,
             from_registries=scope.from_registries,
+            answers=scope.answers,
         )
     from tonnage.adapters.docker.base_images import EngineImages  # noqa: PLC0415
 
@@ -391,6 +387,7 @@ def open_lookups(
         untrusted=scope.untrusted,
         ask_hosts=scope.ask_hosts,
         from_registries=scope.from_registries,
+        answers=scope.answers,
     )
 
 

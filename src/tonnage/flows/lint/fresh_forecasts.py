@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tonnage.flows.forecast import ForecastRequest, engine_if_there, gathering
+from tonnage.flows.forecast import engine_if_there, gathering
+from tonnage.flows.requests import ForecastRequest
 from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.stack import DesiredState
     from tonnage.forecast.gather.lookups import Lookups
+    from tonnage.forecast.gather.single_flight import SingleFlight
     from tonnage.model.forecast.estimate import EngineKind, ServiceForecast
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Service
@@ -46,6 +48,7 @@ def fresh_forecasts(
     offline: bool,
     within_s: float,
     watch: Callable[[Lookups], Lookups] = lambda looked: looked,
+    answers: SingleFlight | None = None,
 ) -> Iterator[FreshForecasts | None]:
     """Open what forecasts services of a stack; what they look up is looked up once.
 
@@ -53,6 +56,7 @@ def fresh_forecasts(
         offline: Ask no server.
         within_s: How long one forecast may take; what is not known by then is left open.
         watch: Is put around what looks up, each time that something is forecast.
+        answers: What was found out before; None for nothing.
 
     Yields:
         What forecasts; None where nothing can be forecast from here.
@@ -72,6 +76,7 @@ def fresh_forecasts(
         untrusted=wanted.untrusted,
         ask_hosts=wanted.ask_hosts,
         fresh=True,
+        answers=answers,
     )
     with contextlib.ExitStack() as opened:
         facts = opened.enter_context(engine_if_there(ports, wanted.host, ()))

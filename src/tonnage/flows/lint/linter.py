@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.requests import StackFlags
     from tonnage.flows.stack import DesiredState
+    from tonnage.forecast.gather.single_flight import SingleFlight
     from tonnage.lint.rule import DockerfileRule, StackFinding
     from tonnage.model.forecast.finding import Finding
     from tonnage.model.reports.lint import LintedFile
@@ -63,6 +64,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
         priced_first: Services whose findings get their prices before those of others, in this order.
         priced_at_most: So many findings of single files get a price; None for all.
         priced_together: Forecast also what all fixes save together.
+        answers: What a forecast of the stack found out before; None for nothing.
     """
 
     named: tuple[str, ...] = ()
@@ -76,6 +78,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
     priced_at_most: int | None = None
     priced_together: bool = True
     of_stack: bool = False
+    answers: SingleFlight | None = None
 
 
 def lint(
@@ -135,6 +138,7 @@ def lint(
             first=request.priced_first,
             at_most=request.priced_at_most,
             sums=request.priced_together,
+            answers=request.answers,
         )
     else:
         told = without_prices(looked, together, chosen)

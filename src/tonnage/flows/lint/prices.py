@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tonnage.flows.lint.fresh_forecasts import FreshForecasts
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.stack import DesiredState
+    from tonnage.forecast.gather.single_flight import SingleFlight
     from tonnage.model.forecast.estimate import Estimate, ServiceForecast
     from tonnage.model.reports.lint import LintedFile
     from tonnage.model.stack import Service
@@ -70,6 +71,7 @@ def prices(
     at: Sequence[tuple[int, int] | None],
     offline: bool,
     within_s: float | None = None,
+    answers: SingleFlight | None = None,
 ) -> tuple[tuple[Saving, ...], str]:
     """Return what each change saves.
 
@@ -78,6 +80,7 @@ def prices(
         at: For each the lines from which a change of the sources builds anew, before and after; None for no question.
         offline: Ask no server.
         within_s: After so many seconds what has no price yet gets none; None for no limit.
+        answers: What was found out before; None for nothing.
 
     Returns:
         A price for each change, empty where it is not known; and why there is none at all, empty where there may be.
@@ -85,7 +88,7 @@ def prices(
     stack = wanted.stack
     services = tuple(each for each in in_order(stack, [each.name for each in stack.services]) if each.build is not None)
     none = tuple(Saving() for _ in changes)
-    with fresh_forecasts(ports, wanted, services, offline=offline, within_s=_WITHIN_S) as fresh:
+    with fresh_forecasts(ports, wanted, services, offline=offline, within_s=_WITHIN_S, answers=answers) as fresh:
         if fresh is None:
             return none, "nothing can be forecast from here"
         before: dict[str, ServiceForecast] = {}

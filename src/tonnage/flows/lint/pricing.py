@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tonnage.flows.lint.prices import ChangedText, Saving
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.stack import DesiredState
+    from tonnage.forecast.gather.single_flight import SingleFlight
     from tonnage.lint.rule import StackFinding
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.finding import Edit, Finding
@@ -66,6 +67,7 @@ def priced(
     first: Sequence[str] = (),
     at_most: int | None = None,
     sums: bool = True,
+    answers: SingleFlight | None = None,
 ) -> tuple[list[Finding], Estimate | None, str]:
     """Return all findings with their prices, what all fixes save together, and why nothing has a price.
 
@@ -74,6 +76,7 @@ def priced(
         first: Services whose findings come first, in this order.
         at_most: How many findings of single files get a price; None for all.
         sums: Forecast what all fixes save together.
+        answers: What was found out before; None for nothing.
     """
     found = [(each, _of_services(finding, each)) for each in looked for finding in each.findings]
     of_stack = [
@@ -108,7 +111,7 @@ def priced(
         *(of_stack[index].changes_at for index in shared),
         *([None] if sums else []),
     ]
-    savings, why = prices(ports, wanted, changes, at=at, offline=offline, within_s=within_s)
+    savings, why = prices(ports, wanted, changes, at=at, offline=offline, within_s=within_s, answers=answers)
     for index, saving in zip(single, savings, strict=False):
         found[index] = (found[index][0], _with(found[index][1], saving))
     for index, saving in zip(shared, savings[len(single) :], strict=False):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tonnage.flows.ports import DeployPorts
     from tonnage.flows.requests import StackFlags
+    from tonnage.forecast.gather.single_flight import SingleFlight
     from tonnage.model.forecast.estimate import ServiceForecast
     from tonnage.model.forecast.finding import Finding
 
@@ -25,11 +26,18 @@ _WITHIN_S, _MOST_PRICED = 2.0, 30
 _WORTH_TELLING, _WORTH_A_CHOICE = 1_000_000, 300_000_000
 
 
-def smaller(ports: DeployPorts, flags: StackFlags, forecasts: Sequence[ServiceForecast] = ()) -> tuple[Finding, ...]:
+def smaller(
+    ports: DeployPorts,
+    flags: StackFlags,
+    forecasts: Sequence[ServiceForecast] = (),
+    *,
+    answers: SingleFlight | None = None,
+) -> tuple[Finding, ...]:
     """Return what saves most, at most five findings; none where nothing has a price, or files cannot be read.
 
     Args:
         forecasts: The services as they are; findings of the heaviest ones get prices.
+        answers: What they were made from; None where that is not known.
     """
     heaviest = sorted(forecasts, key=lambda each: -each.peak.likely_bytes)
     request = LintRequest(
@@ -40,6 +48,7 @@ def smaller(ports: DeployPorts, flags: StackFlags, forecasts: Sequence[ServiceFo
         priced_first=tuple(each.service for each in heaviest),
         priced_at_most=_MOST_PRICED,
         priced_together=False,
+        answers=answers,
     )
     try:
         report = lint(ports, flags, request)

@@ -7,9 +7,10 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _Answer = TypeVar("_Answer")
+_Question = TypeVar("_Question")
 
 
 class SingleFlight:
@@ -38,3 +39,24 @@ class SingleFlight:
                 future.set_exception(error)
         found: _Answer = future.result()
         return found
+
+    def ask_all(
+        self, questions: Sequence[_Question], answer: Callable[[Sequence[_Question]], Sequence[_Answer]]
+    ) -> list[_Answer]:
+        """Return the answers to several questions, asking those together that nobody has asked.
+
+        Args:
+            answer: Finds the answers, in the order of the questions; what it raises is raised for everyone who asks.
+        """
+        with self._lock:
+            mine = [each for each in dict.fromkeys(questions) if each not in self._answers]
+            self._answers |= {each: Future() for each in mine}
+        if mine:
+            try:
+                for question, found in zip(mine, answer(mine), strict=True):
+                    self._answers[question].set_result(found)
+            except BaseException as error:  # noqa: BLE001 - as above
+                for question in mine:
+                    if not self._answers[question].done():
+                        self._answers[question].set_exception(error)
+        return [self._answers[each].result() for each in questions]

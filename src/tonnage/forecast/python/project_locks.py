@@ -3,16 +3,20 @@
 Public:
     ``read_locked(request, target, uv=, archives=, web=, access=, kept=, cancel=) -> Lock``
 
-uv's lock and the standard's have addresses and sizes: no index is asked. Those of Poetry and PDM have versions only:
-the resolver gets them as constraints, so it decides about markers and finds the addresses, and nothing else.
+uv's lock and the standard's have addresses and sizes: no index is asked, and what was read is kept. Those of Poetry and
+PDM have versions only: the resolver gets them as constraints, so it decides about markers and finds the addresses, and
+nothing else.
 
 Source: uv 0.13.9 ``uv export``; lock files of Poetry 1.1 to 2.2 and of PDM 4.4 and later.
 """
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec.structs import replace
 from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
@@ -26,7 +30,8 @@ from tonnage.forecast.python.pylock import read_pylock
 from tonnage.forecast.python.resolution import resolve
 from tonnage.forecast.python.toml_text import read_toml
 from tonnage.forecast.python.uv_workspaces import members_of
-from tonnage.model.forecast.python_lock import LockOrigin, Other
+from tonnage.lazily import learned
+from tonnage.model.forecast.python_lock import Lock, LockOrigin, Other
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,7 +42,11 @@ if TYPE_CHECKING:
     from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.forecast.python.source_archives import SourceArchives
     from tonnage.forecast.python.uv import Uv
-    from tonnage.model.forecast.python_lock import Lock, LockedRequest, Target
+    from tonnage.model.forecast.python_lock import LockedRequest, Target
+
+# The number changes with what is made of a lock, so that what an earlier version made is never read.
+_KIND = "locked-1"
+_VERSIONS_ONLY = frozenset({"Pipfile.lock", "poetry.lock", "pdm.lock"})
 
 
 def read_locked(
@@ -58,27 +67,19 @@ def read_locked(
         CannotFetchError: The lock has no addresses, and the index cannot be reached; or it is of a newer form.
         EngineLacksError: The resolver cannot be started.
     """
+    if request.lock_name not in _VERSIONS_ONLY:
+        key = hashlib.sha256(msgspec.json.encode((request, target, _resolver()))).hexdigest()
+        lock = _earlier(kept, key)
+        if lock is None:
+            check_form(request.lock_name, request.lock_text)
+            lock = _without(_with_addresses(request, target, uv, access), request)
+            kept.keep(_KIND, key, msgspec.msgpack.encode(lock))
+        return lead_by_indexes(lock, uv, archives, access, web)
     check_form(request.lock_name, request.lock_text)
-    left_out: set[str] = {canonicalize_name(name) for name in request.left_out}
-    if request.lock_name == "uv.lock":
-        lock = read_pylock(uv.export(request, access), target, place="uv.lock", groups=(), extras=())
-        lock = lead_by_indexes(lock, uv, archives, access, web)
-        if request.packages or request.all_packages:
-            members = members_of(request.lock_text)
-            chosen = members if request.all_packages else map(canonicalize_name, request.packages)
-            asked_for = tuple(dict.fromkeys(need for name in chosen if name in members for need in members[name].needs))
-            return replace(_without(lock, left_out), requested=asked_for)
-        wanted = tuple(_names(needs(request)))
-        told = (*lock.notes, *contradictions(request, wanted))
-        return replace(_without(lock, left_out), requested=wanted, notes=told)
     if request.lock_name == "Pipfile.lock":
         asked = replace(request.asked, requirements=tuple(pinned_by_pipenv(request)), dependencies=False)
         found = resolve(asked, target, uv=uv, archives=archives, web=web, access=access, kept=kept, cancel=cancel)
         return replace(found, origin=LockOrigin.FILE if found.origin is not LockOrigin.LAST_KNOWN else found.origin)
-    if request.lock_name not in {"poetry.lock", "pdm.lock"}:
-        groups = None if not (request.groups or request.only_groups) else (*request.groups, *request.only_groups)
-        lock = read_pylock(request.lock_text, target, place=request.lock_name, extras=request.extras, groups=groups)
-        return _without(lead_by_indexes(lock, uv, archives, access, web), left_out)
     pins, others, indexes, unclear = _pinned(request)
     lines = [line for line in _bare(needs(request)) if canonicalize_name(requirement(line).name) not in others]
     asked = replace(
@@ -97,11 +98,45 @@ def read_locked(
         notes=(*lock.notes, *said),
         origin=LockOrigin.FILE if lock.origin is not LockOrigin.LAST_KNOWN else lock.origin,
     )
-    return _without(found, left_out)
+    return _without(found, request)
 
 
-def _without(lock: Lock, left_out: set[str]) -> Lock:
-    """Return a lock without some packages."""
+def _earlier(kept: DiskCache, key: str) -> Lock | None:
+    try:
+        return msgspec.msgpack.decode(kept.read(_KIND, key) or b"", type=learned(Lock))
+    except msgspec.MsgspecError:
+        return None
+
+
+def _resolver() -> str:
+    """Return what tells the resolver that is installed from others; empty where there is none."""
+    from uv import find_uv_bin  # noqa: PLC0415 - it is not needed where no lock is read
+
+    try:
+        told = Path(find_uv_bin()).stat()
+    except OSError:
+        return ""
+    return f"{told.st_size} {told.st_mtime_ns}"
+
+
+def _with_addresses(request: LockedRequest, target: Target, uv: Uv, access: IndexAccess) -> Lock:
+    """Return what a lock says that has addresses: nothing else decides about it."""
+    if request.lock_name != "uv.lock":
+        groups = None if not (request.groups or request.only_groups) else (*request.groups, *request.only_groups)
+        return read_pylock(request.lock_text, target, place=request.lock_name, extras=request.extras, groups=groups)
+    lock = read_pylock(uv.export(request, access), target, place="uv.lock", groups=(), extras=())
+    if request.packages or request.all_packages:
+        members = members_of(request.lock_text)
+        chosen = members if request.all_packages else map(canonicalize_name, request.packages)
+        asked_for = tuple(dict.fromkeys(need for name in chosen if name in members for need in members[name].needs))
+        return replace(lock, requested=asked_for)
+    wanted = tuple(_names(needs(request)))
+    return replace(lock, requested=wanted, notes=(*lock.notes, *contradictions(request, wanted)))
+
+
+def _without(lock: Lock, request: LockedRequest) -> Lock:
+    """Return a lock without the packages that are left out."""
+    left_out: set[str] = {canonicalize_name(name) for name in request.left_out}
     if not left_out:
         return lock
     return replace(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tonnage.forecast.python.index_access import IndexAccess
     from tonnage.model.forecast.python_lock import Lock
 
     Read = Callable[..., Lock]
@@ -414,3 +415,22 @@ def test_a_standard_lock_without_a_wheel_for_the_target_is_told(target: Target) 
     with pytest.raises(CannotResolveError) as caught:
         read_pylock(PYLOCK, target, place="pylock.toml")
     assert caught.value.cause == "no wheels"
+
+
+def test_a_lock_with_addresses_is_read_once_and_again_for_other_questions(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[LockedRequest] = []
+    export = Uv.export
+
+    def counted(self: Uv, request: LockedRequest, access: IndexAccess) -> str:
+        runs.append(request)
+        return export(self, request, access)
+
+    monkeypatch.setattr(Uv, "export", counted)
+    first = read("uv.lock", UV_LOCK, PROJECT)
+    assert read("uv.lock", UV_LOCK, PROJECT) == first
+    assert len(runs) == 1
+    assert names(read("uv.lock", UV_LOCK, PROJECT, groups=("docs",))) != names(first)
+    assert read("uv.lock", UV_LOCK.replace("size = 1009", "size = 1010"), PROJECT) != first
+    assert len(runs) == 3

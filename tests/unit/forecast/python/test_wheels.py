@@ -255,6 +255,20 @@ def test_what_was_read_once_needs_no_network_for_ever(server: FileServer, tmp_pa
     assert again.contents[0].content_bytes == first.contents[0].content_bytes
 
 
+def test_many_wheels_that_were_read_together_are_one_file_the_next_time(server: FileServer, tmp_path: Path) -> None:
+    wheels = []
+    for number in range(67):
+        content = wheel_bytes(files={"thing/a.py": b"x" * number})
+        wheels.append(wheel_at(server.add(f"/together{number}.whl", content), content))
+    first = read(*wheels, cache=tmp_path)
+    for kept in (tmp_path / "wheel-6").iterdir():
+        kept.unlink()
+    again = read(*wheels, cache=tmp_path, offline=True)
+    assert [each.content_bytes for each in again.contents] == [each.content_bytes for each in first.contents]
+    assert {each.reading for each in again.contents} == {Reading.REMEMBERED}
+    assert {each.reading for each in read(*wheels[1:], cache=tmp_path, offline=True).contents} == {Reading.RATIO}
+
+
 def test_offline_a_wheel_that_was_never_read_is_a_ratio(tmp_path: Path) -> None:
     (found,) = read(wheel_at("https://files.example.org/a.whl", b"abc"), cache=tmp_path, offline=True).contents
     assert found.reading is Reading.RATIO
