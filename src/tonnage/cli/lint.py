@@ -108,7 +108,9 @@ def command(
         tell(changed_text(report.changes, written=not dry_run))
     for note in report.notes:
         session.say(f"note: {note}")
-    _judge(report, limit_bytes)
+    # Said again where the answer and the errors go to different places.
+    together = output == "text" and not session.json and session.stdout.isatty() and session.stderr.isatty()
+    _judge(report, limit_bytes, told=together)
     left = len(report.findings) - (0 if dry_run else sum(len(each.fixed) for each in report.changes))
     if fail_on_findings and left > 0:
         raise LimitPassedError(f"{left} finding{'s' if left != 1 else ''} left", todo="They are listed above.")
@@ -116,7 +118,7 @@ def command(
 
 def _print(session: Session, report: LintReport, output: str) -> None:
     from tonnage.views.ci.annotations import annotation_lines  # noqa: PLC0415 - as above
-    from tonnage.views.ci.sarif import sarif_form  # noqa: PLC0415
+    from tonnage.views.ci.sarif import left_out_of_sarif, sarif_form  # noqa: PLC0415
     from tonnage.views.json.forms import json_text  # noqa: PLC0415
     from tonnage.views.json.lint import lint_form  # noqa: PLC0415
     from tonnage.views.text.lint import lint_text  # noqa: PLC0415
@@ -125,14 +127,18 @@ def _print(session: Session, report: LintReport, output: str) -> None:
     if session.json:
         session.print_document("lint", lint_form(report))
     elif output == "sarif":
-        session.print_text(json_text(sarif_form(report, version=__version__)))
+        form = sarif_form(report, version=__version__)
+        session.print_text(json_text(form))
+        left_out = left_out_of_sarif(report, form)
+        if left_out:
+            session.say(f"note: {left_out}")
     else:
         if output == "github":
             session.print_commands(annotation_lines(report))
         session.show(lint_text(report, width=session.width))
 
 
-def _judge(report: LintReport, limit_bytes: int | None) -> None:
+def _judge(report: LintReport, limit_bytes: int | None, *, told: bool) -> None:
     from tonnage.units import format_bytes  # noqa: PLC0415 - as above
 
     removable_bytes = report.removable.likely_bytes if report.removable is not None else 0
@@ -143,7 +149,7 @@ def _judge(report: LintReport, limit_bytes: int | None) -> None:
         )
     unread = [each for each in report.files if each.failure]
     if unread:
-        # Said again: the answer and the errors may go to different places.
-        why = "\n".join(f"{each.shown}: {each.failure}" for each in unread[:_MOST_TOLD])
+        why = "" if told else "\n".join(f"{each.shown}: {each.failure}" for each in unread[:_MOST_TOLD])
         files = "1 file" if len(unread) == 1 else f"{len(unread)} files"
-        raise UsageError(f"{files} could not be read", why=why, todo="Correct what is named there.")
+        todo = "Correct what is listed as skipped above." if told else "Correct what is named there."
+        raise UsageError(f"{files} could not be read", why=why, todo=todo)

@@ -428,3 +428,13 @@ def test_a_requirement_whose_versions_cannot_be_read_is_told(
     (wasting.directory / "web" / "requirements.txt").write_text(f"starlette\n{line}\n")
     assert wasting.run("lint", "--no-prices") == 2
     assert f"web/requirements.txt: line 2: {line} is not a requirement" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_a_broken_compose_file_is_told_once_on_each_stream(
+    wasting: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (wasting.directory / "compose.yaml").write_text("services:\n  web: [\n")
+    assert wasting.run("lint", "--no-prices") == 2
+    out, err = capsys.readouterr()
+    assert out.count("not valid YAML") == err.count("not valid YAML") == 1
+    assert "note: savings are unknown, because the stack cannot be read\n" in err

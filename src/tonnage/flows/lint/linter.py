@@ -96,7 +96,8 @@ def lint(
         UsageError: What was typed names nothing, or a file cannot be written.
     """
     here = ports.working_directory
-    wanted, notes = _stack(ports, flags)
+    wanted, unread = _stack(ports, flags)
+    notes: tuple[str, ...] = ()
     stack = wanted.stack if wanted is not None else None
     request = _with_paths_apart(request, here, {each.name for each in stack.services} if stack is not None else set())
     chosen = frozenset(name for each in request.fix if each != _SAFE for name in rules_named(each))
@@ -118,6 +119,7 @@ def lint(
         files.append(found.file)
         if not found.file.failure:
             looked.append(found)
+    notes = (*_without_stack(unread, files), *notes)
     if request.since:
         looked = _since(ports, looked, request.since, here)
     changes = _changes(looked, request, chosen)
@@ -201,15 +203,25 @@ def _is_prose(found: FileResult) -> bool:
     return found.file.kind is LintedKind.REQUIREMENTS and is_prose(found.text, found.file.shown)
 
 
-def _stack(ports: DeployPorts, flags: StackFlags) -> tuple[DesiredState | None, tuple[str, ...]]:
-    """Read the stack; where it cannot be read, files are looked at without it."""
+def _stack(ports: DeployPorts, flags: StackFlags) -> tuple[DesiredState | None, UsageError | None]:
+    """Read the stack, or return why it cannot be read: then files are looked at without it."""
     try:
         found = read_if_there(ports, flags)
     except UsageError as error:
         if flags.files or flags.project_directory:
             raise
-        return None, (f"the stack cannot be read, so savings are unknown: {str(error).splitlines()[0]}",)
-    return (found if found.stack.name else None), ()
+        return None, error
+    return (found if found.stack.name else None), None
+
+
+def _without_stack(error: UsageError | None, files: Sequence[LintedFile]) -> tuple[str, ...]:
+    """Return what it means that the stack cannot be read, and why, where that is not told of one of the files."""
+    if error is None:
+        return ()
+    file = error.place.rpartition(":")[0]
+    if file and any(each.failure and os.path.normpath(each.path) == os.path.normpath(file) for each in files):
+        return ("savings are unknown, because the stack cannot be read",)
+    return (f"savings are unknown, because the stack cannot be read: {str(error).splitlines()[0]}",)
 
 
 def _look(

@@ -1,12 +1,13 @@
 """What was found in files, as SARIF 2.1.0 for code scanning of GitHub, within its limits.
 
-Source: "SARIF support for code scanning" of GitHub: 25,000 results of which 5,000 are shown, 20 tags for a rule, and
-the fingerprint ``primaryLocationLineHash``.
+Source: "SARIF support for code scanning" of GitHub: 10 MB compressed, 25,000 results of which 5,000 are shown, 20 tags
+for a rule, and the fingerprint ``primaryLocationLineHash``.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from tonnage.addresses import redacted
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.finding import Finding
     from tonnage.model.reports.lint import LintReport, RuleText
 
-_MOST_RESULTS, _MOST_TAGS = 5_000, 20
+_MOST_RESULTS, _MOST_TAGS, _MOST_UNREAD = 5_000, 20, 1_000
+# Before it is compressed, and with what else is in the log: so it is below the limit in any case.
+_MOST_BYTES = 8_000_000
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _ERROR_BYTES, _WARNING_BYTES = 1_000_000_000, 10_000_000
@@ -25,12 +28,21 @@ _ERROR_BYTES, _WARNING_BYTES = 1_000_000_000, 10_000_000
 def sarif_form(report: LintReport, *, version: str) -> dict[str, object]:
     """Return the log of one run.
 
+    What saves most comes first. What goes beyond the limits is left out, which the log says itself.
+
     Args:
         version: Of this program.
     """
     numbers = {rule.name: number for number, rule in enumerate(report.rules)}
     seen: dict[str, int] = {}
-    results = [_result(each, numbers[each.rule], seen) for each in report.findings[:_MOST_RESULTS]]
+    results: list[dict[str, object]] = []
+    left_bytes = _MOST_BYTES
+    for each in report.findings[:_MOST_RESULTS]:
+        result = _result(each, numbers[each.rule], seen)
+        left_bytes -= len(json.dumps(result))
+        if left_bytes < 0:
+            break
+        results.append(result)
     driver = {
         "name": "Tonnage",
         "semanticVersion": version.partition("+")[0],
@@ -38,16 +50,31 @@ def sarif_form(report: LintReport, *, version: str) -> dict[str, object]:
     }
     unread = [
         {"level": "error", "message": {"text": redacted(f"{each.shown}: {each.failure}")}}
-        for each in report.files
-        if each.failure
+        for each in [each for each in report.files if each.failure][:_MOST_UNREAD]
     ]
+    left_out = _left_out(len(report.findings) - len(results))
+    notes = [{"level": "warning", "message": {"text": left_out}}] if left_out else []
     run = {
         "tool": {"driver": driver},
         "results": results,
-        "invocations": [{"executionSuccessful": not unread, "toolExecutionNotifications": unread}],
+        "invocations": [{"executionSuccessful": not unread, "toolExecutionNotifications": [*unread, *notes]}],
         "columnKind": "unicodeCodePoints",
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def left_out_of_sarif(report: LintReport, form: dict[str, object]) -> str:
+    """Return what a log does not say of the findings that save least; nothing where it has all of them."""
+    runs = form["runs"]
+    assert isinstance(runs, list)  # noqa: S101 - of our own form
+    return _left_out(len(report.findings) - len(runs[0]["results"]))
+
+
+def _left_out(missing: int) -> str:
+    if not missing:
+        return ""
+    findings = "1 finding is" if missing == 1 else f"{missing:,} findings are"
+    return f"{findings} left out, those that save least: code scanning shows {_MOST_RESULTS:,} and takes 10 MB"
 
 
 def _rule(rule: RuleText) -> dict[str, object]:
