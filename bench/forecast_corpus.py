@@ -77,7 +77,8 @@ _GRADES = ("exact", "declared", "learned", "unknown")
 class Case:
     """A stack: what makes the context of each service, in the order of building, and the platforms of all.
 
-    ``bases`` are services of ``bench/services`` that are built before and stay, because it stands on them.
+    ``bases`` are services of ``bench/services`` that are built before and stay, because it stands on them. ``build`` is
+    what the build section of the last service has besides. A ``classic`` case is built by the builder before BuildKit.
     """
 
     name: str
@@ -87,6 +88,8 @@ class Case:
     since: int = 0
     large: bool = False
     bases: tuple[str, ...] = ()
+    build: tuple[tuple[str, Any], ...] = ()
+    classic: bool = False
 
 
 class Watch(threading.Thread):
@@ -120,6 +123,8 @@ def services(directory: Path = SERVICES) -> Iterator[Case]:
                 arguments=tuple(f"{name}={value}" for name, value in told.get("arguments", {}).items()),
                 since=told.get("since", 0),
                 large=told.get("large", False),
+                build=tuple(told.get("build", {}).items()),
+                classic=told.get("classic", False),
                 bases=tuple(each for each in BASES if any(f"FROM {each}" in text for text in texts.values())),
             )
 
@@ -147,7 +152,7 @@ def _maker(told: dict[str, Any]) -> Callable[[Path], str]:
 
 def write(case: Case, directory: Path, platforms: tuple[str, ...]) -> None:
     """Write a stack into a directory."""
-    written = {}
+    written: dict[str, dict[str, Any]] = {}
     for name, make in case.services.items():
         context = directory / name
         context.mkdir()
@@ -157,6 +162,7 @@ def write(case: Case, directory: Path, platforms: tuple[str, ...]) -> None:
         build: dict[str, object] = {"context": f"./{name}", "args": list(case.arguments)}
         build |= {"platforms": list(platforms)} if platforms else {}
         written[name] = {"build": build, "image": f"bench/{name}"}
+    written[list(written)[-1]]["build"] |= dict(case.build)
     (directory / "compose.yaml").write_text(json.dumps({"name": "bench", "services": written}))
 
 
@@ -193,7 +199,7 @@ class Seen:
 
 def measure(case: Case, engine: RealEngine, directory: Path, platforms: tuple[str, ...], proxy: Counting) -> Seen:
     """Build a stack and return what was measured."""
-    environment = engine.environment | {"DOCKER_BUILDKIT": "1"}
+    environment = engine.environment | {"DOCKER_BUILDKIT": "0" if case.classic else "1"}
     # Builders know these names, so that they are part of no layer.
     arguments = (*case.arguments, f"HTTPS_PROXY={proxy.address}", f"https_proxy={proxy.address}")
     words = [word for each in arguments for word in ("--build-arg", each)]
@@ -209,7 +215,8 @@ def measure(case: Case, engine: RealEngine, directory: Path, platforms: tuple[st
                 if platforms
                 else ("build",)
             )
-            docker(environment, *way, *words, "--quiet", "--tag", f"bench/{name}", str(directory / name))
+            asked = _flags(case, directory) if name == list(case.services)[-1] else ()
+            docker(environment, *way, *words, *asked, "--quiet", "--tag", f"bench/{name}", str(directory / name))
         after = used(engine)
     finally:
         watch.ended.set()
@@ -230,12 +237,22 @@ def measure(case: Case, engine: RealEngine, directory: Path, platforms: tuple[st
     return Seen(figures, tuple((word, size) for word, size in history if word in _LAYERED)[::-1])
 
 
-def forecast(engine: RealEngine, directory: Path, *, probe: bool) -> dict[str, Any]:
+def _flags(case: Case, directory: Path) -> list[str]:
+    """Return the options of ``docker build`` for what a build section has besides."""
+    asked = dict(case.build)
+    words = ["--target", asked["target"]] if "target" in asked else []
+    for name, where in asked.get("additional_contexts", {}).items():
+        words += ["--build-context", f"{name}={directory / where if where.startswith('.') else where}"]
+    return words
+
+
+def forecast(engine: RealEngine, directory: Path, *, probe: bool, classic: bool = False) -> dict[str, Any]:
     """Return the forecast of a stack on an engine, with nothing learned."""
     done = subprocess.run(
         [TONNAGE, "forecast", "--json", *(("--probe",) if probe else ())],
         cwd=directory,
-        env=engine.environment | {"TONNAGE_STATE_DIR": str(directory / "state")},
+        env=engine.environment
+        | {"TONNAGE_STATE_DIR": str(directory / "state"), "DOCKER_BUILDKIT": "0" if classic else "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -380,7 +397,7 @@ def one(
     with tempfile.TemporaryDirectory() as made:
         try:
             write(case, Path(made), platforms)
-            told = forecast(engine, Path(made), probe=given.probe)
+            told = forecast(engine, Path(made), probe=given.probe, classic=case.classic)
             seen = measure(case, engine, Path(made), platforms, proxy)
         except (RuntimeError, subprocess.CalledProcessError) as error:
             print(f"{name:18} {case.name:20} FAILED: {error}", flush=True)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _ADDRESS = regex(r"(?:https?|ftp)://")
 _GIT = regex(r"git@|git://|ssh://|https?://[^#?]*\.git(?:#|$)")
 _DIRECTORY_BYTES = 4096
-_MOST_FILES = 20_000
+_MOST_FILES, _MOST_LINKS = 20_000, 2_000
 # What an entry takes besides its path, and all that archives bring: 400,000 entries are counted in 200 MB.
 _ENTRY_BYTES, _MOST_HELD_BYTES = 350, 160 << 20
 # What comes out of an archive that cannot be looked into, in hundredths of it.
@@ -45,8 +45,6 @@ _UNPACKED = (100, 300, 800)
 _TAR_ZSTANDARD = (".tar.zst", ".tzst", ".tar.zstd")
 # Links up to this length lie in the inode. Source: ext4, "fast symbolic links".
 _FAST_LINK_BYTES = 59
-# The text of a link counts as well. Source: moby 20.10, ``pkg/archive/changes.go`` (ChangesSize).
-_COUNTED = frozenset({"file", "link"})
 
 
 class CopyMeter:
@@ -177,7 +175,7 @@ class _Copying:
         unpacked = [0, 0]
 
         def take(path: str, kind: str, size_bytes: int) -> None:
-            unpacked[0] += size_bytes if kind in _COUNTED else 0
+            unpacked[0] += size_bytes if kind == "file" else 0
             # Archives need not name the directories that they have.
             unpacked[1] += on_disk(kind, size_bytes) + _DIRECTORY_BYTES * path.count("/")
             self._layer.add(f"{self._copy.destination}/{path}", kind, size_bytes)
@@ -227,6 +225,7 @@ class _Layer:
     def __init__(self) -> None:
         self._found: dict[str, tuple[str, int]] = {}
         self._origins: dict[str, ContextEntry | bytes] = {}
+        self._links: dict[str, str] = {}
         self.missing: list[str] = []
         self.notes: list[str] = []
         self.archives: list[ContextEntry] = []
@@ -251,7 +250,7 @@ class _Layer:
     def perhaps_not_sent(self, entry: ContextEntry) -> None:
         """Note an entry that only newer clients find in a directory that ``.dockerignore`` leaves out."""
         self._doubted = weakest((self._doubted, Grade.DECLARED))
-        self._image_doubt.append(_Doubt(0, -entry.size_bytes if entry.kind in _COUNTED else 0))
+        self._image_doubt.append(_Doubt(0, -entry.size_bytes if entry.kind == "file" else 0))
         self._disk_doubt.append(_Doubt(0, -on_disk(entry.kind, entry.size_bytes)))
 
     def perhaps_whole(self, archive: ContextEntry, image_bytes: int, disk_bytes: int) -> None:
@@ -295,6 +294,8 @@ class _Layer:
             known[path] = (entry.kind, entry.size_bytes)
             if entry.kind == "file":
                 origins[path] = entry
+            elif entry.kind == "link":
+                self._links[path] = entry.target
             if entry.perhaps:
                 self.perhaps_not_sent(entry)
 
@@ -312,12 +313,9 @@ class _Layer:
         """Return the bytes of everything."""
         image = disk = 0
         for kind, size in self._found.values():
-            if kind == "file":
-                image += size
-                disk += in_blocks(size)
-            else:
-                image += size if kind in _COUNTED else 0
-                disk += on_disk(kind, size)
+            # The text of a link counts nothing. Source: Docker 20.10, measured.
+            image += size if kind == "file" else 0
+            disk += on_disk(kind, size)
         archive_bytes = sum(each.size_bytes for each in self.archives)
         return Tree(
             image=UNKNOWN if self.unlisted else self._sized(image, self._image_doubt),
@@ -325,6 +323,7 @@ class _Layer:
             transient=exactly(archive_bytes) if archive_bytes else NOTHING,
             inodes=len(self._found),
             files=self._files() if len(self._found) <= _MOST_FILES and self._certain else (),
+            links=tuple((target, path) for path, target in self._links.items()) * (len(self._links) <= _MOST_LINKS),
             missing=tuple(self.missing),
             notes=tuple(self.notes),
         )
@@ -360,7 +359,9 @@ class _Layer:
 
     def _files(self) -> tuple[tuple[str, int, int], ...]:
         return tuple(
-            (path, size if kind in _COUNTED else 0, on_disk(kind, size)) for path, (kind, size) in self._found.items()
+            (path, size if kind == "file" else 0, on_disk(kind, size))
+            for path, (kind, size) in self._found.items()
+            if kind != "link"
         )
 
 

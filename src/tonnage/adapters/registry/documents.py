@@ -139,6 +139,7 @@ def base_config(told: Mapping[str, object]) -> BaseConfig:
         user=str(told.get("User") or ""),
         shell=tuple(map(str, _several(told.get("Shell")))),
         onbuild=tuple(map(str, _several(told.get("OnBuild")))),
+        volumes=tuple(map(str, _named(told.get("Volumes")))),
     )
 
 
@@ -189,6 +190,10 @@ def _normal(platform: str) -> str:
 
 def _several(told: object) -> list[object]:
     return list(told) if isinstance(told, list) else []
+
+
+def _named(told: object) -> list[object]:
+    return list(told) if isinstance(told, dict) else []
 
 
 def _is_image(entry: Mapping[str, object]) -> bool:

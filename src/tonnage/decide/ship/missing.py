@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.model.forecast.estimate import Grade, spread
+from tonnage.model.forecast.estimate import Grade
+from tonnage.model.forecast.margins import but_for
 from tonnage.model.inventory import CONTAINERD
 from tonnage.model.ship import ImageToShip, ShippedLayer
 
@@ -148,11 +149,11 @@ def counted_bytes(each: ShippedLayer) -> int:
 
 def declared_unpacked(size_bytes: int) -> Estimate:
     """Return what a layer takes unpacked, of whose size an engine has told: with the same room as when it is sent."""
-    return replace(taken(size_bytes, 0, 1), grade=Grade.DECLARED)
+    return replace(taken(size_bytes, 0, 1), grade=Grade.DECLARED, parts=())
 
 
 def taken(unpacked: int, packed: int, layers: int) -> Estimate:
     """Return what layers take on a disk: their files, what is kept as it came, and what an engine notes of them."""
     low = unpacked + packed
     likely = low + layers * _NOTES_BYTES
-    return spread(low, likely, likely + unpacked // _UNEVEN + layers * _NOTES_BYTES, Grade.EXACT)
+    return but_for(low, likely, likely + unpacked // _UNEVEN + layers * _NOTES_BYTES)

@@ -55,8 +55,14 @@ def apt(context: Context, words: Sequence[Word]) -> AnyEffect:
         return Nothing(**context.shared)
     if action == "update":
         return AptUpdate(**context.shared, lists_mounted=context.mount_over(_LISTS) is not None)
-    if action in {"clean", "autoclean", "distclean", "dist-clean"}:
-        return AptClean(**context.shared, archives=True, lists=action.startswith("dist"))
+    if action == "autoclean":
+        # Only archives that no server has any more.
+        return Nothing(**context.shared)
+    if action in {"clean", "distclean", "dist-clean"}:
+        everything = action.startswith("dist")
+        # Before apt 2.7.8 there is no such command, and it removes nothing.
+        perhaps = context.command.conditional or (everything and context.command.forgiven)
+        return AptClean(**context.shared | {"conditional": perhaps}, archives=True, lists=everything)
     if action in {"remove", "purge", "autoremove", "autopurge"}:
         unneeded = action.startswith("auto") or options.has("--auto-remove", "--autoremove")
         return AptRemove(**context.shared, packages=tuple(word.text for word in named), unneeded=unneeded)

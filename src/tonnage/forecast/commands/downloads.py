@@ -160,6 +160,8 @@ def tar(context: Context, words: Sequence[Word]) -> AnyEffect:
     if "x" not in letters:
         if "t" in letters:
             return Nothing(**context.shared)
+        if "h" in letters or "--dereference" in {word.text for word in words}:
+            return context.opaque("tar puts what links point to into an archive")
         return _packed(context, "tar", values.get("f", ""), values.get("C", ""), plain)
     archive = values.get("f", "-")
     piped = archive in {"-", "/dev/stdin"}
@@ -214,6 +216,8 @@ def through_tar(context: Context, packing: ShellCommand) -> tuple[AnyEffect, ...
         "c" not in packed
         or "x" not in unpacked
         or not streams
+        # What links point to is not followed.
+        or "h" in packed
         or wanted
         or not (packing.known and context.command.known)
     ):

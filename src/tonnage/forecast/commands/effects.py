@@ -43,6 +43,7 @@ from tonnage.model.forecast.installs import PythonInstall
 from tonnage.model.forecast.recipe import CopyInstruction, RunInstruction
 from tonnage.model.forecast.shell_script import Word
 from tonnage.model.stack import Place
+from tonnage.sources.dockerfile.shell_wrappers import SHELLS, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,13 +84,15 @@ def effects(
     platform: str = "linux/amd64",
     remembered: dict[str, str] | None = None,
     files: Callable[[str], str | None] | None = None,
+    of_sh: bool | None = False,
 ) -> tuple[AnyEffect, ...]:
     """Return what an instruction does.
 
     Args:
         files: Returns what a script file holds that it runs, by its path; None where that is not known.
+        of_sh: Whether ``{a,b}`` is several words to the ``sh`` of the image; None where that is not known.
     """
-    done = effects_by_command(step, platform=platform, remembered=remembered, files=files)
+    done = effects_by_command(step, platform=platform, remembered=remembered, files=files, of_sh=of_sh)
     return tuple(each for _, found in done for each in found)
 
 
@@ -99,6 +102,7 @@ def effects_by_command(
     platform: str = "linux/amd64",
     remembered: dict[str, str] | None = None,
     files: Callable[[str], str | None] | None = None,
+    of_sh: bool | None = False,
 ) -> tuple[tuple[ShellCommand | None, tuple[AnyEffect, ...]], ...]:
     """Return what an instruction does, command by command; None stands for what no command of a script does."""
     kept = {} if remembered is None else remembered
@@ -112,7 +116,7 @@ def effects_by_command(
         key = " ".join((*shell, run.script))
         reason = f"{shell[0]} is not a supported shell"
         return ((None, (Opaque(command=key, place=step.place, key=key, reason=reason),)),)
-    script = _with_cut_pipelines(_script(run, step, _answers(platform), files))
+    script = _with_cut_pipelines(_script(run, step, _answers(platform), files, of_sh=of_sh))
     found: list[tuple[ShellCommand | None, tuple[AnyEffect, ...]]] = []
     seen = FilesOfScript(files)
 
@@ -169,7 +173,12 @@ def _read_from(command: ShellCommand) -> str:
 
 
 def _script(
-    run: RunInstruction, step: RecipeStep, answers: dict[str, str], files: Callable[[str], str | None] | None
+    run: RunInstruction,
+    step: RecipeStep,
+    answers: dict[str, str],
+    files: Callable[[str], str | None] | None,
+    *,
+    of_sh: bool | None,
 ) -> Script:
     """Read the commands of a ``RUN``, in either form."""
     around = step.surroundings
@@ -182,6 +191,8 @@ def _script(
         unset=around.unset,
         answers=answers,
         files=files,
+        shell=run.reader or next((name for word in around.shell if (name := program((Word(word),))) in SHELLS), ""),
+        of_sh=of_sh,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from tonnage.forecast.commands.context import Context
     from tonnage.model.forecast.effects import AnyEffect
 
-_LISTS = regex(r"/var/lib/apt(?:/lists)?(?:/\*|/)?")
+_LISTS = regex(r"/var/lib/apt(?:/lists)?(?:/\*(?:_\*)*|/)?")
 _ARCHIVES = regex(r"/var/cache/apt(?:/archives)?(?:/\*|/|/\*\.deb)?|/var/cache/\*")
 _REMOTE = regex(r"(?:\S+@)?[\w.-]+:|rsync://")
 _COPYING = table(
-    "--target-directory --mode --owner --group --suffix", "",
+    "--target-directory --mode --owner --group --suffix --sparse", "",
     t="--target-directory", m="--mode", o="--owner", g="--group", S="--suffix",
 )  # fmt: skip
 _RSYNC = table("--exclude --include --exclude-from --chown --chmod --rsh", "", e="--rsh")
@@ -37,6 +38,7 @@ _FIND_SAYS = frozenset({
     "-print0", "-xdev", "-mount", "-f", "-rf", "-fr", "-r", "-v", "-rfv", "-R", "-fv",
 })  # fmt: skip
 # Directories, and links as links.
+_FOLLOWS = ("-L", "--dereference", "--copy-links")
 _AS_IT_IS = ("-r", "-R", "-a", "--recursive", "--archive", "-d", "-P", "--no-dereference")
 _PARTLY = ("-n", "-u", "--no-clobber", "--update", "--exclude", "--exclude-from", "--include", "--filter")
 # Options of rsync that take nothing from what is copied.
@@ -59,7 +61,7 @@ def remove(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     lists, archives = any(map(_LISTS.fullmatch, paths)), any(map(_ARCHIVES.fullmatch, paths))
     found: list[AnyEffect] = [Remove(**context.shared, paths=paths)] if paths else []
     if lists or archives:
-        found.append(AptClean(**context.shared, lists=lists, archives=archives))
+        found.append(AptClean(**context.shared, lists=lists, archives=archives, archives_alone=True))
     return tuple(found) or (Nothing(**context.shared),)
 
 
@@ -75,6 +77,9 @@ def find(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     paths = tuple(context.absolute(text) for text in texts[:end]) or (context.absolute("."),)
     names = tuple(texts[at + 1] for at, text in enumerate(texts[:-1]) if text in {"-name", "-iname"})
     asked = {text for text in texts[end:] if re.match(r"-[a-z]|!", text)} - _FIND_SAYS
+    if ("-mindepth", "1") in pairwise(texts):
+        # All but the directory itself, which has no bytes.
+        asked -= {"-mindepth"}
     kinds = {texts[at + 1] for at, text in enumerate(texts[:-1]) if text == "-type"}
     known = all(word.known for word in words)
     told = known and not asked and len(kinds) < 2  # noqa: PLR2004 - one kind
@@ -208,13 +213,23 @@ def transfer(context: Context, program: str, words: Sequence[Word]) -> AnyEffect
         recursive=program not in {"cp", "install"} or options.has(*_AS_IT_IS),
         links=links,
         hard=hard,
+        follows=options.has(*_FOLLOWS),
+        holes=options.last("--sparse") == "always" or (program == "rsync" and options.has("-S", "--sparse")),
     )
+    if not links and any(_lies_in_cache(context, source) for source in found.sources):
+        return (found, context.opaque("it copies from a cache, whose files are not known"))
     if program == "cp" and options.has("--parents"):
         # Each keeps the directories that are named with it.
         below = [f"{found.destination.rstrip('/')}/{text.strip('/').rpartition('/')[0]}/" for text in plain]
         pairs = zip(found.sources, below, strict=True)
         return tuple(replace(found, sources=(source,), destination=into) for source, into in pairs)
     return found
+
+
+def _lies_in_cache(context: Context, path: str) -> bool:
+    """Return whether a file may be one that earlier builds left."""
+    mount = context.mount_over(path)
+    return mount is not None and mount.kind == "cache"
 
 
 def _source(context: Context, program: str, text: str, *, symbolic: bool) -> str:

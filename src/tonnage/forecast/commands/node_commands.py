@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.forecast.commands.cheap_commands import cheap
 from tonnage.forecast.commands.context import table
-from tonnage.model.forecast.effects import Nothing, Remove
+from tonnage.model.forecast.effects import ChangeMode, Nothing, Remove
 from tonnage.model.forecast.node_packages import NODE_LOCKS, NodeInstall
 
 if TYPE_CHECKING:
@@ -101,10 +101,11 @@ def _without_installing(
     """Return what a command does that installs nothing; None for one that does."""
     action, second = actions
     if action in _REMOVES or (action == "global" and second in _REMOVES):
-        # Which packages go depends on what else needs them.
+        # Which packages go depends on what else needs them, and npm may write those anew that stay.
         paths = _GLOBAL_PLACES if globally else (posixpath.join(directory, "node_modules"),)
         noted = cheap(context, f"{paths[0]}/.package-lock.json")
-        return (Remove(**context.shared, paths=paths, found=True, sure=False), noted)
+        changed = ChangeMode(**context.shared, paths=paths, recursive=True, found=True, sure=False)
+        return (Remove(**context.shared, paths=paths, found=True, sure=False), changed, noted)
     if (action in _NOTES and second != "fix") or (action == "global" and second not in {"add", "install"}):
         return (cheap(context),)
     if action == "cache" and second == "verify":

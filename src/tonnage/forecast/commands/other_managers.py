@@ -106,6 +106,8 @@ def other_manager(context: Context, program: str, words: Sequence[Word]) -> tupl
     if (program, action) == ("go", "build") and (output := option_of(texts, "-o", "--o").lstrip("=")):
         # What is built goes there; caches beside it are counted with it.
         within = context.absolute(output)
+    if program == "bundle":
+        within = _gems(context, texts)
     install = OtherInstall(
         **context.shared,
         manager=program,
@@ -120,10 +122,26 @@ def other_manager(context: Context, program: str, words: Sequence[Word]) -> tupl
     return (install,)
 
 
+def _gems(context: Context, texts: Sequence[str]) -> str:
+    """Return where Bundler installs gems to: as it is told, else where images of Ruby have them."""
+    told = option_of(texts, "--path", "--path") or context.setting("BUNDLE_PATH")
+    deployed = "--deployment" in texts or context.on("BUNDLE_DEPLOYMENT")
+    return context.absolute(told or "vendor/bundle") if told or deployed else "/usr/local/bundle"
+
+
+def _bundle_config(context: Context, texts: Sequence[str]) -> None:
+    """Remember what ``bundle config`` says of where gems go."""
+    words = [text for text in texts if not text.startswith("-") and text not in {"config", "set"}]
+    if len(words) > 1 and words[0] in {"path", "deployment"}:
+        context.remembered[f"BUNDLE_{words[0].upper()}"] = words[1]
+
+
 def _without_installing(
     context: Context, program: str, action: str, texts: Sequence[str]
 ) -> tuple[AnyEffect, ...] | None:
     """Return what a command does that installs nothing; None for one that does."""
+    if (program, action) == ("bundle", "config"):
+        _bundle_config(context, texts)
     if action in _REMOVES and program in DATABASES:
         return _removed(context, program, [text for text in texts if not text.startswith("-") and text != action])
     if program in _CACHES and (action == "clean" or (action == "cache" and "download" not in texts)):

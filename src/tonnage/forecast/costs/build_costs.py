@@ -20,6 +20,7 @@ from tonnage.forecast.costs.contributors import contributors
 from tonnage.forecast.costs.copied_image_files import copied_paths
 from tonnage.forecast.costs.done_layers import DoneLayers, built_again
 from tonnage.forecast.costs.found_files import paths_of
+from tonnage.forecast.costs.image_paths import any_covers
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.forecast.costs.learning import with_lesson
 from tonnage.forecast.costs.side_by_side import with_others
@@ -44,6 +45,7 @@ from tonnage.model.forecast.estimate import (
     total,
     weakest,
 )
+from tonnage.model.forecast.margins import but_for
 from tonnage.model.forecast.sized_effects import SizedEffect
 from tonnage.model.inventory import CONTAINERD
 
@@ -54,15 +56,15 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.sized_effects import BaseLayers, BuildWork, StageWork, StepWork, WrittenBytes
 
 # What a layer takes besides its files: its directories, those above what it holds, what the engine notes of it.
-LAYER_DISK = Estimate(16_384, 65_536, 131_072, Grade.EXACT)
+LAYER_DISK = but_for(16_384, 65_536, 131_072)
 # What a compressed layer takes besides: heads in its archive, the rest of a block, what containerd notes of it.
-BLOB_DISK = Estimate(4_096, 8_192, 32_768, Grade.EXACT)
+BLOB_DISK = but_for(4_096, 8_192, 32_768)
 # What an image takes besides its layers: its configuration, its Dockerfile, and what BuildKit writes down of a build,
-# some 0.15 MB since Docker 23, of the last fifty.
-IMAGE_DISK = Estimate(4_096, 16_384, 262_144, Grade.EXACT)
+# some 0.15 MB since Docker 23, of the last fifty, and as much for the first build of a new engine.
+IMAGE_DISK = but_for(4_096, 65_536, 262_144)
 # What of both is counted in an image in containerd: manifests, configurations and attestations; directories of a layer.
-DOCUMENTS = Estimate(1_024, 8_192, 131_072, Grade.EXACT)
-DIRECTORIES = Estimate(4_096, 8_192, 65_536, Grade.EXACT)
+DOCUMENTS = but_for(1_024, 8_192, 131_072)
+DIRECTORIES = but_for(4_096, 8_192, 65_536)
 # What any instruction needs while it is done: the files that a builder puts under its container, its notes.
 STEP_TRANSIENT = Estimate(0, 32_768, 1_000_000, Grade.DECLARED)
 _NONE_DONE = DoneLayers()
@@ -290,7 +292,9 @@ def _instruction(
     ]
     transient = cost.transient + STEP_TRANSIENT
     if engine is EngineKind.CLASSIC:
-        transient = highest((transient, cost.disk))
+        # The container of an instruction has a copy of what lies in volumes, until its layer is committed.
+        copied = total(each.disk for each in cost.visible if any_covers([to for to, _ in work.beside], each.place))
+        transient = transient + copied + cost.disk if work.beside else highest((transient, cost.disk))
     else:
         holdings += [Holding(key=aside.key, role=role, kept=aside.disk, present=present) for aside in cost.asides]
         holdings += [Holding(key=source.key, role=role, kept=source.disk, present=present) for source in work.sources]

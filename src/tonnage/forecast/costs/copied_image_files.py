@@ -20,6 +20,7 @@ from tonnage.forecast.costs.found_files import (
     many_moved,
     near,
     paths_of,
+    perhaps,
     perhaps_less,
     replaced,
     solid,
@@ -33,6 +34,7 @@ from tonnage.forecast.costs.image_paths import (
     holds_programs,
     inside,
     is_of_system,
+    keeps_small,
     moved,
     names,
 )
@@ -49,13 +51,11 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.sized_effects import FoundFiles, SizedEffect
 
 _PIP_BYTES = 16_000_000
-_SMALL_FILE_BYTES = 1_000_000
-_FILE_BYTES = 10_000_000
+_SMALL_FILE_BYTES, _FILE_BYTES = 1_000_000, 10_000_000
 # An interpreter, or a library of a framework, is copied into the layer that changes its mode.
 _PROGRAM_BYTES = 100_000_000
 # Large images have some hundred pieces: packages and wheels.
-_MOST_PIECES = 2_000
-_MOST_FILES = 200_000
+_MOST_PIECES, _MOST_FILES = 2_000, 200_000
 _CHANGED = "its owner or mode is changed in a later layer"
 
 
@@ -233,7 +233,8 @@ def file_copied(
     found = [_copied(piece, source, destination) for piece in whole]
     for piece in part:
         found += [_part_of(piece, source, destination) if piece.files else _file_of(piece, source, destination)]
-    return found or _file_of_base(source, destination, base_size, _FILE_BYTES)
+    most, grade = (_FILE_BYTES, Grade.DECLARED) if keeps_small(source) else (base_size.high_bytes, Grade.UNKNOWN)
+    return found or _file_of_base(source, destination, base_size, most, grade)
 
 
 def _moved(
@@ -247,20 +248,30 @@ def _moved(
 ) -> list[WrittenBytes]:
     """Return what moving writes: what the same layer wrote only gets another place."""
     mine = [piece for piece in near(source, own) if covers(source, piece.place)]
+    partly = [piece for piece in near(source, own) if covers_part(source, piece.place)]
     if certain:
         there = [_copied(piece, source, destination, again=False) for piece in mine]
-        gone = set(map(id, mine))
-        own[:] = [*replaced([piece for piece in own if id(piece) not in gone], paths_of(there)), *there]
-    if mine or any(covers_part(source, piece.place) for piece in near(source, own)):
-        return []
-    whole, part = _found(source, below)
+        kept = []
+        for piece in partly:
+            files = [file for file in piece.files if covers(source, file[0])]
+            there += _of_files(piece, files, source, destination)
+            kept += [rest] if files and (rest := without(piece, files)) is not None else [] if files else [piece]
+        gone = {id(piece) for piece in (*mine, *partly)}
+        own[:] = [*replaced([*(each for each in own if id(each) not in gone), *kept], paths_of(there)), *there]
+    # Of what has no list of files nobody knows whether they were in it.
+    vague = any(piece.image.high_bytes and not files_of(piece) for piece in partly)
+    taken = any(covers(source, file[0]) for piece in partly for file in piece.files)
+    whole, part = ([], []) if vague and not mine else _found(source, below)
+    if mine or taken:
+        # What nobody knows where it lies is not moved for certain.
+        whole, part = ([each for each in found if each.place] for found in (whole, part))
     if certain:
         below[:] = hidden(below, source, covers)
     found = [_copied(piece, source, destination, why="it is moved out of a layer") for piece in whole]
     found += [_part_of(piece, source, destination) for piece in part]
-    return found or (
-        [] if any(map(_is_anywhere, own)) else _of_base(source, destination, base_size, "the image", certain=True)
-    )
+    if found or mine or taken or vague or any(map(_is_anywhere, own)):
+        return found
+    return _of_base(source, destination, base_size, "the image", certain=True)
 
 
 def _fresh(pieces: Sequence[WrittenBytes], own: Sequence[WrittenBytes]) -> list[WrittenBytes]:
@@ -355,10 +366,12 @@ def _file_of(piece: WrittenBytes, path: str, into: str) -> WrittenBytes:
     return WrittenBytes.of_size(f"{path} of {piece.name}", into, size, "one file of it; at most the whole")
 
 
-def _file_of_base(path: str, into: str, base_size: Estimate, most_bytes: int) -> list[WrittenBytes]:
+def _file_of_base(
+    path: str, into: str, base_size: Estimate, most_bytes: int, grade: Grade = Grade.DECLARED
+) -> list[WrittenBytes]:
     if not base_size.high_bytes:
         return []
-    size = Estimate(0, BLOCK_BYTES, max(BLOCK_BYTES, min(most_bytes, base_size.high_bytes)), Grade.DECLARED)
+    size = Estimate(0, BLOCK_BYTES, max(BLOCK_BYTES, min(most_bytes, base_size.high_bytes)), grade)
     return [WrittenBytes.of_size(path, into, size, "one file of the image below")]
 
 
@@ -377,22 +390,3 @@ def _of_base(path: str, into: str, base_size: Estimate, what: str, *, certain: b
         size = Estimate(0, most_bytes // 2 * certain, most_bytes, Grade.UNKNOWN)
     source = "at most the whole image: what it has there is not known"
     return [WrittenBytes.of_size(f"files of {what} below {path}", directory_of(into), size, source)]
-
-
-def perhaps(piece: WrittenBytes) -> WrittenBytes:
-    """Return what may be written, or not."""
-    return replace(
-        piece,
-        image=maybe(piece.image),
-        disk=maybe(piece.disk),
-        transient=maybe(piece.transient),
-        download=maybe(piece.download),
-        compressed=maybe(piece.compressed),
-    )
-
-
-def maybe(size: Estimate) -> Estimate:
-    """Return from nothing to all of it: what is declared to be anything up to its bound is that already."""
-    if not size.high_bytes or (size.grade is Grade.DECLARED and size.low_bytes == 0):
-        return size
-    return replace(size, low_bytes=min(0, size.low_bytes), grade=Grade.UNKNOWN)

@@ -12,8 +12,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tonnage.forecast.costs.apt.caches import CACHES, with_caches, with_small_caches
-from tonnage.forecast.costs.apt.effects import LISTS, apt_install, apt_lists
-from tonnage.forecast.costs.copied_image_files import copied_paths, file_copied, maybe, perhaps
+from tonnage.forecast.costs.apt.effects import ARCHIVES, LISTS, apt_install, apt_lists
+from tonnage.forecast.costs.copied_image_files import copied_paths, file_copied
+from tonnage.forecast.costs.found_files import maybe, perhaps
 from tonnage.forecast.costs.image_paths import stands
 from tonnage.forecast.costs.model_weights import weights_of
 from tonnage.forecast.costs.removals import with_marks, with_rewritten_records
@@ -122,7 +123,9 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
         case AptUpdate():
             return apt_lists(effect, next(iter(found.packages.values()), None))
         case AptClean():
-            gone = (f"{LISTS}/*" if effect.lists else "", f"{CACHES}/*" if effect.archives else "")
+            # What ``rm`` removes of caches is told by its own paths.
+            place = ARCHIVES if effect.archives_alone else CACHES
+            gone = (f"{LISTS}/*" if effect.lists else "", f"{place}/*" if effect.archives else "")
             return SizedEffect(removes=tuple(path for path in gone if path))
         case AptRemove():
             return SizedEffect(purges=effect.packages, unneeded=UnneededPackages() if effect.unneeded else None)
@@ -167,7 +170,8 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
                 return SizedEffect(alters=effect.sources, hard_links=pairs)
             if effect.moves:
                 return SizedEffect(moves=pairs)
-            return SizedEffect(copies=pairs) if effect.recursive else SizedEffect(file_copies=pairs)
+            how = SizedEffect(follows=effect.follows, holes=effect.holes)
+            return replace(how, copies=pairs) if effect.recursive else replace(how, file_copies=pairs)
         case WriteFile() if effect.path.startswith("/proc/"):
             return SizedEffect()
         case WriteFile():
@@ -268,7 +272,7 @@ def _unpack(effect: Unpack, found: InstructionEffects, fetched: dict[str, Estima
 
 def new_directory(path: str) -> WrittenBytes:
     """Return what a directory takes that is made, with those above it that are missing."""
-    disk = Estimate(0, BLOCK_BYTES, 4 * BLOCK_BYTES, Grade.EXACT)
+    disk = Estimate(0, BLOCK_BYTES, 4 * BLOCK_BYTES, Grade.DECLARED)
     return WrittenBytes(name=path, place=path, disk=disk, source="a directory")
 
 

@@ -315,3 +315,22 @@ def hidden(below: Sequence[WrittenBytes], path: str, means: Callable[[str, str],
         rest = without(piece, [file for file in piece.files if means(path, file[0])])
         found += [] if rest is None else [rest]
     return found
+
+
+def perhaps(piece: WrittenBytes) -> WrittenBytes:
+    """Return what may be written, or not."""
+    return replace(
+        piece,
+        image=maybe(piece.image),
+        disk=maybe(piece.disk),
+        transient=maybe(piece.transient),
+        download=maybe(piece.download),
+        compressed=maybe(piece.compressed),
+    )
+
+
+def maybe(size: Estimate) -> Estimate:
+    """Return from nothing to all of it: what is declared to be anything up to its bound is that already."""
+    if not size.high_bytes or (size.grade is Grade.DECLARED and size.low_bytes == 0):
+        return size
+    return replace(size, low_bytes=min(0, size.low_bytes), grade=Grade.UNKNOWN)

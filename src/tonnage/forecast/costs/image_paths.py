@@ -62,6 +62,12 @@ def holds_little(path: str) -> bool:
     return first in _LITTLE or (first == "var" and len(rest) > 1)
 
 
+def keeps_small(path: str) -> bool:
+    """Return whether one file there is usually small: models and data lie elsewhere."""
+    first = [*_parts(path), ""][0]
+    return holds_little(path) or first in _PROGRAMS - {"opt"}
+
+
 def stands(path: str) -> bool:
     """Return whether a path is a directory that every image has."""
     return bool(_STANDING.fullmatch(path))

@@ -15,6 +15,7 @@ from tonnage.lazily import regex
 from tonnage.model.forecast.compression import Content, compressed
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, spread, weakest
 from tonnage.model.forecast.installs import CacheKind
+from tonnage.model.forecast.margins import around
 from tonnage.model.forecast.python_lock import BLOCK_BYTES
 from tonnage.model.forecast.sized_effects import WrittenBytes
 
@@ -49,16 +50,11 @@ class UvPages(StrEnum):
 # What uv keeps of each package besides its files, pages of the index and metadata, and what one page may take besides.
 # Source: uv 0.4.20 to 0.13.9 with 4 to 44 packages, pydantic-core among them.
 _UV_NOTES = {
-    UvPages.NONE: (Estimate(4_000, 20_000, 100_000, Grade.EXACT), 0),
-    UvPages.SMALL: (Estimate(100_000, 360_000, 900_000, Grade.EXACT), 0),
+    UvPages.NONE: (Estimate(4_000, 20_000, 100_000, Grade.DECLARED), 0),
+    UvPages.SMALL: (Estimate(100_000, 360_000, 900_000, Grade.DECLARED), 0),
     UvPages.LARGE: (Estimate(100_000, 900_000, 1_300_000, Grade.DECLARED), 12_000_000),
     UvPages.UNKNOWN: (Estimate(100_000, 360_000, 1_300_000, Grade.DECLARED), 12_000_000),
 }
-
-
-def around(count_bytes: int, margin_bytes: int) -> Estimate:
-    """Return a figure that is known but for a margin: small files that an installer writes, blocks of large ones."""
-    return spread(count_bytes - margin_bytes, count_bytes, count_bytes + margin_bytes, Grade.EXACT)
 
 
 def kept_if_allowed(contents: WheelContents, trusted: Collection[str]) -> WheelContents:
@@ -75,7 +71,7 @@ def pip_needs(fetched: Estimate, cacheable: Estimate, archives: int, cache: Cach
 
     Source: pip 23.2 and 26.3, measured: the transient of ``torch==2.3.1`` is within 0.04 % of the sum of its wheels.
     """
-    transient = fetched + around(archives * BLOCK_BYTES, fetched.likely_bytes // 100)
+    transient = fetched + around(archives * BLOCK_BYTES, fetched.likely_bytes // 200)
     if cache is CacheKind.NONE or not cacheable.high_bytes:
         return WrittenBytes(name="pip cache"), transient
     extra = archives * (_PIP_CACHE_EXTRA_BYTES + _PIP_PAGE_BYTES)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tonnage.forecast.costs.copied_image_files import copied_paths, from_inside
 from tonnage.forecast.costs.effect_sizes import derived_pieces
+from tonnage.forecast.costs.followed_links import behind_copied, with_holes
 from tonnage.forecast.costs.found_files import AS_BEFORE, landing, near, paths_of, replaced
 from tonnage.forecast.costs.image_paths import any_covers, covers, stands
 from tonnage.forecast.costs.links import behind, links_in, through_links
@@ -106,23 +107,28 @@ def _together(effects: Sequence[SizedEffect]) -> Iterable[SizedEffect]:
     """
     moves: list[tuple[str, str]] = []
     seen: set[str] = set()
+    ends: set[str] = set()
     for effect in effects:
         joins = effect.moves and effect == SizedEffect(moves=effect.moves)
         touched = [path.rstrip("/") for move in effect.moves for path in move if not stands(path)]
-        if moves and not (joins and seen.isdisjoint(touched)):
+        over = {above for path in touched for above in _above(path)}
+        if moves and not (joins and seen.isdisjoint(touched) and ends.isdisjoint(over)):
             yield SizedEffect(moves=tuple(moves))
-            moves, seen = [], set()
+            moves, seen, ends = [], set(), set()
         if not joins:
             yield effect
             continue
         moves += effect.moves
-        for path in touched:
-            # What is above it may be made by it, or go with it.
-            while path and path not in seen:
-                seen.add(path)
-                path = path.rpartition("/")[0]  # noqa: PLW2901 - goes up
+        # What is above it may be made by it, or go with it.
+        seen.update(touched, over)
+        ends.update(touched)
     if moves:
         yield SizedEffect(moves=tuple(moves))
+
+
+def _above(path: str) -> Iterable[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 class _LayerBeingWritten:
@@ -151,7 +157,10 @@ class _LayerBeingWritten:
         self._changed = self._relinked = False
         self.links |= links_in(made)
         if _finds_files(effect):
+            seen = (*self._mounted, *self.below, *_alone(self.own)) if effect.follows else ()
             made += from_inside(effect, self.below, self.own, base_size, self._mounted)
+            made += behind_copied(effect, seen, base_size)
+            made = list(map(with_holes, made)) if effect.holes else made
             made += derived_pieces(effect, (*self._mounted, *self.below, *_alone((*self.own, *made))), base_size)
             made += _further_names(effect, (*self.own, *made), (*self._mounted, *self.below, *self.own, *made))
             self._changed = bool(effect.moves) or effect.percent != AS_BEFORE

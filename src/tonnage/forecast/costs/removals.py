@@ -161,6 +161,9 @@ def _with_parts_gone(piece: WrittenBytes, effect: SizedEffect) -> WrittenBytes |
     )
     image_bytes = sum(part.image_bytes for part in gone) + bytecode[0]
     disk_bytes = sum(part.disk_bytes for part in gone) + bytecode[1]
+    if not gone:
+        # Nothing for certain: also of what is likely nothing.
+        return _perhaps_gone(piece, likely=True) if vague else piece
     if image_bytes >= piece.image.likely_bytes:
         return None
     taken = replace(

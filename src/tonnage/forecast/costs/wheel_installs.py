@@ -22,7 +22,6 @@ from msgspec.structs import replace
 
 from tonnage.forecast.costs.installer_caches import (
     UvPages,
-    around,
     cacheable_of,
     cacheable_source,
     pdm_needs,
@@ -34,8 +33,9 @@ from tonnage.forecast.costs.installer_caches import (
 from tonnage.forecast.costs.source_builds import built
 from tonnage.forecast.costs.usual_sizes import heaviest
 from tonnage.model.forecast.compression import Content, at_most_compressed, compressed
-from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, exactly, spread, total
+from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, at_most, exactly, spread, total
 from tonnage.model.forecast.installs import CacheKind
+from tonnage.model.forecast.margins import around
 from tonnage.model.forecast.python_lock import BLOCK_BYTES, Reading, in_blocks
 from tonnage.model.forecast.sized_effects import PiecePart, WrittenBytes
 
@@ -134,12 +134,16 @@ def bytecode(name: str, python_file_bytes: Sequence[int], minor: tuple[int, int]
         part += _UNSEEN_VERSION_SPREAD
     content_bytes = sum(sizes)
     # The average is nobody's count: a package apart from the table was a third off.
-    grade = Grade.EXACT if name in RATIOS else Grade.DECLARED
-    return Bytecode(_spread_by(content_bytes, part, grade), _spread_by(sum(map(in_blocks, sizes)), part, grade))
+    counted = name in RATIOS
+    return Bytecode(
+        _spread_by(content_bytes, part, counted=counted), _spread_by(sum(map(in_blocks, sizes)), part, counted=counted)
+    )
 
 
-def _spread_by(count_bytes: int, part: float, grade: Grade) -> Estimate:
-    return spread(int(count_bytes * (1 - part)), count_bytes, int(count_bytes * (1 + part)), grade)
+def _spread_by(count_bytes: int, part: float, *, counted: bool) -> Estimate:
+    if counted:
+        return around(count_bytes, int(count_bytes * part))
+    return spread(int(count_bytes * (1 - part)), count_bytes, int(count_bytes * (1 + part)), Grade.DECLARED)
 
 
 class Installation(Struct, frozen=True, kw_only=True):
@@ -345,7 +349,7 @@ def _unseen(contents: WheelContents) -> Estimate:
 
 
 def _directories(contents: Sequence[WheelContents]) -> Estimate:
-    return total(spread(0, each.directory_bytes, each.directory_bytes, Grade.EXACT) for each in contents)
+    return total(at_most(each.directory_bytes) for each in contents)
 
 
 def _unpacked_disk(contents: WheelContents) -> Estimate:

@@ -18,6 +18,7 @@ from tonnage.errors import TonnageError
 from tonnage.forecast.costs.base_layers import ground_of, unknown_ground
 from tonnage.forecast.gather.visible_files import ContextReader
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, exactly, weakest
+from tonnage.model.forecast.margins import but_for
 from tonnage.model.forecast.recipe import CopyInstruction, FileSourceKind
 from tonnage.model.forecast.sized_effects import Aside
 from tonnage.model.references import spellings
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 
 # The bound for commands may be set to a few megabytes; an image that cannot be had is still an image.
 _LEAST_ASSUMED_BYTES = 500_000_000
-_ITSELF = Estimate(16_384, 49_152, 131_072, Grade.EXACT)
+_ITSELF = but_for(16_384, 49_152, 131_072)
 # What BuildKit notes of each file: 250 bytes with Docker 20.10, 185 with 28.5.
-_NOTES = Estimate(64, 210, 400, Grade.EXACT)
+_NOTES = but_for(64, 210, 400)
 _LARGE_BYTES = 1_000_000
 _DEPTH = 3
 

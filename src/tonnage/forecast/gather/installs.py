@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from tonnage.errors import TonnageError, UsageError
 from tonnage.forecast.commands.pipes import shown_pipe
 from tonnage.forecast.costs.base_layers import python_named, site_packages, target_of
-from tonnage.forecast.costs.copied_image_files import perhaps
 from tonnage.forecast.costs.fetched_archives import fetched
+from tonnage.forecast.costs.found_files import perhaps
 from tonnage.forecast.costs.installer_caches import kept_if_allowed
 from tonnage.forecast.costs.source_builds import built_projects
 from tonnage.forecast.costs.usual_sizes import heaviest

@@ -92,7 +92,8 @@ def _deed(effect: OtherInstall, files: StageFiles, assume_bytes: int) -> SizedEf
     kind = _KINDS.get((effect.manager, effect.action), "")
     count = _counted(kind, effect.directory, files) if kind in KINDS else None
     if count is not None:
-        place = "" if KINDS[kind].place else effect.within or effect.directory
+        place = effect.within if kind == "bundle" or not KINDS[kind].place else ""
+        place = place or ("" if KINDS[kind].place else effect.directory)
         return of_kind(kind, count, effect.command[:80], place)
     bound = assumed(max(assume_bytes, _browsers(effect) if effect.manager == "playwright" else 0))
     name = f"{effect.manager} {' '.join(effect.packages)}".strip()

@@ -21,6 +21,7 @@ from tonnage.forecast.gather.conda_environments import MANAGERS, pip_part
 from tonnage.forecast.gather.exports import put_exported
 from tonnage.forecast.gather.installs import install_deed, pip_ran, with_own_bytecode
 from tonnage.forecast.gather.local_packages import with_local, with_settings
+from tonnage.forecast.gather.mounted_places import places_beside
 from tonnage.forecast.gather.node_installs import node_target
 from tonnage.forecast.gather.numbers_of_stages import renumbered
 from tonnage.forecast.gather.other_installs import other_deeds
@@ -28,6 +29,7 @@ from tonnage.forecast.gather.pip_versions import pip_reads_apart
 from tonnage.forecast.gather.shared_installs import in_its_place, is_as_it_would_be, without_isolation
 from tonnage.forecast.gather.stage_python import StagePython
 from tonnage.forecast.gather.visible_files import StageFiles
+from tonnage.forecast.shell.braces import sh_expands
 from tonnage.model.forecast.compression import compressed
 from tonnage.model.forecast.effects import (
     AptInstall,
@@ -53,7 +55,7 @@ from tonnage.model.forecast.recipe import (
     RunInstruction,
     WorkdirInstruction,
 )
-from tonnage.model.forecast.sized_effects import SizedEffect, StageWork, StepWork, WrittenBytes
+from tonnage.model.forecast.sized_effects import Aside, SizedEffect, StageWork, StepWork, WrittenBytes
 from tonnage.model.references import tagged
 
 if TYPE_CHECKING:
@@ -68,7 +70,6 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.estimate import Estimate
     from tonnage.model.forecast.file_tree import Tree
     from tonnage.model.forecast.recipe import FileSource, Recipe, RecipeStage, RecipeStep
-    from tonnage.model.forecast.sized_effects import Aside
 
 
 class Below(Struct):
@@ -144,6 +145,7 @@ class BuildAnalysis:
             user=around.user,
             shell=around.shell,
             onbuild=tuple(each.instruction.body for each in final.steps if each.instruction.keyword == "ONBUILD"),
+            volumes=around.volumes,
         )
 
     def _stage(self, stage: RecipeStage) -> StageWork:
@@ -201,8 +203,7 @@ class BuildAnalysis:
         match step.action:
             case MetadataInstruction():
                 return StepWork(line=line, text=step.text, configures=True)
-            case WorkdirInstruction():
-                place = step.action.directory
+            case WorkdirInstruction(directory=place):
                 sized = SizedEffect(writes=(new_directory(place),))
                 return StepWork(line=line, text=step.text, effects=(sized,), identity=f"WORKDIR {place}")
             case CopyInstruction():
@@ -235,7 +236,7 @@ class BuildAnalysis:
         return StepWork(
             line=step.place.line or 0,
             text=step.text,
-            effects=(SizedEffect(writes=(piece,)),),
+            effects=(SizedEffect(writes=(piece,), links=tree.links),),
             identity=copy_identity(action, contents),
             sources=self._contexts.kept(origin, copied),
             tried=tree.compressed is not None,
@@ -264,12 +265,12 @@ class BuildAnalysis:
         action = step.action
         assert isinstance(action, RunInstruction)  # noqa: S101 - the last kind of action
         files = below.files.seen_by(step, self._contexts.reader, self._files)
-        done = list(effects(step, platform=stage.platform, remembered=below.remembered, files=files.text))
+        of_sh = sh_expands(below.python.distribution)
+        done = list(effects(step, platform=stage.platform, remembered=below.remembered, files=files.text, of_sh=of_sh))
         found = self._found(done, step, files, below, stage.platform)
-        contents: list[str] = []
+        contents, sources = list[str](), list[Aside]()
         mounts: list[tuple[int, str, str]] = []
         mounted: list[WrittenBytes] = []
-        sources: list[Aside] = []
         for mount in action.mounts:
             told = ""
             if mount.origin is not None and mount.origin.kind in {FileSourceKind.STAGE, FileSourceKind.IMAGE}:
@@ -289,11 +290,7 @@ class BuildAnalysis:
             identity=run_identity(step, action, contents),
             mounts=tuple(mounts),
             mounted=tuple(mounted),
-            beside=tuple(
-                (mount.target, mount.identity if mount.kind == "cache" else "")
-                for mount in action.mounts
-                if mount.target and mount.kind in {"bind", "cache", "tmpfs"}
-            ),
+            beside=places_beside(action, step.surroundings, self._around.engine),
             sources=tuple(sources),
         )
 

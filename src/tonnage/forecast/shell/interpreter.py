@@ -10,9 +10,11 @@ from msgspec.structs import replace
 from tonnage.forecast.shell.assignments import assign, declare
 from tonnage.forecast.shell.loops import (
     MOST_TURNS,
+    changed_in,
     for_parts,
     is_pattern,
     listed_file,
+    may_leave_early,
     of_all,
     read_from,
     read_name,
@@ -35,7 +37,7 @@ from tonnage.forecast.shell.syntax import (
 )
 from tonnage.model.forecast.shell_script import Redirection, ShellCommand, Word
 from tonnage.model.marks import unmarked
-from tonnage.sources.dockerfile.shell_wrappers import shell_call, unwrap
+from tonnage.sources.dockerfile.shell_wrappers import program, shell_call, unwrap
 from tonnage.sources.substitution import Growth, Lexer
 
 if TYPE_CHECKING:
@@ -113,21 +115,17 @@ class Walk:
     def _on_subshell(self, node: Node) -> bool | None:
         return self._apart(lambda: self._body(node))
 
-    def _on_while_statement(self, node: Node) -> None:
+    def _on_while_statement(self, node: Node) -> bool | None:
         name, fed = read_name(node), read_from(node, self._redirections)
         lines = self._files.lines(fed, self._now, self.commands) if name else None
         for line in lines or ():
             self._now.variables.values[name] = line.strip()
             self._statement(node.named_children[-1])
-        return None if lines is not None else self._turns(node)
+        return None if lines is not None else self._perhaps(node.named_children, turns=True)
 
-    def _turns(self, node: Node) -> None:
-        self._perhaps(node.named_children, turns=True)
-
-    _on_c_style_for_statement = _turns
-
-    def _on_comment(self, _: Node) -> None:
-        """Nothing is run."""
+    def _on_c_style_for_statement(self, node: Node) -> None:
+        self._now.variables.values |= dict.fromkeys(changed_in(node.named_children))
+        self._perhaps(node.named_children[-1:], turns=True)
 
     def _on_negated_command(self, node: Node) -> bool | None:
         result = self._statement(node.named_children[-1])
@@ -167,6 +165,7 @@ class Walk:
 
     def _perhaps(self, nodes: Sequence[Node], *, turns: bool = False) -> bool | None:
         """Read what may run or not; where it turns in a loop, nobody knows how often."""
+        self._now.variables.values |= dict.fromkeys(changed_in(nodes) if turns else ())
         self._repeated += turns
         self._ways([lambda: self._all(nodes), lambda: None])
         self._repeated -= turns
@@ -235,11 +234,13 @@ class Walk:
             self._now.variables.values[name] = None
             self._perhaps(bodies, turns=True)
             return
+        self._conditional += (early := may_leave_early(bodies))
         for word in turned:
             begin, self._now.variables.values[name] = len(self.commands), word.text
             self._all(bodies)
             if is_pattern(word):
                 self.commands[begin:] = [of_all(each, word.text) for each in self.commands[begin:]]
+        self._conditional -= early
 
     def _on_test_command(self, node: Node) -> bool | None:
         return tested(node, self._expander())
@@ -253,9 +254,8 @@ class Walk:
         return True
 
     def _on_redirected_statement(self, node: Node) -> bool | None:
-        before = self._redirections
+        before, operator = self._redirections, "&&"
         after: list[Node] = []
-        operator = "&&"
         found = [child for child in node.children if child.type in REDIRECTS]
         for child in found:
             operator, after = behind(child) or (operator, after)
@@ -330,7 +330,7 @@ class Walk:
             return self._nested(" ".join(word.text for word in words[1:]), node, given)
         text = written_script(call, self._redirections) if self._depth < _DEEPEST else None
         if text is not None:
-            return self._apart(lambda: self._nested(text, node, given))
+            return self._apart(lambda: self._nested(text, node, given, program(words)))
         file = self._files.find(words, call, self._now, self.commands) if self._depth < _DEEPEST else None
         if file is not None:
             return self._file(file, node, given) if file.sourced else self._apart(lambda: self._file(file, node, given))
@@ -341,7 +341,7 @@ class Walk:
         """Read a script file that is run or sourced."""
         kept, outer = self._now.call_with(file.words), self._answers
         self._answers = {**outer, **file.answers}
-        result = self._nested(file.text, node, given)
+        result = self._nested(file.text, node, given, file.shell)
         self._answers, self._now.ended = outer, False
         self._now.variables.values.update(kept)
         return result
@@ -355,7 +355,7 @@ class Walk:
         self._now.variables.values.update(kept)
         return result
 
-    def _nested(self, text: str, node: Node, given: dict[str, str]) -> bool | None:
+    def _nested(self, text: str, node: Node, given: dict[str, str], shell: str = "") -> bool | None:
         """Read a script inside the script; its commands have the place of the outer command."""
         outer = self._base
         if outer is None:
@@ -364,6 +364,7 @@ class Walk:
         self._redirections = tuple(each for each in redirections if each.text is None)
         self._now.variables.values.update(given)
         self._now.variables.exported |= set(given)
+        self._now.variables.read_by(shell)
         self._depth += 1
         result = self.script(text)
         self._depth -= 1

@@ -30,9 +30,12 @@ _COUNTS = regex(r"\$\(seq\s+(?:(?P<first>\d+)\s+)?(?P<last>\d+)\s*\)")
 # What looks at one file, or at its name.
 _ASKS = regex(r"\b(?:continue|break|return|exit|case|if|test|set|eval)\b|\[|\$[{(]|`|\||\+=")
 _FOR_ALL = frozenset({"rm", "chmod", "chown", "chgrp", "tar", "unzip", "gunzip", "bunzip2", "unxz", "dpkg", "strip"})
+# Assignments, and what counts up or down in arithmetic.
+_NAMES_CHANGED = regex(r"\b([A-Za-z_]\w*)\s*(?:\+\+|--|[-+*/%]?=(?!=))|(?:\+\+|--)([A-Za-z_]\w*)")
 MOST_TURNS = 64
 _MANY = MOST_TURNS + 1
-_LEAVES_EARLY = regex(r"\b(?:continue|break|return|exit)\b")
+_LEAVES_EARLY = regex(r"(?<![-\w./])(?:continue|break|return|exit)(?![-\w./])")
+_SKIPS = regex(r"(?<![-\w./])(?:continue|break)(?![-\w./])")
 
 
 def for_parts(node: Node) -> tuple[list[Node], list[Node]]:
@@ -98,6 +101,16 @@ def read_from(node: Node, redirections: Sequence[Redirection]) -> str:
     before = node.prev_named_sibling if node.parent is not None and node.parent.type == "pipeline" else None
     match = None if before is None else _PRINTS.fullmatch(text_of(before))
     return named or ("" if match is None else match["path"])
+
+
+def may_leave_early(nodes: Sequence[Node]) -> bool:
+    """Return whether a loop may do less than all of its body in each turn."""
+    return any(_SKIPS.search(text_of(node)) for node in nodes)
+
+
+def changed_in(nodes: Sequence[Node]) -> set[str]:
+    """Return the variables that a loop may give another value each time that it turns, by what it consists of."""
+    return {name for node in nodes for found in _NAMES_CHANGED.findall(text_of(node)) for name in found if name}
 
 
 def tested(node: Node, expander: Expander) -> bool | None:

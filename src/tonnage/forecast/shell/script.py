@@ -48,12 +48,16 @@ def read_script(
     unset: Sequence[str] = (),
     answers: Mapping[str, str] = _NONE,
     files: Callable[[str], str | None] | None = None,
+    shell: str = "sh",
+    of_sh: bool | None = False,
 ) -> Script:
     """Read a script, or the words of a command that no shell sees: the exec form of ``RUN``.
 
     Args:
         complete: A variable that is not in the environment is empty.
         answers: What commands print, by their words.
+        shell: The shell that reads it.
+        of_sh: Whether braces mean several words to what is called ``sh``; None where that is not known.
         files: Returns what a script file holds by its path; None where that is not known.
 
     Returns:
@@ -73,8 +77,9 @@ def read_script(
             )
             return Script(commands=(command,))
         else:
-            text = call.script.text
-    variables = Variables(dict(environment), set(environment), complete, frozenset(unset))
+            text, shell = call.script.text, program(words)
+    variables = Variables(dict(environment), set(environment), complete, frozenset(unset), of_sh=of_sh)
+    variables.read_by(shell)
     walk = Walk(parse, ShellState(variables, directory), answers, ScriptFiles(files or (lambda _: None)))
     try:
         walk.script(text)

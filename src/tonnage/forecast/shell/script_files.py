@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tonnage.forecast.shell.state import TooMuchError
 from tonnage.model.forecast.shell_script import Word
-from tonnage.sources.dockerfile.shell_wrappers import SHELLS
+from tonnage.sources.dockerfile.shell_wrappers import SHELLS, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,12 +35,14 @@ class ScriptFile(Struct, frozen=True):
     Args:
         words: Its name and its arguments, as it is called.
         sourced: It is read by the shell itself.
+        shell: The shell that reads it; empty for the same one.
     """
 
     text: str
     path: str
     words: tuple[Word, ...]
     sourced: bool
+    shell: str = ""
 
     @property
     def answers(self) -> dict[str, str]:
@@ -85,7 +87,8 @@ class ScriptFiles:
             return None
         text = self._text(path)
         own = call is None and words[0] is called[0]
-        if text is None or len(text) > _LONGEST or "\0" in text or (own and not _is_for_shells(text, path)):
+        shell = _own_shell(text or "", path) if own else program(words) if call is not None else ""
+        if text is None or len(text) > _LONGEST or "\0" in text or (own and not shell):
             return None
         if any(_may_change(each, posixpath.basename(path)) for each in earlier):
             return None
@@ -93,7 +96,7 @@ class ScriptFiles:
         self._read += len(text)
         if self._read > _MOST_READ:
             raise TooMuchError
-        return ScriptFile(text, path, tuple(called), sourced=call is None and not own)
+        return ScriptFile(text, path, tuple(called), sourced=call is None and not own, shell=shell)
 
     def lines(self, name: str, now: ShellState, earlier: Sequence[ShellCommand]) -> list[str] | None:
         """Return the lines of a file over which a loop goes, but comments; None where they are not known, or many."""
@@ -128,12 +131,13 @@ def _called(words: Sequence[Word], call: ShellCall | None) -> Sequence[Word]:
     return words if "/" in words[0].text else ()
 
 
-def _is_for_shells(text: str, path: str) -> bool:
-    """Return whether a file that is started by its name is read by a shell."""
+def _own_shell(text: str, path: str) -> str:
+    """Return the shell that reads a file which is started by its name; empty where none does."""
     if not text.startswith("#!"):
-        return path.endswith(".sh")
+        return "sh" if path.endswith(".sh") else ""
     names = [posixpath.basename(each) for each in text.partition("\n")[0][2:].split()]
-    return next((each for each in names if each != "env" and not each.startswith("-")), "") in SHELLS
+    found = next((each for each in names if each != "env" and not each.startswith("-")), "")
+    return found if found in SHELLS else ""
 
 
 def _may_change(command: ShellCommand, name: str) -> bool:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from tonnage.forecast.shell.braces import ManyWordsError, alternatives, expands, has_braces
 from tonnage.lazily import regex
 from tonnage.model.forecast.shell_script import Redirection, Word
 from tonnage.sources.substitution import SubstitutionError
 from tonnage.units import told_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tree_sitter import Node
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _EACH_ARGUMENT = frozenset({'"$@"', '"${@}"'})
 _MOST_NUMBERED = 10
-_OPAQUE = frozenset({"process_substitution", "array", "subscript", "brace_expression"})
+_OPAQUE = frozenset({"process_substitution", "array", "subscript"})
 _SET_DEFAULT = regex(r"\$\{(?P<name>\w+):?=")
 _ESCAPED = regex(r'\\([$`"\\\n])')
 _ANY_ESCAPED = regex(r"\\(.)", re.DOTALL)
@@ -48,12 +49,20 @@ class Variables(Struct):
         exported: Names that commands are given.
         complete: A name that is not here has no value; else it may have one.
         unset: Names that have no value in any case, until they are given one.
+        braces: Whether the shell makes several words of ``{a,b}``; None where that is not known.
+        of_sh: Whether ``sh`` does.
     """
 
     values: dict[str, str | None] = field(default_factory=dict)
     exported: set[str] = field(default_factory=set)
     complete: bool = True
     unset: frozenset[str] = frozenset()
+    braces: bool | None = False
+    of_sh: bool | None = False
+
+    def read_by(self, shell: str) -> None:
+        """Go on in another shell, by the name of its program; empty for the same one."""
+        self.braces = expands(shell, self.of_sh) if shell else self.braces
 
     def value(self, name: str) -> str | None:
         """Return a value; empty for a name without one; None where it is not known."""
@@ -69,7 +78,7 @@ class Variables(Struct):
 
     def copy(self) -> Variables:
         """Return a copy that can be changed."""
-        return Variables(dict(self.values), set(self.exported), self.complete, self.unset)
+        return Variables(dict(self.values), set(self.exported), self.complete, self.unset, self.braces, self.of_sh)
 
     def merge(self, others: list[Variables]) -> None:
         """Forget what differs between the ways that a script may have gone."""
@@ -110,27 +119,19 @@ class Expander(Struct, frozen=True):
             if count is not None and count < _MOST_NUMBERED:
                 given = [self.variables.value(str(number)) for number in range(1, count + 1)]
                 return tuple(Word(each or "", each is not None, quoted=True) for each in given)
-        words: list[Word] = []
-        current: Word | None = None
-        for piece in self._fields(node):
-            parts = piece.text.split() if piece.cuts and piece.known else [piece.text]
-            begins = piece.cuts and piece.known and piece.text[:1].isspace()
-            ends = piece.cuts and piece.known and piece.text[-1:].isspace()
-            if begins and current is not None:
-                words.append(current)
-                current = None
-            for number, part in enumerate(parts):
-                if number and current is not None:
-                    words.append(current)
-                    current = None
-                if not part and piece.cuts:
-                    continue
-                before = current or Word("")
-                current = Word(before.text + part, before.known and piece.known, before.quoted or piece.quoted)
-            if ends and current is not None:
-                words.append(current)
-                current = None
-        return (*words, current) if current is not None else tuple(words)
+        fields = self._fields(node)
+        if self.variables.braces is False or "{" not in text_of(node):
+            return _cut(fields)
+        signs = [sign for each in fields for sign in _signs(each)]
+        if not has_braces(signs):
+            return _cut(fields)
+        try:
+            found = alternatives(signs) if self.variables.braces else None
+        except ManyWordsError:
+            found = None
+        if found is None:
+            return (Word(text_of(node), known=False),)
+        return tuple(word for each in found for word in _cut([_field_of(sign) for sign in each]))
 
     def one(self, node: Node) -> Word:
         """Return what a written word becomes where it is not cut, as in an assignment."""
@@ -221,6 +222,40 @@ class Expander(Struct, frozen=True):
             return _Field(answer, cuts=True)
         self.run(node)
         return _Field(text, known=False, cuts=True)
+
+
+def _cut(fields: Sequence[_Field]) -> tuple[Word, ...]:
+    """Return the words that the pieces of one become."""
+    words: list[Word] = []
+    current: Word | None = None
+    for piece in fields:
+        parts = piece.text.split() if piece.cuts and piece.known else [piece.text]
+        begins = piece.cuts and piece.known and piece.text[:1].isspace()
+        ends = piece.cuts and piece.known and piece.text[-1:].isspace()
+        if begins and current is not None:
+            words.append(current)
+            current = None
+        for number, part in enumerate(parts):
+            if number and current is not None:
+                words.append(current)
+                current = None
+            if not part and piece.cuts:
+                continue
+            before = current or Word("")
+            current = Word(before.text + part, before.known and piece.known, before.quoted or piece.quoted)
+        if ends and current is not None:
+            words.append(current)
+            current = None
+    return (*words, current) if current is not None else tuple(words)
+
+
+def _signs(piece: _Field) -> Sequence[str | _Field]:
+    """Return the signs of a piece of a word; what is quoted or put in stays as it is."""
+    return piece.text if piece.known and not piece.quoted and not piece.cuts else (piece,)
+
+
+def _field_of(sign: object) -> _Field:
+    return sign if isinstance(sign, _Field) else _Field(str(sign))
 
 
 def _plain(text: str) -> str:

@@ -62,11 +62,12 @@ class AptClean(Effect, frozen=True, kw_only=True):
 
     Args:
         lists: The package lists are gone.
-        archives: The ``.deb`` files are gone (``apt-get clean``).
+        archives: The ``.deb`` files are gone (``apt-get clean``), and apt's caches, but for ``archives_alone``.
     """
 
     lists: bool = False
     archives: bool = False
+    archives_alone: bool = False
 
 
 class AptRemove(Effect, frozen=True, kw_only=True):
@@ -174,7 +175,6 @@ class ChangeMode(Effect, frozen=True, kw_only=True):
     """Owner, mode or time of files is changed: files of earlier layers are copied.
 
     Args:
-        paths: Paths and patterns.
         found: They are found by ``find``: below these paths, with one of these names.
         names: Patterns of names; empty for everything.
         sure: Of ``find``: nothing else is asked of them.
@@ -197,10 +197,11 @@ class Transfer(Effect, frozen=True, kw_only=True):
     """Files inside the image are copied, moved or linked.
 
     Args:
-        sources: Paths and patterns.
         moves: ``mv``: what lay in the same layer is not there twice.
         links: ``ln``: no bytes of their own.
         hard: The links are other names of the same files.
+        follows: What symbolic links below a directory point to is copied in their place.
+        holes: Zeros are left out of what is written.
     """
 
     sources: tuple[str, ...]
@@ -209,6 +210,8 @@ class Transfer(Effect, frozen=True, kw_only=True):
     links: bool = False
     hard: bool = False
     recursive: bool = True
+    follows: bool = False
+    holes: bool = False
 
 
 class Source(Struct, frozen=True, kw_only=True):

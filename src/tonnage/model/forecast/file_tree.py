@@ -17,6 +17,7 @@ class Tree(Struct, frozen=True, kw_only=True):
         compressed: What they take in a compressed layer, tried on themselves; None where that was not tried.
         inodes: Files, links and directories.
         files: Path, bytes and bytes on the disk of each; empty where they are not known or too many.
+        links: What each symbolic link points to, as it is written, and its path; empty where they are too many.
         missing: What was asked for and is not there.
     """
 
@@ -27,6 +28,7 @@ class Tree(Struct, frozen=True, kw_only=True):
     compressed: Estimate | None = None
     inodes: int = 0
     files: tuple[tuple[str, int, int], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -42,6 +44,7 @@ class Tree(Struct, frozen=True, kw_only=True):
             compressed=tried,
             inodes=self.inodes + other.inodes,
             files=self.files + other.files if self.image.known and other.image.known else (),
+            links=self.links + other.links,
             missing=self.missing + other.missing,
             notes=self.notes + other.notes,
         )

@@ -56,6 +56,7 @@ class BaseConfig(Struct, frozen=True, kw_only=True):
         user: Its user; empty for root.
         shell: Its ``SHELL``; empty for the usual one.
         onbuild: What its ``ONBUILD`` kept, as text.
+        volumes: Its ``VOLUME``.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class BaseConfig(Struct, frozen=True, kw_only=True):
     user: str = ""
     shell: tuple[str, ...] = ()
     onbuild: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
 
 
 class InstructionEnvironment(Struct, frozen=True, kw_only=True):
@@ -77,6 +79,7 @@ class InstructionEnvironment(Struct, frozen=True, kw_only=True):
         shell: What a ``RUN`` in shell form is given to.
         base_known: Whether the base image's variables are in ``environment``; if not, a variable that is missing
             there may still have a value.
+        volumes: ``VOLUME`` so far, with the base image's.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +89,7 @@ class InstructionEnvironment(Struct, frozen=True, kw_only=True):
     user: str = ""
     shell: tuple[str, ...] = SHELL
     base_known: bool = True
+    volumes: tuple[str, ...] = ()
 
     @property
     def variables(self) -> dict[str, str]:
@@ -119,6 +123,7 @@ class RunInstruction(Struct, frozen=True, kw_only=True):
         words: The exec form's words; None in shell form.
         network: ``none``, ``host`` or ``default``; empty where nothing is written.
         line_starts: Where in ``script`` each written line begins: offset and line of the file.
+        reader: The shell that a here-document is for, such as ``bash``; empty for the usual one.
     """
 
     script: str = ""
@@ -126,6 +131,7 @@ class RunInstruction(Struct, frozen=True, kw_only=True):
     mounts: tuple[RunMount, ...] = ()
     network: str = ""
     line_starts: tuple[tuple[int, int], ...] = ()
+    reader: str = ""
 
 
 class CopyInstruction(Struct, frozen=True, kw_only=True):

@@ -212,6 +212,8 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
         copies: Pairs of a path in the image and the path that it is copied to, with all that is below it; a
             directory that it is copied into ends with ``/``.
         file_copies: Pairs of a file in the image and the path that it is copied to.
+        follows: Links below what is copied are copied as what they point to.
+        holes: What is copied may have holes in place of zeros.
         moves: Pairs of a path in the image and the path that it is moved to.
         appends: Files that are written on at their ends, as far as they are known.
         derives: Files that are made from others.
@@ -237,6 +239,8 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
     hard_links: tuple[tuple[str, str], ...] = ()
     copies: tuple[tuple[str, str], ...] = ()
     file_copies: tuple[tuple[str, str], ...] = ()
+    follows: bool = False
+    holes: bool = False
     moves: tuple[tuple[str, str], ...] = ()
     appends: tuple[str, ...] = ()
     derives: tuple[DerivedFile, ...] = ()
@@ -338,8 +342,6 @@ class StageWork(Struct, frozen=True, kw_only=True):
     """One stage.
 
     Args:
-        index: Its number in the Dockerfile.
-        name: Its name; empty without one.
         line: The line of its ``FROM``.
         base: The image it stands on; None where it stands on another stage.
         on_stage: The stage it stands on; None where it stands on an image.
@@ -361,7 +363,6 @@ class CacheExport(Struct, frozen=True, kw_only=True):
     Args:
         directory: Where on this machine; empty where it is sent away.
         whole: The layers of every stage go there, not only those of the image.
-        text: What it is, for people.
     """
 
     directory: str

@@ -102,6 +102,7 @@ class StageReader:
             user=given.user,
             shell=given.shell or SHELL,
             base_known=config is not None,
+            volumes=given.volumes,
         )
 
     def needs(self, instructions: Sequence[Instruction]) -> tuple[int, ...]:
@@ -200,6 +201,10 @@ class StageReader:
             self._now = replace(self._now, user=expand(instruction.body))
         elif keyword == "SHELL":
             self._now = replace(self._now, shell=instruction.words or SHELL)
+        elif keyword == "VOLUME":
+            named = instruction.words if instruction.words is not None else instruction.body.split()
+            places = (posixpath.normpath(posixpath.join("/", expand(each))) for each in named)
+            self._now = replace(self._now, volumes=tuple(dict.fromkeys((*self._now.volumes, *places))))
         return MetadataInstruction()
 
     def _env(self, instruction: Instruction, expand: Expand) -> None:
@@ -238,8 +243,8 @@ class StageReader:
         if instruction.words is not None:
             return RunInstruction(words=instruction.words, mounts=mounts, network=network)
         _refuse_what_cannot_start(instruction, place)
-        script, starts = _script(instruction)
-        return RunInstruction(script=script, mounts=mounts, network=network, line_starts=starts)
+        script, starts, reader = _script(instruction)
+        return RunInstruction(script=script, mounts=mounts, network=network, line_starts=starts, reader=reader)
 
     def _copy(self, instruction: Instruction, expand: Expand, place: str) -> CopyInstruction:
         written = instruction.words if instruction.words is not None else tuple(instruction.body.split())
@@ -297,12 +302,12 @@ def _refuse_what_cannot_start(instruction: Instruction, place: str) -> None:
         )
 
 
-def _script(instruction: Instruction) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """Return the script that the shell gets, and where each line of it is written."""
+def _script(instruction: Instruction) -> tuple[str, tuple[tuple[int, int], ...], str]:
+    """Return the script that a shell gets, where each line of it is written, and that shell if it is not the usual."""
     documents = instruction.heredocs
     body = instruction.body
     if not documents:
-        return body, instruction.line_starts
+        return body, instruction.line_starts, ""
     text = body
     if len(documents) == 1:
         fed = _FED_PROGRAM.fullmatch(body)
@@ -312,7 +317,8 @@ def _script(instruction: Instruction) -> tuple[str, tuple[tuple[int, int], ...]]
         elif fed is not None or _HEADING.fullmatch(body):
             shebang = _SHEBANG.match(documents[0].body)
             if fed is not None or shebang is None or _is_shell(shebang["words"]):
-                return documents[0].body, _starts(documents[0].body, 0, documents[0].line)
+                words = fed["words"] if fed is not None else shebang["words"] if shebang is not None else ""
+                return documents[0].body, _starts(documents[0].body, 0, documents[0].line), _shell_in(words)
             # A builder runs it as a program: what the interpreter gets is no shell script.
             text = f"{shebang['words']} <<'{documents[0].name}'"
     starts = list(instruction.line_starts)
@@ -320,12 +326,17 @@ def _script(instruction: Instruction) -> tuple[str, tuple[tuple[int, int], ...]]
         text += "\n"
         starts += _starts(document.body, len(text), document.line)
         text += document.body + document.name
-    return text, tuple(starts)
+    return text, tuple(starts), ""
 
 
 def _is_shell(words: str) -> bool:
     """Return whether what these words start reads shell scripts."""
-    return any(posixpath.basename(word) in SHELLS for word in words.split())
+    return bool(_shell_in(words))
+
+
+def _shell_in(words: str) -> str:
+    """Return the shell that these words start; empty for none."""
+    return next((name for word in words.split() if (name := posixpath.basename(word)) in SHELLS), "")
 
 
 def _starts(body: str, offset: int, line: int) -> tuple[tuple[int, int], ...]:

@@ -66,7 +66,7 @@ def test_a_cache_of_uv_has_directories_of_its_own_and_the_pages_that_its_version
     assert DIRECTORIES + 100_000 < beside(UvPages.SMALL).likely_bytes < beside(UvPages.SMALL).high_bytes < 2_000_000
     assert beside(UvPages.LARGE).high_bytes == beside(UvPages.UNKNOWN).high_bytes > 12_000_000
     grades = [beside(each).grade for each in UvPages]
-    assert grades == [Grade.EXACT, Grade.EXACT, Grade.DECLARED, Grade.DECLARED]
+    assert set(grades) == {Grade.DECLARED}
 
 
 def test_uv_needs_no_more_than_notes_on_top_of_what_it_keeps() -> None:
@@ -189,7 +189,10 @@ def test_a_package_that_was_measured_has_a_narrower_margin_than_one_that_was_not
     sizes = [100_003] * 200
     known, unknown = bytecode("sympy", sizes, (3, 11)), bytecode("unmeasured", sizes, (3, 11))
     assert known.image.high_bytes / known.image.low_bytes < 1.2 < unknown.image.high_bytes / unknown.image.low_bytes
-    assert (known.image.grade, unknown.image.grade) == (Grade.EXACT, Grade.DECLARED)
+    # Neither is counted; of the first, what may be off is a part of what is.
+    assert known.image.grade is unknown.image.grade is Grade.DECLARED
+    assert dict(known.image.parts)[Grade.EXACT] > known.image.high_bytes * 9 // 10
+    assert not unknown.image.parts
 
 
 def test_an_empty_file_still_has_bytecode() -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.sized_effects import SizedEffect
 
 CACHES = "/var/cache/apt"
+CACHE_FILES = f"{CACHES}/pkgcache.bin"
+"""The larger one of the two stands for both: whoever names one of them by a pattern means the other too."""
 _NAME, _ONCE_MORE = "apt's caches", "apt's caches, once more"
 # Of what is installed alone. Source: 5 MB with 100 packages of Debian 12.
 _WITHOUT_LISTS = Estimate(1_000_000, 5_000_000, 30_000_000, Grade.DECLARED)
@@ -40,7 +42,7 @@ def with_caches(sized: SizedEffect, effects: Sequence[AnyEffect], brought: AptFo
         return sized
     # What is written anew lies beside the old one then, and not on top.
     transient = NOTHING if sized.transient == size else brought.debs
-    piece = WrittenBytes.of_size(_ONCE_MORE, CACHES, size, "usual size", content=Content.TEXT)
+    piece = WrittenBytes.of_size(_ONCE_MORE, CACHE_FILES, size, "usual size", content=Content.TEXT)
     return replace(sized, writes=(*sized.writes, piece), transient=transient)
 
 
@@ -50,13 +52,13 @@ def with_small_caches(effects: Sequence[AnyEffect], sized: Sequence[SizedEffect]
     written = gone = False
     for at, (effect, each) in enumerate(zip(effects, sized, strict=True)):
         if gone and written and isinstance(effect, AptInstall | AptRemove) and not effect.conditional:
-            piece = WrittenBytes.of_size(_NAME, CACHES, _WITHOUT_LISTS, "usual size", content=Content.TEXT)
-            renews = (*each.renews, (CACHES, _NAME), (CACHES, _ONCE_MORE))
+            piece = WrittenBytes.of_size(_NAME, CACHE_FILES, _WITHOUT_LISTS, "usual size", content=Content.TEXT)
+            renews = (*each.renews, (CACHE_FILES, _NAME), (CACHE_FILES, _ONCE_MORE))
             found[at] = replace(each, writes=(*each.writes, piece), renews=renews)
             gone = False
         elif isinstance(effect, AptClean) and effect.lists and not effect.conditional:
             gone = True
         elif isinstance(effect, AptUpdate):
             gone = False
-        written = written or any(piece.place == CACHES and piece.disk.high_bytes for piece in each.writes)
+        written = written or any(piece.place == CACHE_FILES and piece.disk.high_bytes for piece in each.writes)
     return found

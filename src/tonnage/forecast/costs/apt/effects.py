@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.apt.caches import CACHES
+from tonnage.forecast.costs.apt.caches import CACHE_FILES, CACHES
 from tonnage.forecast.costs.usual_sizes import of_packages
 from tonnage.model.forecast.compression import Content, compressed
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, assumed, total
@@ -137,7 +137,7 @@ def apt_lists(effect: AptUpdate, brought: AptForecast | None) -> SizedEffect:
     fetched = brought.lists_download if brought is not None else size
     caches = brought.caches if brought is not None else Estimate(0, 0, 80_000_000, Grade.DECLARED)
     source = brought.by if brought is not None and brought.by else "usual size"
-    kept = WrittenBytes.of_size("apt's caches", CACHES, caches, source, content=Content.TEXT)
+    kept = WrittenBytes.of_size("apt's caches", CACHE_FILES, caches, source, content=Content.TEXT)
     if effect.lists_mounted:
         aside = Aside(key=f"cache:{LISTS}", name="package lists", disk=size)
         return SizedEffect(
