@@ -116,6 +116,35 @@ def test_further_containers_are_apart_until_they_are_connected_and_the_running_o
     assert [each.container_id for each in containers_of(world, "web")] == [new.container_id]
 
 
+def test_a_network_makes_way_only_when_nothing_runs_on_it_and_a_container_keeps_its_volumes(world: World) -> None:
+    options = {"com.docker.network.driver.mtu": "1400"}
+    web = {**put(world, STEADY), "networks": {"back": None}, "volumes": ["/kept"]}
+    whole = project(web=web) | {"networks": {"back": {"driver_opts": options}}}
+    name = f"{PROJECT}_back"
+    world.acts.up(PROJECT, world.directory, "web", whole, progress=Heard(), cancel=NEVER)
+    (running,) = containers_of(world, "web")
+    (seen,) = (each for each in world.facts.networks() if each.name == name)
+    assert (seen.driver, seen.options["com.docker.network.driver.mtu"]) == ("bridge", "1400")
+    assert running.networks == (name,)
+    with pytest.raises(StepFailedError, match="active endpoints"):
+        world.acts.remove_network(name)
+    for _ in range(2):
+        world.acts.stop_container(running.container_id)
+        world.acts.remove_network(name)
+    assert name not in {each.name for each in world.facts.networks()}
+    before = {each.name for each in world.facts.volumes()}
+    other = project(web=web) | {"networks": {"back": {"driver_opts": {next(iter(options)): "1300"}}}}
+    world.acts.up(PROJECT, world.directory, "web", other, progress=Heard(), cancel=NEVER, recreate=True)
+    (anew,) = containers_of(world, "web")
+    (seen,) = (each for each in world.facts.networks() if each.name == name)
+    assert anew.state == "running"
+    assert anew.container_id != running.container_id
+    assert seen.options["com.docker.network.driver.mtu"] == "1300"
+    assert {each.name for each in world.facts.volumes()} == before
+    world.acts.stop_container("contract-is-not-there")
+    world.acts.remove_network("contract-is-not-there")
+
+
 def test_a_port_that_another_service_has_is_refused_and_named(world: World) -> None:
     web = {**put(world, STEADY), "ports": ["18469:80"]}
     up(world, "web", web=web)

@@ -170,6 +170,20 @@ class SimulatedActs:
                 raise StepFailedError(f"no such container: {container}")
             found.apart = tuple(each for each in found.apart if each != network.network)
 
+    def stop_container(self, container: str) -> None:
+        """Stop a container."""
+        with self._act(f"stop {container}"):
+            found = self._engine.find_container(container)
+            if found is not None:
+                found.stop()
+
+    def remove_network(self, network: str) -> None:
+        """Remove a network that nothing alive is on."""
+        with self._act(f"remove-network {network}"):
+            if any(each.alive and network in each.networks for each in self._engine.living()):
+                raise StepFailedError(f"the network {network} has active endpoints")
+            self._engine.networks.pop(network, None)
+
     def restart_container(self, container: str) -> None:
         """Stop a container and start it again."""
         with self._act(f"restart {container}"):

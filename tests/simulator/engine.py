@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.simulator.store import StoredImage
 
     from tonnage.model.inventory import Filesystem, Layer
+    from tonnage.model.network import Network
 
 BUSYBOX_BYTES = 1_982_411
 
@@ -59,7 +60,7 @@ class Simulator:
         self.store = Store(self.disk)
         self.containers: dict[str, LivingContainer] = {}
         self.volumes: dict[str, str] = {}
-        self.networks: list[str] = []
+        self.networks: dict[str, Network] = {}
         self.cache_unknown = ""
         self.recipes: dict[str, Recipe] = {}
         self.registry: dict[str, tuple[tuple[tuple[str, int], ...], Behaviour]] = {}

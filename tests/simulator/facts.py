@@ -9,6 +9,7 @@ from tests.simulator.project import read_project
 
 from tonnage.errors import CacheUnknownError, StepFailedError
 from tonnage.model.inventory import Filesystem, Volume
+from tonnage.model.network import Network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,9 +105,10 @@ class SimulatedFacts:
             for name, project in self._engine.volumes.items()
         )
 
-    def networks(self) -> tuple[str, ...]:
-        """Return the names of all networks."""
-        return ("bridge", "host", "none", *self._engine.networks)
+    def networks(self) -> tuple[Network, ...]:
+        """Return all networks."""
+        own = (Network(name=name, driver=name) for name in ("bridge", "host", "none"))
+        return (*own, *self._engine.networks.values())
 
     def config_hashes(self, origin: StackOrigin) -> Mapping[str, str]:
         """Return what containers of each service would be marked with."""

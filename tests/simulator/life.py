@@ -39,6 +39,7 @@ class LivingContainer:
     joined: tuple[tuple[str, str], ...] = ()
     created_s: float = 0.0
     apart: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
     state: str = "created"
     started_s: float = 0.0
     exit_code: int | None = None
@@ -114,6 +115,7 @@ class LivingContainer:
             restart_count=self.restart_count,
             labels=dict(self.labels),
             joined=self.joined,
+            networks=self.networks,
             created_s=self.created_s,
             started_s=self.started_s,
             published=tuple(("", int(port), protocol) for port, protocol in self._held()) if self.alive else (),

@@ -10,6 +10,7 @@ from tests.simulator.recipe import Check, digest_of
 
 from tonnage.errors import StepFailedError
 from tonnage.model.deploy.image_names import image_in
+from tonnage.model.network import Network
 from tonnage.units import parse_seconds
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Wanted:
     image_check: bool
     config_hash: str
     joined: tuple[tuple[str, str], ...]
+    networks: tuple[Network, ...]
 
 
 def read_project(project: str, service: str, definition: ComposeMapping) -> Wanted:
@@ -69,7 +71,15 @@ def read_project(project: str, service: str, definition: ComposeMapping) -> Want
             for key in ("network_mode", "pid", "ipc")
             if (mode := str(config.get(key, ""))).startswith("service:")
         ),
+        networks=tuple(_network(project, key, definition) for key in config.get("networks") or ()),
     )
+
+
+def _network(project: str, key: str, definition: ComposeMapping) -> Network:
+    written = (definition.get("networks") or {}).get(key) or {}
+    name = str(written.get("name") or f"{project}_{key}")
+    options = {name: str(value) for name, value in (written.get("driver_opts") or {}).items()}
+    return Network(name=name, network_id=digest_of(name), driver=written.get("driver") or "bridge", options=options)
 
 
 def _labels(labels: dict[str, Any] | list[str]) -> dict[str, str]:

@@ -51,6 +51,9 @@ def up(engine: Simulator, project: str, service: str, definition: ComposeMapping
         container.number = number
         container.restart = wanted.restart
         container.host_ports = wanted.host_ports
+        for volume in container.anonymous_volumes if kept_volumes else ():
+            del engine.volumes[volume]
+            engine.disk.give_back(f"volume {volume}")
         container.anonymous_volumes = kept_volumes or container.anonymous_volumes
         _start(engine, container)
 
@@ -126,6 +129,7 @@ def _create(
         anonymous_volumes=tuple(engine.new_id("volume") for _ in range(wanted.anonymous_volumes)),
         address=f"172.18.{len(engine.log) % 256}.{len(engine.containers) + 2}",
         joined=tuple((kind, _joined(engine, project, owner)) for kind, owner in wanted.joined),
+        networks=_networks(engine, wanted),
         created_s=engine.clock.time(),
     )
     engine.containers[container.container_id] = container
@@ -134,6 +138,14 @@ def _create(
             engine.volumes[volume] = project
             _write(engine, f"volume {volume}", image.behaviour.volume_bytes)
     return container
+
+
+def _networks(engine: Simulator, wanted: Wanted) -> tuple[str, ...]:
+    """Make the networks that are not there, and refuse those that are there otherwise, as Compose 1 does."""
+    for network in wanted.networks:
+        if engine.networks.setdefault(network.name, network) != network:
+            raise StepFailedError(f'Network "{network.name}" needs to be recreated')
+    return tuple(sorted(network.name for network in wanted.networks))
 
 
 def _joined(engine: Simulator, project: str, service: str) -> str:

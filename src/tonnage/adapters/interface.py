@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tonnage.model.compose_labels import StackOrigin
     from tonnage.model.deploy.rolling import Attachment
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
+    from tonnage.model.network import Network
     from tonnage.model.stack import BuildSpec, ComposeMapping
 
 
@@ -83,8 +84,8 @@ class EngineFacts(Protocol):
     def volumes(self) -> tuple[Volume, ...]:
         """Return all volumes."""
 
-    def networks(self) -> tuple[str, ...]:
-        """Return the names and ids of all networks."""
+    def networks(self) -> tuple[Network, ...]:
+        """Return all networks."""
 
     def config_hashes(self, origin: StackOrigin) -> Mapping[str, str]:
         """Return what Compose would write of its configuration on containers of each service, where it can tell."""
@@ -282,6 +283,12 @@ class EngineActs(Protocol):
 
     def connect(self, container: str, network: Attachment) -> None:
         """Bring a container onto a network; nothing happens when it is on it."""
+
+    def stop_container(self, container: str) -> None:
+        """Stop one container within the time that it was made with; nothing happens when it is not there."""
+
+    def remove_network(self, network: str) -> None:
+        """Remove one network, with containers that have ended still on it; nothing happens when it is not there."""
 
     def restart_container(self, container: str) -> None:
         """Stop one container within the time that it was made with, and start it again."""

@@ -12,6 +12,7 @@ from tonnage.model.replacement import of_service
 if TYPE_CHECKING:
     from tonnage.model.builder import BuilderBeside
     from tonnage.model.deploy.run import OtherRun
+    from tonnage.model.network import Network
     from tonnage.model.offer import OfferedImage
     from tonnage.model.reclaim.candidate import Roots
     from tonnage.model.stack import FileToSend
@@ -85,6 +86,7 @@ class Image(Struct, frozen=True, kw_only=True):
             from, of every platform, and with what is attached to it.
         unique_bytes: Bytes of it that no other image has.
         shared_bytes: ``size_bytes - unique_bytes``.
+        networks: The names of the networks that it is on; empty for none of its own, or where nobody looked.
         created_s: When it was made, seconds since the epoch.
         named_s: When it came here or last got a name, seconds since the epoch; 0 where that is not told.
         digests: The names by digest that it has here.
@@ -207,6 +209,7 @@ class Container(Struct, frozen=True, kw_only=True):
     inputs_digest: str = ""
     is_proven: bool = True
     joined: tuple[tuple[str, str], ...] = ()
+    networks: tuple[str, ...] = ()
     created_s: float = 0.0
     started_s: float = 0.0
 
@@ -313,7 +316,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
         to_send: Files of the project directory that the engine's machine lacks.
         needs: What is needed of the engine beyond what it tells itself; None where nobody looked, or it cannot be told.
         offers: What registries have now, of the images that they were asked for.
-        networks: The names and ids of its networks.
+        networks: Its networks.
         missing: Paths that services need and that are not there; empty where nobody looked.
         config_hashes: What Compose would write on the containers of each service now; empty where it cannot tell.
         listening: Ports on which programs of the engine's machine listen that are no containers, with address (empty:
@@ -333,7 +336,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     to_send: tuple[FileToSend, ...] = ()
     needs: Roots | None = None
     offers: tuple[OfferedImage, ...] = ()
-    networks: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
     missing: frozenset[str] = frozenset()
     listening: tuple[tuple[str, int, str], ...] = ()
     others: tuple[OtherRun, ...] = ()

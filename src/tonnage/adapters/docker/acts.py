@@ -268,6 +268,14 @@ class DockerActs:
         """Bring a container onto a network; nothing happens when it is on it."""
         objects.connect(self._connection, container, network)
 
+    def stop_container(self, container: str) -> None:
+        """Stop one container within the time that it was made with; nothing happens when it is not there."""
+        objects.stop_container(self._connection, container)
+
+    def remove_network(self, network: str) -> None:
+        """Remove one network; nothing happens when it is not there."""
+        objects.remove_network(self._connection, network)
+
     def restart_container(self, container: str) -> None:
         """Stop one container within the time that it was made with, and start it again."""
         objects.restart_container(self._connection, container)

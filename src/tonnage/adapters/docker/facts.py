@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.images.content_store import ImageContent
     from tonnage.model.compose_labels import StackOrigin
     from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Volume
+    from tonnage.model.network import Network
 
 _SLOW_S = 600
 _BUSY = "already running"
@@ -188,8 +189,8 @@ class DockerFacts:
             usages = disk_usage(self._connection, "volume") if self._sizes else None
         return wire.volumes(listed, containers, usages)
 
-    def networks(self) -> tuple[str, ...]:
-        """Return the names and ids of all networks."""
+    def networks(self) -> tuple[Network, ...]:
+        """Return all networks."""
         with self._asking("list the networks"):
             return wire.networks(self._get("/networks"))
 

@@ -222,6 +222,31 @@ def restart_container(connection: DockerConnection, container: str) -> None:
         connection.ask("POST", f"/containers/{container}/restart", timeout_s=_SLOW_S)
 
 
+def stop_container(connection: DockerConnection, container: str) -> None:
+    """Stop one container, within the time that it was made with; nothing happens when it is not there.
+
+    Raises:
+        StepFailedError: The engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
+    with speaking_to(connection.endpoint, f"stop the container {container}"), contextlib.suppress(sdk.NotFound):
+        where = f"/containers/{container}"
+        if wire.container(connection.read(f"{where}/json")).state == "paused":
+            connection.ask("POST", f"{where}/unpause")
+        connection.ask("POST", f"{where}/stop", timeout_s=_SLOW_S)
+
+
+def remove_network(connection: DockerConnection, network: str) -> None:
+    """Remove one network; nothing happens when it is not there.
+
+    Raises:
+        StepFailedError: A container is on it that runs, or the engine refuses.
+        EngineUnreachableError: The engine stops answering.
+    """
+    with speaking_to(connection.endpoint, f"remove the network {network}"), contextlib.suppress(sdk.NotFound):
+        connection.ask("DELETE", f"/networks/{network}", timeout_s=_SLOW_S)
+
+
 def remove_ended_container(connection: DockerConnection, container: str) -> None:
     """Remove one container that has ended, never by force and with none of its volumes.
 

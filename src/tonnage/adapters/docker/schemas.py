@@ -318,11 +318,31 @@ class ContainerSummary(Struct, kw_only=True):
     mounts: list[ContainerMount] | None = field(name="Mounts", default=None)
 
 
+class AddressRange(Struct, kw_only=True):
+    """A range of addresses of a network."""
+
+    subnet: str = field(name="Subnet", default="")
+    gateway: str = field(name="Gateway", default="")
+
+
+class AddressManagement(Struct, kw_only=True):
+    """Where a network has its addresses from."""
+
+    config: list[AddressRange] | None = field(name="Config", default=None)
+
+
 class NetworkSummary(Struct, kw_only=True):
     """One entry of ``GET /networks``."""
 
     id: str = field(name="Id")
     name: str = field(name="Name")
+    driver: str = field(name="Driver", default="")
+    options: dict[str, str] | None = field(name="Options", default=None)
+    labels: dict[str, str] | None = field(name="Labels", default=None)
+    internal: bool = field(name="Internal", default=False)
+    attachable: bool = field(name="Attachable", default=False)
+    ipv6: bool = field(name="EnableIPv6", default=False)
+    ipam: AddressManagement = field(name="IPAM", default_factory=AddressManagement)
 
 
 class PodMember(Struct, kw_only=True):

@@ -20,6 +20,7 @@ from tonnage.adapters.images.layers import HistoryEntry, layers
 from tonnage.lazily import learned
 from tonnage.model import compose_labels
 from tonnage.model.inventory import CLASSIC, CONTAINERD, PODMAN, CacheRecord, Container, Engine, Image, Volume
+from tonnage.model.network import Network, Subnet
 from tonnage.units import told_count
 
 _NONE = "<none>"
@@ -193,6 +194,7 @@ def container(reply: Json) -> Container:
         ended_s=_seconds(told.state.finished_at),
         binds=tuple(sorted(mount.source for mount in told.mounts or () if mount.type == "bind" and mount.source)),
         joined=_joined(told.host_config),
+        networks=tuple(sorted(told.network_settings.networks or ())),
         created_s=_seconds(told.created) or 0.0,
         started_s=_seconds(told.state.started_at) or 0.0,
     )
@@ -303,9 +305,22 @@ def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple
     )
 
 
-def networks(reply: Json) -> tuple[str, ...]:
-    """Return the names and ids in ``GET /networks``."""
-    return tuple(name for each in _read(reply, list[replies.NetworkSummary]) for name in (each.name, each.id))
+def networks(reply: Json) -> tuple[Network, ...]:
+    """Read ``GET /networks``."""
+    return tuple(
+        Network(
+            name=each.name,
+            network_id=each.id,
+            driver=each.driver,
+            options=each.options or {},
+            labels=each.labels or {},
+            internal=each.internal,
+            attachable=each.attachable,
+            ipv6=each.ipv6,
+            subnets=tuple(Subnet(subnet=part.subnet, gateway=part.gateway) for part in each.ipam.config or ()),
+        )
+        for each in _read(reply, list[replies.NetworkSummary])
+    )
 
 
 def _seconds(text: str | None) -> float | None:

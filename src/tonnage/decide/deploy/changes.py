@@ -44,6 +44,7 @@ class Change(Struct, frozen=True, kw_only=True):
         running: Its containers that run now; for a one-shot service those that ended well.
         running_image: The image they run; None when none runs.
         uncompared: How they were configured is not known, so nobody can say whether that changed.
+        networks: Its networks that the plan makes anew, by their keys.
     """
 
     build: str = ""
@@ -54,6 +55,7 @@ class Change(Struct, frozen=True, kw_only=True):
     running: tuple[Container, ...] = ()
     running_image: Image | None = None
     uncompared: bool = False
+    networks: tuple[str, ...] = ()
 
 
 def change_of(stack: Stack, service: Service, inventory: Inventory) -> Change:

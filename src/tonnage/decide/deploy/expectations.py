@@ -28,6 +28,7 @@ from tonnage.model.deploy.plan import (
     StartFirst,
     Switch,
 )
+from tonnage.model.deploy.renewal import RemoveNetworks
 from tonnage.model.deploy.rolling import StartRolling
 from tonnage.model.forecast.estimate import NOTHING, RECORDS, UNKNOWN, Estimate, Grade, exactly, weakest
 from tonnage.units import format_bytes
@@ -209,7 +210,7 @@ def _besides_builds(step: Step, build: ExpectedBuild | None) -> Step:
             given = build.given_back
             kept = Estimate(-given.high_bytes, -given.likely_bytes, 0, Grade.UNKNOWN)
             return _takes(step, kept if kept.low_bytes else NOTHING)
-        case Push() | RemoveContainer() | RemoveService() | Prove():
+        case Push() | RemoveContainer() | RemoveNetworks() | RemoveService() | Prove():
             return _takes(step, RECORDS)
         case StartFirst() | StartRolling() | Switch() | Restart():
             return _takes(step, STARTED)

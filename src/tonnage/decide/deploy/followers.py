@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.joined import VOLUMES, told, what_is_gone
 from tonnage.decide.deploy.restore import sparing, way_back
-from tonnage.model.deploy.plan import Prove, Restart, Switch
+from tonnage.model.deploy.plan import Keep, Prove, Restart, Switch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Step
     from tonnage.model.inventory import Container
     from tonnage.model.stack import Dependency
+
+
+_CAUSES: dict[type, str] = {
+    Prove: "it has to be healthy with what it follows",
+    Keep: "its version runs in new containers",
+}
 
 
 class Following(Struct, frozen=True, kw_only=True):
@@ -82,7 +88,7 @@ def follow_steps(context: ServiceContext, why: Following, back: Sequence[Step] =
         replace(
             step,
             name=_renamed(step.name, names),
-            cause=why.cause if not isinstance(step.action, Prove) else "it has to be healthy with what it follows",
+            cause=_CAUSES.get(type(step.action), why.cause),
             on_failure=tuple(back),
         )
         for step in steps
@@ -99,13 +105,14 @@ def with_followers_back(steps: Iterable[Step], contexts: Mapping[str, ServiceCon
     found = []
     for step in steps:
         if any(isinstance(each.action, Switch) for each in step.on_failure):
-            back = _followers_back(contexts, service) if back is None else back
+            back = followers_back(contexts, service) if back is None else back
             step = replace(step, on_failure=(*step.on_failure, *back))  # noqa: PLW2901
         found.append(step)
     return found
 
 
-def _followers_back(contexts: Mapping[str, ServiceContext], service: str) -> tuple[Step, ...]:
+def followers_back(contexts: Mapping[str, ServiceContext], service: str) -> tuple[Step, ...]:
+    """Return the steps that bring those back who follow a service, once that one is back."""
     replaced, steps = {service}, []
     for name, context in contexts.items():
         # Few services follow others, and this is asked for each service that is replaced.
@@ -119,7 +126,7 @@ def _followers_back(contexts: Mapping[str, ServiceContext], service: str) -> tup
         # Nobody followed yet where that service itself was not replaced.
         whole = [*contexts[service].change.running, *context.change.running]
         own = sparing(_as_it_runs(context) if why.recreate else _restart(context), whole)
-        steps += [replace(step, cause=cause if not isinstance(step.action, Prove) else step.cause) for step in own]
+        steps += [replace(step, cause=cause) if isinstance(step.action, Switch | Restart) else step for step in own]
     return tuple(steps)
 
 
@@ -132,7 +139,7 @@ def _as_it_runs(context: ServiceContext) -> list[Step]:
 
 
 def _restart(context: ServiceContext) -> list[Step]:
-    *_, proof = _as_it_runs(context)
+    proof = next(step for step in _as_it_runs(context) if isinstance(step.action, Prove))
     name = context.service.name
     restart = context.step(
         "restart",

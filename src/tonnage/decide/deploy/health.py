@@ -183,7 +183,7 @@ def _look(
     if container.state != "running":
         return _ContainerVerdict(reason=f"{container.name} is {container.state}", short=container.state)
     if seen.gone:
-        return _ContainerVerdict(reason=f"{container.name} has no network: {seen.gone}", fatal=True, todo=FOLLOW)
+        return _ContainerVerdict(reason=f"{container.name}: {seen.gone}", fatal=True, todo=FOLLOW)
     return _look_at_health(prove, container, elapsed_s) or _look_at_answer(prove, seen)
 
 

@@ -16,9 +16,10 @@ from tonnage.model.inventory import PODMAN
 from tonnage.sources.compose.since import NOT_DONE, started_with
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from tonnage.model.inventory import Container, Inventory
+    from tonnage.model.network import Network
     from tonnage.model.stack import ComposeMapping, Port, Service, Stack
 
 _MOUNTED = ("secrets", "configs")
@@ -222,12 +223,16 @@ def _missing_paths(
             )
 
 
+def _called(networks: Iterable[Network]) -> tuple[str, ...]:
+    return tuple(name for each in networks for name in (each.name, each.network_id))
+
+
 def _missing_of_engine(stack: Stack, service: Service, inventory: Inventory) -> Iterator[MissingThing]:
     names = [("networks", key) for key in service.config.get("networks") or {}]
     names += [("volumes", mount.source) for mount in service.mounts if mount.kind == "volume" and mount.source]
     there = {
         # A node of a swarm sees a network of another one only once something is attached to it.
-        "networks": None if inventory.engine.swarm else inventory.networks,
+        "networks": None if inventory.engine.swarm else _called(inventory.networks),
         "volumes": tuple(each.name for each in inventory.volumes),
     }
     for section, key in names:

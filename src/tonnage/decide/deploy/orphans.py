@@ -1,7 +1,6 @@
-"""What is in the way of a stack: containers of services in no file any more, whoever holds its ports, its networks.
+"""What is in the way of a stack: containers of services in no file any more, and whoever holds its ports.
 
-The first are named, and go only when that is asked for; a port that is taken refuses a deploy before it begins; a
-network that is written otherwise by now is told.
+The first are named, and go only when that is asked for; a port that is taken refuses a deploy before it begins.
 """
 
 from __future__ import annotations
@@ -13,11 +12,10 @@ from tonnage.model.deploy.plan import RemoveService, Step
 from tonnage.model.orphans import orphans_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from tonnage.decide.deploy.service_context import ServiceContext
     from tonnage.model.inventory import Container, Inventory
-    from tonnage.model.stack import ComposeMapping, Port, Service, Stack
+    from tonnage.model.stack import Port, Service, Stack
 
 
 def orphan_notes(stack: Stack, inventory: Inventory) -> Iterator[str]:
@@ -27,34 +25,6 @@ def orphan_notes(stack: Stack, inventory: Inventory) -> Iterator[str]:
         state = "go on running" if alive > 1 else "goes on running" if alive else "is left"
         named = ", ".join(each.name for each in containers)
         yield f"{service} is in no file of the stack any more, and {named} {state}: --remove-orphans removes it"
-
-
-def network_notes(contexts: Iterable[ServiceContext]) -> Iterator[str]:
-    """Say which networks are written otherwise than when what is on them was started.
-
-    A network cannot be changed. Compose removes it and stops whatever is on it, when it replaces any service there.
-    """
-    others: dict[str, list[str]] = {}
-    for context in contexts:
-        if context.runs is None or context.runs.version is None:
-            continue
-        ran = context.runs.version.project
-        for name in context.service.config.get("networks") or ():
-            then, now = _defined(ran, name), _defined(context.stack.shared, name)
-            if name in (ran.get("networks") or {}) and then != now:
-                others.setdefault(name, []).append(context.service.name)
-    for name, services in sorted(others.items()):
-        yield (
-            f"the network {name} has changed in the compose file since {', '.join(services)} started on it. Compose"
-            " recreates it when it next replaces a container there, which stops everything on it; to do that at a time"
-            " of your choice: docker compose down, tonnage deploy"
-        )
-
-
-def _defined(project: ComposeMapping, network: str) -> object:
-    """Return a network as it is written, without what says nothing."""
-    written = (project.get("networks") or {}).get(network) or {}
-    return {key: value for key, value in written.items() if value not in (None, "", False, {}, [])}
 
 
 def orphan_steps(stack: Stack, inventory: Inventory, started: Collection[str]) -> tuple[list[Step], list[Step]]:

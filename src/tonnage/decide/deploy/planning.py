@@ -18,7 +18,8 @@ from tonnage.decide.deploy.changes import change_of, config_digest, in_order, st
 from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.needed import check_needed
-from tonnage.decide.deploy.orphans import check_ports, network_notes, orphan_notes, orphan_steps
+from tonnage.decide.deploy.networks.renewal import renewal, split
+from tonnage.decide.deploy.orphans import check_ports, orphan_notes, orphan_steps
 from tonnage.decide.deploy.ownership import adopt_steps
 from tonnage.decide.deploy.pulls import check_image_comes, notes_of_pulls
 from tonnage.decide.deploy.reclaim_steps import with_reclaim_steps
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tonnage.decide.deploy.changes import Change
+    from tonnage.decide.deploy.networks.renewal import Renewal
     from tonnage.model.deploy.expected_build import ExpectedBuild
     from tonnage.model.deploy.policy import Policy
     from tonnage.model.deploy.run import History
@@ -88,7 +90,8 @@ def plan_deploy(
     parts = [Part(steps=[*adopt_steps(stack, inventory, adopt=policy.adopt), *_sending(stack, inventory)])]
     unchanged: list[Unchanged] = []
     asked = {service.name for service in worked_on(Purpose.DEPLOY, stack, inventory, services)}
-    contexts = contexts_of(stack, inventory, policy, history)
+    anew = renewal(stack, inventory, contexts_of(stack, inventory, policy, history), asked)
+    contexts = anew.contexts
     replaced: dict[str, tuple[Step, ...]] = {}
     held: list[Step] = []
     together, number = policy.rollback is Together.STACK, next_number(stack, inventory, history)
@@ -100,8 +103,7 @@ def plan_deploy(
         if name in asked and change.switch:
             refuse_withdrawn(context)
             check_rolling(stack, context.service)
-            own = with_followers_back(deploy_steps(context), contexts, name)
-            back, settled = _way_back(own), settled_steps(context)
+            own, settled, back = _switched(context, anew, parts)
         elif why is not None:
             back, settled = next((replaced[owner] for owner in why.owners if why.recreate), ()), []
             own = follow_steps(context, why, back if policy.keep_versions else ())
@@ -122,9 +124,7 @@ def plan_deploy(
         if (name in asked and change.switch) or why is not None:
             replaced[name] = back
         parts.append(Part(steps=own, settled=() if together else settled, back=back))
-        number = 1 + max(
-            (step.version.number for step in (*own, *settled) if step.version is not None), default=number - 1
-        )
+        number = max((number, *(step.version.number + 1 for step in (*own, *settled) if step.version is not None)))
     steps = [*in_turn(parts), *held]
     started = asked - {each.service for each in unchanged}
     turns = [step.service for step in steps if isinstance(step.action, Switch)]
@@ -136,7 +136,7 @@ def plan_deploy(
     notes = check_needed(stack, inventory, started, built)
     plan = finish_plan(Purpose.DEPLOY, stack, inventory, policy, history, services, steps, unchanged, builds)
     meant = [context for name, context in contexts.items() if name in asked]
-    notes = (*notes, *left, *network_notes(meant), *notes_of_pulls(meant), *_not_kept(meant))
+    notes = (*notes, *left, *notes_of_pulls(meant), *_not_kept(meant))
     return replace(plan, notes=(*plan.notes, *notes))
 
 
@@ -247,6 +247,24 @@ def finish_plan(
         policy=policy,
     )
     return with_need(plan) if inventory.needs is None else with_reclaim_steps(plan, stack, inventory)
+
+
+def _switched(
+    context: ServiceContext, anew: Renewal, parts: list[Part]
+) -> tuple[list[Step], list[Step], tuple[Step, ...]]:
+    """Return the steps of a service whose containers are replaced, what settles it, and what takes it back.
+
+    What comes before the switch-over of one whose network is made anew goes in front of what makes way for that.
+    """
+    steps, settled, name = deploy_steps(context), settled_steps(context), context.service.name
+    if anew.step is None or name not in anew.members:
+        own = with_followers_back(steps, anew.contexts, name)
+        return own, settled, _way_back(own)
+    front, own = split(steps, anew.back)
+    at = next((at for at, part in enumerate(parts) if anew.step in part.steps), len(parts))
+    done = parts[at].steps[:-1] if at < len(parts) else ()
+    parts[at : at + 1] = [Part(steps=[*done, *front, anew.step])]
+    return own, settled, anew.back
 
 
 def _way_back(steps: Sequence[Step]) -> tuple[Step, ...]:

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from tonnage.decide.deploy.changes import as_of_now, compose_project
+from tonnage.decide.deploy.changes import as_of_now, compose_project, written_project
 from tonnage.decide.deploy.health import prove_action
+from tonnage.decide.deploy.networks.fitting import on_present_networks
 from tonnage.model.compose_labels import config_hash_of
-from tonnage.model.deploy.plan import Restart, Switch
+from tonnage.model.deploy.image_names import version_name
+from tonnage.model.deploy.plan import Keep, Restart, Switch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tonnage.decide.deploy.service_context import ServiceContext
+    from tonnage.model.deploy.image_names import VersionName
     from tonnage.model.deploy.plan import Prove, Step, Version
     from tonnage.model.inventory import Container
 
@@ -35,12 +38,37 @@ def way_back(context: ServiceContext) -> tuple[Step, ...]:
     """
     running = context.change.running[0]
     if context.runs is not None and context.runs.usable is not None:
-        return sparing(restore_steps(context, context.runs.usable), context.change.running)
+        steps = sparing(restore_steps(context, context.runs.usable), context.change.running)
+        return (*steps, *_written_down(context, context.runs.number, context.runs.usable))
     well = all(each.state == "running" and each.health in _WELL for each in context.change.running)
     good = last_good(context) if context.never_proven and not well else None
     if good is not None:
         return restore_steps(context, good, why=_UNPROVEN)
     return sparing(_restore_image_steps(context, running), context.change.running)
+
+
+def keep_step(context: ServiceContext, version: Version, cause: str, name: VersionName, *, candidate: str = "") -> Step:
+    """Return the step that names what runs as a good version, and takes the name of a candidate from it."""
+    stack, service = context.stack.name, context.service.name
+    reference = name.reference(stack, service)
+    return context.step(
+        "good",
+        Keep(reference=reference, record=replace(name, is_record=True).reference(stack, service), candidate=candidate),
+        cause=f"{cause}: kept for rollback",
+        changes=f"tags it {reference}",
+        version=replace(version, number=name.number),
+    )
+
+
+def _written_down(context: ServiceContext, number: int, version: Version) -> list[Step]:
+    """Return the step that writes down by which containers a version runs from now on.
+
+    From these alone nobody could tell what it is: Compose 2 counts the container that they join, and Compose 1 the
+    files of now, which say something else.
+    """
+    name = version_name(number, version.config_digest)
+    # What an early journal alone knows has no number.
+    return [keep_step(context, version, "it is healthy again, in new containers", name)] if number else []
 
 
 def sparing(steps: Iterable[Step], containers: Iterable[Container]) -> tuple[Step, ...]:
@@ -60,13 +88,15 @@ def switch_to(context: ServiceContext, version: Version) -> Switch:
         each.config_digest not in {"", version.config_digest} and config_hash_of(each) == version.config_hash
         for each in context.change.running
     )
+    ran = context.runs.version if context.runs is not None else None
+    others = [*([ran.project] if ran is not None else []), written_project(context.stack)]
+    project = on_present_networks(version.project, version.service, context.inventory, others)
     if context.service.build is not None and version.inputs_digest:
         # Its name is the stack's own, given by Compose to what is built.
-        return Switch(project=version.project, image=version.image_id, image_name=version.image_name, recreate=anew)
-    services = version.project["services"]
+        return Switch(project=project, image=version.image_id, image_name=version.image_name, recreate=anew)
+    services = project["services"]
     pinned = services[version.service] | {"image": _own_name_or_id(context, version.image_id, version.image_name)}
-    project = version.project | {"services": services | {version.service: pinned}}
-    return Switch(project=project, recreate=anew)
+    return Switch(project=project | {"services": services | {version.service: pinned}}, recreate=anew)
 
 
 _RAN = "the version that ran before has to run again"

@@ -13,14 +13,14 @@ from tonnage.decide.deploy.changes import as_of_now, in_order
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.ownership import adopt_steps
 from tonnage.decide.deploy.planning import asked_for, contexts_of, finish_plan
-from tonnage.decide.deploy.restore import switch_to, switch_to_image, way_back
+from tonnage.decide.deploy.restore import keep_step, switch_to, switch_to_image, way_back
 from tonnage.decide.deploy.rolling import roll_to, rolls_to
-from tonnage.decide.deploy.switching import in_its_place, keep_step, new_version
+from tonnage.decide.deploy.switching import in_its_place, new_version
 from tonnage.decide.deploy.versions import next_number, running_version
 from tonnage.errors import UsageError
 from tonnage.lazily import regex
 from tonnage.model.deploy.image_names import read_version_name, version_name
-from tonnage.model.deploy.plan import Purpose, RemoveImage, Rename, Tag, Unchanged, Untag
+from tonnage.model.deploy.plan import Keep, Purpose, RemoveImage, Rename, Tag, Unchanged, Untag
 from tonnage.model.forecast.estimate import RECORDS
 
 if TYPE_CHECKING:
@@ -245,7 +245,9 @@ def _steps(context: ServiceContext, target: KnownVersion, version: Version | Non
     # First, so that whatever becomes of this run the next one knows which way it went.
     withdraw = _withdraw(context, withdrawn)
     names = (*_unmark(context, mark), *_give_back(context, withdraw))
-    undo = (*(way_back(context) if running else ()), *names)
+    back = way_back(context) if running else ()
+    # Its names are given back before it is written down by which containers it runs.
+    undo = tuple(sorted((*back, *names), key=lambda step: isinstance(step.action, Keep)))
     cause = f"rollback to {target.name}{configured}"
     good = _good_again(context, target, version, context.number + len(mark), withdrawn)
     if rolls_to(context, switch.project["services"][service.name]):

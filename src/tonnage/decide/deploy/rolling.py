@@ -31,7 +31,8 @@ _SAYING = ("traefik.docker.network", "traefik.swarm.network", "caddy_ingress_net
 
 def rolls(context: ServiceContext) -> bool:
     """Return whether a switch of this service is rolling: where nothing runs, it is just started."""
-    return context.service.settings.switch is SwitchOrder.ROLLING and bool(context.change.running)
+    rolling = context.service.settings.switch is SwitchOrder.ROLLING and bool(context.change.running)
+    return rolling and not context.change.networks
 
 
 def check_rolling(stack: Stack, service: Service) -> None:

@@ -132,10 +132,12 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         """Whether Compose has to be told to make containers anew.
 
         It was ended while it did so, or it would find them as they are written: of a secret, say, it counts the name,
-        and not what is in it.
+        and not what is in it. Or a network of theirs is made anew.
         """
         wanted = self.inventory.config_hashes.get(self.service.name, "")
-        return self.was_being_replaced or any(
+        if self.was_being_replaced or self.change.networks:
+            return True
+        return any(
             is_configured(self.service, each, self.inventory) is False
             and (not wanted or config_hash_of(each) == wanted)
             for each in self.change.running

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from tonnage.decide.deploy.changes import compose_project, config_digest
 from tonnage.decide.deploy.health import prove_action
 from tonnage.decide.deploy.leftovers import superseded_steps
-from tonnage.decide.deploy.restore import last_good, restore_steps, way_back
+from tonnage.decide.deploy.restore import keep_step, last_good, restore_steps, way_back
 from tonnage.decide.deploy.routing import routed_by, unrouted
 from tonnage.model.deploy.image_names import version_name
 from tonnage.model.deploy.plan import (
-    Keep,
     RemoveContainer,
     RemoveImage,
     RemoveService,
@@ -27,14 +24,13 @@ from tonnage.model.stack import SwitchOrder
 
 if TYPE_CHECKING:
     from tonnage.decide.deploy.service_context import ServiceContext
-    from tonnage.model.deploy.image_names import VersionName
     from tonnage.model.deploy.plan import Prove, Step
     from tonnage.model.stack import ComposeMapping, Service
 
 
 def start_first_steps(context: ServiceContext) -> list[Step]:
     """Return the steps that prove the new version while the running one still serves; none where it stops first."""
-    if not context.change.running or why_stop_first(context.service):
+    if not context.change.running or context.change.networks or why_stop_first(context.service):
         return []
     image = context.source or context.service.image
     patterns = context.policy.proxy_labels
@@ -134,19 +130,6 @@ def good_steps(context: ServiceContext) -> list[Step]:
     version = new_version(context)
     name = version_name(version.number, version.config_digest)
     return [keep_step(context, version, "it is healthy", name, candidate=context.candidate)]
-
-
-def keep_step(context: ServiceContext, version: Version, cause: str, name: VersionName, *, candidate: str = "") -> Step:
-    """Return the step that names what runs as a good version, and takes the name of a candidate from it."""
-    stack, service = context.stack.name, context.service.name
-    reference = name.reference(stack, service)
-    return context.step(
-        "good",
-        Keep(reference=reference, record=replace(name, is_record=True).reference(stack, service), candidate=candidate),
-        cause=f"{cause}: kept for rollback",
-        changes=f"tags it {reference}",
-        version=replace(version, number=name.number),
-    )
 
 
 def unproven_steps(context: ServiceContext) -> list[Step]:

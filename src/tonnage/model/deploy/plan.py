@@ -13,6 +13,7 @@ import msgspec
 
 from tonnage.model.deploy.expected_build import ExpectedInstruction  # noqa: TC001
 from tonnage.model.deploy.policy import Policy
+from tonnage.model.deploy.renewal import RemoveNetworks
 from tonnage.model.deploy.rolling import RollingAction
 from tonnage.model.deploy.sharing import Sharing  # noqa: TC001
 from tonnage.model.forecast.estimate import NOTHING, UNKNOWN, Estimate  # noqa: TC001
@@ -250,6 +251,7 @@ Action = (
     | RemoveImage
     | CleanCache
     | Reclaim
+    | RemoveNetworks
     | RollingAction
 )
 

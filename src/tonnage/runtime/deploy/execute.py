@@ -30,6 +30,7 @@ from tonnage.model.deploy.plan import (
     Tag,
     Untag,
 )
+from tonnage.model.deploy.renewal import RemoveNetworks
 from tonnage.model.deploy.rolling import Connect, Drain, Retire
 from tonnage.model.deploy.run import Outcome, Run, StepOutcome
 from tonnage.model.inventory import CONTAINERD
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from tonnage.runtime.ledger import Ledger
 
 # What only frees or renames may go on below the reserve.
-_REMOVING = (CleanCache, Reclaim, RemoveContainer, RemoveImage, RemoveService)
+_REMOVING = (CleanCache, Reclaim, RemoveContainer, RemoveImage, RemoveNetworks, RemoveService)
 _HARMLESS = (*_REMOVING, Adopt, Keep, Rename, Tag, Untag, Connect, Drain, Retire)
 # What settles the step before it still runs after a signal: a proof, or a wait, ends at once and is undone.
 _SETTLING = (Keep, Prove, RemoveContainer, Untag, Connect, Drain, Retire)
@@ -223,8 +224,10 @@ class _Execution:
     def _stopped_before(self, step: Step) -> TonnageError | None:
         if not self._cancel.is_set() or isinstance(step.action, _SETTLING):
             return None
-        # Services that belong together are not left half new.
-        trouble = self._undo(step, [each for each in step.on_failure if each.service != step.service])
+        # Services that belong together are not left half new, nor stopped for a network that is made anew.
+        whole = any(isinstance(each.action, RemoveNetworks) for each in step.on_failure)
+        others = [each for each in step.on_failure if whole or each.service != step.service]
+        trouble = self._undo(step, others if step.service else ())
         return with_trouble(
             InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {done_before(self._outcomes)}"), trouble
         )
@@ -272,11 +275,14 @@ class _Execution:
         return available_bytes, self._plan.reserve_bytes + self._beside.claimed_bytes()
 
     def _undo(self, step: Step, undo: Sequence[Step]) -> list[TonnageError]:
-        trouble = [
-            failure
-            for number, each in enumerate(undo, start=1)
-            if (failure := self._attempt(each, number, len(undo), undo=True, cancel=threading.Event())) is not None
-        ]
+        trouble, failed = list[TonnageError](), set[str]()
+        for number, each in enumerate(undo, start=1):
+            # What did not become healthy again is not written down as good.
+            if isinstance(each.action, Keep) and each.service in failed:
+                continue
+            if (failure := self._attempt(each, number, len(undo), undo=True, cancel=threading.Event())) is not None:
+                trouble.append(failure)
+                failed.add(each.service)
         if trouble:
             self._emit(Notice(text=f"undoing {step.name} failed in part: {trouble[0].what}", level="warning"))
         return trouble

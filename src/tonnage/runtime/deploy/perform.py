@@ -31,6 +31,7 @@ from tonnage.model.deploy.plan import (
     Tag,
     Untag,
 )
+from tonnage.model.deploy.renewal import RemoveNetworks
 from tonnage.model.deploy.rolling import Connect, Drain, Retire, StartRolling
 from tonnage.model.deploy.versions import same_image
 from tonnage.model.inventory import Inventory
@@ -141,6 +142,8 @@ def perform(  # noqa: C901, PLR0912, PLR0915 - one branch for each kind of actio
                 mine = container.service == step.service and not container.one_off
                 if mine and container.container_id not in action.but:
                     acts.remove_container(container.container_id)
+        case RemoveNetworks():
+            _remove_networks(action, facts, acts)
         case RemoveImage():
             _remove_image(action, facts, acts, progress)
         case CleanCache():
@@ -159,6 +162,15 @@ def _all_run(containers: Collection[str], project: str, facts: EngineFacts) -> b
     """Return whether all these containers still run; not where none is meant."""
     alive = {each.container_id for each in facts.containers(project) if each.alive} if containers else set()
     return bool(containers) and alive.issuperset(containers)
+
+
+def _remove_networks(action: RemoveNetworks, facts: EngineFacts, acts: EngineActs) -> None:
+    for service in action.services:
+        for container in of_service(facts.containers(action.project), service):
+            if container.alive:
+                acts.stop_container(container.container_id)
+    for network in action.networks:
+        acts.remove_network(network)
 
 
 def _new(facts: EngineFacts, project: str, service: str, old: Collection[str]) -> list[Container]:

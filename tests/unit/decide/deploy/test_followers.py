@@ -68,7 +68,8 @@ def test_who_lives_in_a_replaced_container_is_made_anew_and_who_asked_for_it_is_
     place.engine.clock.sleep(5.0)
     plan = place.plan(stack_of(place.engine, changed(ALL, "gate", recipe=TWO)))
     assert [name for name in names(plan) if not name.startswith("gate.")] == [
-        "inside.switch", "inside.prove", "again.restart", "again.prove-restarted", "within.switch", "within.prove",
+        "inside.switch", "inside.prove", "inside.good", "again.restart", "again.prove-restarted", "within.switch",
+        "within.prove", "within.good",
     ]  # fmt: skip
     # Good is a version only when nobody comes any more who would take it back.
     assert names(plan).index("inside.prove") < names(plan).index("gate.good") < names(plan).index("again.restart")
@@ -102,8 +103,8 @@ def test_when_the_new_version_fails_they_come_back_with_the_one_before(place: Ha
     assert run.outcome is Outcome.FAILED
     undone = [step.name for step in run.steps if step.undo]
     assert [name for name in undone if not name.startswith("gate.")] == [
-        "inside.restore", "inside.prove-restored", "again.restart", "again.prove-restarted", "within.restore",
-        "within.prove-restored",
+        "inside.restore", "inside.prove-restored", "inside.good", "again.restart", "again.prove-restarted",
+        "within.restore", "within.prove-restored", "within.good",
     ]  # fmt: skip
     assert container(place, "gate").image_id == before
     assert owner(place, "inside") == container(place, "gate").container_id
@@ -132,7 +133,7 @@ def test_who_cannot_live_in_the_new_version_brings_the_one_before_back(place: Ha
     assert container(place, "gate").image_id == before
     assert owner(place, "inside") == container(place, "gate").container_id
     # Nobody is told that what was taken back is a version to go to.
-    assert versions(place) == known
+    assert {*versions(place)} == {*known}
 
 
 def test_a_rollback_takes_them_along(place: Harbour) -> None:
@@ -140,7 +141,8 @@ def test_a_rollback_takes_them_along(place: Harbour) -> None:
     assert place.deploy(changed(ALL, "gate", recipe=TWO)).outcome is Outcome.DONE
     plan = place.plan_rollback(stack_of(place.engine, ALL), ["gate"])
     assert [name for name in names(plan) if not name.startswith("gate.")] == [
-        "inside.switch", "inside.prove", "again.restart", "again.prove-restarted", "within.switch", "within.prove",
+        "inside.switch", "inside.prove", "inside.good", "again.restart", "again.prove-restarted", "within.switch",
+        "within.prove", "within.good",
     ]  # fmt: skip
     assert place.carry_out(plan).outcome is Outcome.DONE
     assert container(place, "gate").image_id == first
@@ -170,10 +172,26 @@ def test_what_was_lost_outside_of_a_deploy_is_made_up_for_by_the_next(place: Har
     assert [name for name in names(place.plan(stack)) if name.startswith("inside.")] == [
         "inside.switch",
         "inside.prove",
+        "inside.good",
     ]
     assert place.carry_out(place.plan(stack)).outcome is Outcome.DONE
     assert owner(place, "inside") == container(place, "gate").container_id
     assert place.plan(stack).steps == ()
+
+
+@pytest.mark.parametrize("new", [TWO, BAD], ids=["a new version", "a version that is undone"])
+def test_its_version_is_known_by_the_new_container_because_compose_counts_the_one_that_it_joins(
+    place: Harbour, new: Recipe
+) -> None:
+    before = container(place, "inside").container_id
+    place.deploy(changed(ALL, "gate", recipe=new))
+    (found,) = (each for each in place.inventory(stack_of(place.engine, ALL)).containers if each.service == "inside")
+    assert found.container_id != before
+    assert found.is_proven
+    assert found.config_digest
+    # Numbers go on after the newest one, not after that of who followed.
+    place.deploy(changed(changed(ALL, "gate", recipe=TWO), "apart", setting="another"))
+    assert max(each.number for each in place.history().versions) > len(ALL)
 
 
 def replace_only(plan: Plan) -> Plan:

@@ -11,6 +11,7 @@ from tests.unit.decide import observed
 from tonnage.decide.deploy.needed import build_paths_of, check_needed, paths_of, programs_of
 from tonnage.errors import UsageError
 from tonnage.model.inventory import Volume
+from tonnage.model.network import Network
 from tonnage.model.stack import BuildSpec, Mount, Place, Port
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ def stack(web: Service, **shared: ComposeMapping) -> Stack:
 
 
 def seen(**changes: Any) -> Inventory:  # noqa: ANN401 - as the model
-    return replace(observed.inventory(images=(IMAGE,)), networks=("bridge", "host", "none"), **changes)
+    return replace(
+        observed.inventory(images=(IMAGE,)),
+        networks=tuple(Network(name=name) for name in ("bridge", "host", "none")),
+        **changes,
+    )
 
 
 def refused(of: Stack, inventory: Inventory | None = None) -> UsageError:
@@ -46,7 +51,7 @@ def test_an_external_network_is_missed_where_it_is_written_with_the_command_that
     assert error.what == "the external network proxy, which web needs, is not on this engine"
     assert error.place == "/srv/shop/compose.yaml:23"
     assert error.todo.endswith("\n  docker network create proxy")
-    there = replace(seen(), networks=("proxy", "4711"))
+    there = replace(seen(), networks=(Network(name="proxy", network_id="4711"),))
     assert check_needed(of, there, {"web"}) == ()
     # Nothing is started, so nothing is needed.
     assert check_needed(of, seen(), set()) == ()

@@ -155,22 +155,6 @@ def test_build_cache_stays_after_a_deploy_where_builds_would_run_anew_without_a_
     assert [step.name for step in build.at_reserve] == ["web.give-back"]
 
 
-def test_a_network_that_is_written_otherwise_by_now_is_told() -> None:
-    def noted(then: object, now: object) -> tuple[str, ...]:
-        web = observed.service(build=None, config={"networks": {"front": None}})
-        before = replace(observed.stack(web), shared={"networks": {"front": then}})
-        ran = observed.version(before, web, IMAGE, "")
-        seen = observed.inventory(images=(IMAGE,), containers=(observed.container(web, IMAGE),))
-        stack = replace(before, shared={"networks": {"front": now}})
-        return plan_deploy(stack, seen, Policy(), History(versions=(ran,))).notes
-
-    subnet = {"ipam": {"config": [{"subnet": "10.77.20.0/24"}]}}
-    (note,) = noted({"name": "shop_front"}, {"name": "shop_front", **subnet})
-    assert note.startswith("the network front has changed in the compose file since web started on it.")
-    assert not noted({"name": "shop_front", **subnet}, {"name": "shop_front", "internal": False, **subnet})
-    assert not noted(None, {"ipam": {}})
-
-
 @pytest.mark.parametrize("state", ["paused", "restarting"])
 def test_what_is_not_serving_is_proven_although_nothing_changed(state: str) -> None:
     web = observed.service(build=None)

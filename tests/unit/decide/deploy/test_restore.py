@@ -12,7 +12,7 @@ from tests.unit.decide.observed import container, image, inventory, service, sta
 from tonnage.decide.deploy.restore import restore_steps, switch_to, way_back
 from tonnage.decide.deploy.versions import read_record, record_labels
 from tonnage.model.deploy.image_names import version_name
-from tonnage.model.deploy.plan import Prove, Switch
+from tonnage.model.deploy.plan import Keep, Prove, Switch
 from tonnage.model.inventory import Inputs
 
 if TYPE_CHECKING:
@@ -67,9 +67,12 @@ def test_what_another_machine_proved_is_known_by_the_names_that_it_gave() -> Non
     # How it was configured stands beside it, so that it runs again as it did.
     told = replace(of_project(then, THEN), prove=Prove(stability_s=7.0))
     record = replace(image(103, replace(name, is_record=True).reference("shop", "web")), labels=record_labels(told))
-    restore, prove = way_back(case(images=(named, GOOD, record)))
+    restore, prove, keep = way_back(case(images=(named, GOOD, record)))
     assert restore.action == switch(THEN, RUNS.image_id, "shop-web")
     assert prove.action == told.prove
+    # Its new containers are written down as those of the same version.
+    assert isinstance(keep.action, Keep)
+    assert keep.action.reference == name.reference("shop", "web")
 
 
 def test_names_go_before_the_journal() -> None:

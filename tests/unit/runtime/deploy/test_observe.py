@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonnage.model.inventory import CacheRecord, Container, Engine, Filesystem, Image, Inputs, Volume
+from tonnage.model.network import Network
 from tonnage.runtime.deploy.observe import observe
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class FixedFacts:
     def volumes(self) -> tuple[Volume, ...]:
         return (VOLUME,)
 
-    def networks(self) -> tuple[str, ...]:
-        return ("bridge", "4711")
+    def networks(self) -> tuple[Network, ...]:
+        return (Network(name="bridge", network_id="4711"),)
 
     def config_hashes(self, origin: StackOrigin) -> dict[str, str]:
         raise NotImplementedError

@@ -183,8 +183,8 @@ def test_undo_steps_are_not_ended_by_the_signal_that_stopped_the_step_nor_by_ano
     place.engine.faults = Happening(on={"up shop web": again})
     run = place.carry_out(place.plan(stack_of(place.engine, NEXT_WEB)), cancel)
     assert len(ups) == 2
-    # The image and its proof, and what was built.
-    assert [each.outcome for each in run.steps if each.undo] == [Outcome.DONE] * 3
+    # The image, its proof and its record, and what was built.
+    assert [each.outcome for each in run.steps if each.undo] == [Outcome.DONE] * 4
     assert isinstance(run.error, InterruptedRunError)
     assert run.error.todo == ""
     [container] = place.engine.facts.containers(PROJECT)
@@ -245,7 +245,7 @@ def test_a_real_signal_in_the_switch_is_undone_to_the_end_also_when_it_comes_twi
         if times == 2:
             program.send_signal(number)
         told = program.stdout.read().splitlines()
-    assert told == [f"interrupted {times} done done done", "True running"]
+    assert told == [f"interrupted {times} done done done done", "True running"]
     assert program.returncode == 0
 
 

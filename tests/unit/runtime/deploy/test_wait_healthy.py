@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tonnage.adapters.interface import Cancel
     from tonnage.model.compose_labels import StackOrigin
     from tonnage.model.inventory import CacheRecord, Engine, Filesystem, Image, Volume
+    from tonnage.model.network import Network
 
 WEB = Container(container_id="c1", name="hello-web-1", image_id="sha256:1", project="hello", service="web", number=1)
 
@@ -87,7 +88,7 @@ class Machine:
     def volumes(self) -> tuple[Volume, ...]:
         raise NotImplementedError
 
-    def networks(self) -> tuple[str, ...]:
+    def networks(self) -> tuple[Network, ...]:
         raise NotImplementedError
 
     def config_hashes(self, origin: StackOrigin) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Networks of a stack that are written otherwise than they are on the engine."""
