@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
+NOT_HEALTHY = 5
 SLEEPS = {"image": "busybox:latest", "command": ["sleep", "100000"], **QUICK}
 
 
@@ -73,6 +74,22 @@ def test_what_compose_started_is_taken_over_as_it_is_until_a_setting_changes(pro
         for service in ("app", "web"):
             assert f"LEVEL={level}" in project.engine.details(service)["Config"]["Env"]
     assert not project.engine.names_of_ours()
+
+
+def test_what_an_undo_restored_is_replaced_by_nobody_once_the_files_are_put_back(project: Project) -> None:
+    written(project, "1")
+    project.deploy()
+    project.services["app"] = {**project.services["app"], "command": ["false"]}
+    project.services["app"]["x-tonnage"] = {"stability": "500ms", "switch": "stop-first"}
+    project.write()
+    assert project.tonnage("deploy").exit_code == NOT_HEALTHY
+    before = ids(project)
+    written(project, "1")
+    project.compose_as_written("up", "-d")
+    assert ids(project) == before
+    project.deploy()
+    assert ids(project) == before
+    assert project.step_names() == []
 
 
 def test_images_of_services_in_profiles_stay_wherever_the_stack_was_read(project: Project, tmp_path: Path) -> None:

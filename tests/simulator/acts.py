@@ -137,9 +137,10 @@ class SimulatedActs:
         progress: Progress,
         cancel: Cancel,
         recreate: bool = False,
+        config_hash: str = "",
     ) -> None:
         """Bring a service to its configuration."""
-        del directory, cancel
+        del directory, cancel, config_hash
         with self._act(f"up {project} {service}"):
             progress.at("starting")
             starting.up(self._engine, project, service, definition, recreate=recreate)

@@ -260,10 +260,12 @@ class EngineActs(Protocol):
         progress: Progress,
         cancel: Cancel,
         recreate: bool = False,
+        config_hash: str = "",
     ) -> None:
         """Bring one service to its configuration with Compose: ``up -d --no-build --no-deps``.
 
-        With ``recreate`` its containers are made anew although they have it already.
+        With ``recreate`` its containers are made anew although they have it already. ``config_hash`` is what Compose
+        wrote on containers that were so before, where it cannot tell that any more.
         """
 
     def start_apart(

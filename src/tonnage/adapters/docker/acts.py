@@ -188,8 +188,13 @@ class DockerActs:
         progress: Progress,
         cancel: Cancel,
         recreate: bool = False,
+        config_hash: str = "",
     ) -> None:
         """Bring one service to its configuration with Compose: ``up -d --no-build --no-deps``.
+
+        Args:
+            recreate: Make its containers anew although they have it already.
+            config_hash: What Compose wrote on containers that were so before; empty where there were none.
 
         Raises:
             StepFailedError: Compose failed or was stopped, or the image is missing.
@@ -200,7 +205,7 @@ class DockerActs:
         self._need_image(service, definition)
         if recreate:
             self._give_names_back(project, service)
-        labels = self._plain_up.labels_of(tool, project, directory, service, definition)
+        labels = self._plain_up.labels_of(tool, project, directory, service, definition, before=config_hash)
         with self._told_when_it_dies(f"the engine stopped while {service} was being brought up"):
             compose.switch(
                 tool,

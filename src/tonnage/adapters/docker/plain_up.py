@@ -44,11 +44,23 @@ class PlainUp:
         self._origin = origin
 
     def labels_of(
-        self, tool: ComposeTool, project: str, directory: str, service: str, definition: ComposeMapping
+        self,
+        tool: ComposeTool,
+        project: str,
+        directory: str,
+        service: str,
+        definition: ComposeMapping,
+        *,
+        before: str = "",
     ) -> dict[str, str]:
         """Return the labels of containers that Compose makes: with what a plain ``up`` would write, where it differs.
 
-        Compose 1 counts the image by the name that it gives it, so the image has that name while it is asked.
+        Compose 1 counts the image by the name that it gives it, so the image has that name while it is asked. What it
+        wrote on the version that comes back stands for what it cannot tell: the files of now say something else, or
+        the disk is full.
+
+        Args:
+            before: What Compose wrote on the containers of an earlier version; empty for a new one.
         """
         labels = self._origin.labels if self._origin else {}
         written, told = definition["services"][service], dict[str, str]()
@@ -60,9 +72,11 @@ class PlainUp:
         # After a rollback the files say something else, and what runs is to be told from them.
         elif self._origin and own is not None and {**own, "image": ""} == {**written, "image": ""}:
             name = own_image_name(self._origin.definition, service)
-            # On a full disk, say, no name can be given: a later plain up makes it anew then.
+            # On a full disk, say, no name can be given: a later plain up makes a new version anew then.
             with suppress(TonnageError), self._named_for_a_moment(image_in(definition, service), name):
                 told = hashes_of_files(tool, self._origin, [service], self._environment)
+        if tool.generation == 1 and before:
+            told = {service: before, **told}
         return {**labels, CONFIG_HASH: told[service]} if service in told else labels
 
     def is_made(self, project: str, service: str, definition: ComposeMapping, labels: Mapping[str, str]) -> bool:

@@ -93,10 +93,17 @@ def switch_to(context: ServiceContext, version: Version) -> Switch:
     project = on_present_networks(version.project, version.service, context.inventory, others)
     if context.service.build is not None and version.inputs_digest:
         # Its name is the stack's own, given by Compose to what is built.
-        return Switch(project=project, image=version.image_id, image_name=version.image_name, recreate=anew)
+        return Switch(
+            project=project,
+            image=version.image_id,
+            image_name=version.image_name,
+            recreate=anew,
+            config_hash=version.config_hash,
+        )
     services = project["services"]
     pinned = services[version.service] | {"image": _own_name_or_id(context, version.image_id, version.image_name)}
-    return Switch(project=project | {"services": services | {version.service: pinned}}, recreate=anew)
+    project = project | {"services": services | {version.service: pinned}}
+    return Switch(project=project, recreate=anew, config_hash=version.config_hash)
 
 
 _RAN = "the version that ran before has to run again"

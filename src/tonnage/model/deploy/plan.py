@@ -145,6 +145,7 @@ class Switch(msgspec.Struct, frozen=True, tag="switch", kw_only=True):
         candidate: The name that says what now runs is not proven; empty where it is, or has that name already.
         recreate: Also containers that have this configuration already are made anew.
         spares: Unless all these containers still run: then nothing has taken their place. Empty where that is the aim.
+        config_hash: What Compose wrote on the containers of this version before; empty for a new one.
     """
 
     project: ComposeMapping
@@ -152,6 +153,7 @@ class Switch(msgspec.Struct, frozen=True, tag="switch", kw_only=True):
     image_name: str = ""
     candidate: str = ""
     recreate: bool = False
+    config_hash: str = ""
     spares: tuple[str, ...] = ()
 
 

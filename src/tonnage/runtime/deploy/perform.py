@@ -127,6 +127,7 @@ def perform(  # noqa: C901, PLR0912, PLR0915 - one branch for each kind of actio
                 progress=progress,
                 cancel=cancel,
                 recreate=action.recreate and not _all_run(action.spares, plan.stack, facts),
+                config_hash=action.config_hash,
             )
         case StartRolling() | Connect() | Drain() | Retire():
             _roll(step.service, action, plan, facts, acts, progress, cancel, clock)
