@@ -27,7 +27,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.each_engine]
 FEW, MANY = 2, 50
 NEARLY = 0.01
 """The share by which what comes free may differ from what was promised."""
-_WRITTEN_MEANWHILE = 64 * 1024
+_WRITTEN_MEANWHILE = 192 * 1024
+"""The engine's databases grow by up to 80 kB at the removal of a record, seen with Docker 28.5."""
 _NOT_YOUNG_S = 3_600.0
 
 
@@ -50,7 +51,8 @@ def test_nothing_needed_goes_and_bytes_come_as_promised(engine: RealEngine, tmp_
     promised = sum(each.promised_bytes for each in done.removals)
     came = done.available_bytes - choice.available_bytes
     assert abs(came - promised) <= NEARLY * promised + _WRITTEN_MEANWHILE, _wrong(done.removals)
-    assert done.enough or choice.short_bytes
+    missed = done.target_bytes - done.available_bytes
+    assert choice.short_bytes or missed <= _WRITTEN_MEANWHILE
     assert place.lost() == []
     assert names <= {name for each in engine.client.images.list() for name in each.tags}
 
