@@ -43,9 +43,10 @@ def rehearse(disk: str, base: str) -> tuple[int, int]:
     if done.returncode:
         raise RuntimeError(f"it ended with {done.returncode}\n{done.stderr[-2000:]}")
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    sampled = [each for each in events if each["event"] == "disk-sampled"]
     measured = [each["measured"][0] for each in events if each["event"] == "step-finished" and each["measured"]]
-    used_bytes = sampled[-1]["size_bytes"] - measured[-1]["after_bytes"]
+    # The disk for temporary files is sampled as well.
+    sizes = {each["mount"]: each["size_bytes"] for each in events if each["event"] == "disk-sampled"}
+    used_bytes = sizes[measured[-1]["mount"]] - measured[-1]["after_bytes"]
     return used_bytes, min(each["lowest_bytes"] for each in measured)
 
 
