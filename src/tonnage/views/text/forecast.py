@@ -308,7 +308,7 @@ def _remarks(forecast: StackForecast, width: int) -> list[str]:
         texts += [
             (f"assumed {format_bytes(step.disk.high_bytes)} at most for {_on_one_line(step)}",)
             for step in service.steps
-            if not step.present and step.disk.grade is Grade.UNKNOWN
+            if not step.present and step.disk.grade is Grade.UNKNOWN and not _is_told(step, service.failures)
         ]
         for text in dict.fromkeys(texts):
             said.setdefault(text, []).append(service.service)
@@ -320,6 +320,13 @@ def _remarks(forecast: StackForecast, width: int) -> list[str]:
     if any(service.disk.grade is Grade.UNKNOWN for service in forecast.services):
         lines += folded(("change the assumed size with --assume SIZE, or assume-unknown in x-tonnage",), width)
     return ["", *lines] if lines else []
+
+
+def _is_told(step: InstructionForecast, failures: Sequence[str]) -> bool:
+    """Return whether a base image is named already among what is not known: the table has its assumed size."""
+    instruction, _, rest = step.text.partition(" ")
+    names = [word for word in rest.split()[:2] if not word.startswith("--")]
+    return instruction.upper() == "FROM" and any(f"the image {name}:" in each for name in names for each in failures)
 
 
 def _finding_lines(finding: Finding) -> tuple[str, ...]:
