@@ -293,3 +293,17 @@ def test_what_is_no_address_is_refused(world: World, index_url: str) -> None:
 def test_a_stack_without_torch_is_an_answer(world: World, capsys: Captured) -> None:
     assert world.run("torch", "cpu") == 0
     assert "no service is known to install PyTorch" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_line_ends_and_the_mark_of_a_file_stay_as_they_are(world: World, cpu: Index, mark: bytes) -> None:
+    path = world.directory / "web" / "requirements.txt"
+    written = mark + b"# heavy\r\ntorch==2.3.1\r\nupper\r\n"
+    path.write_bytes(written)
+    assert world.run("torch", "cpu", "--index", cpu.url, "web") == 0
+    index_line = f"--extra-index-url {cpu.url}\r\n".encode()
+    assert path.read_bytes() == mark + b"# heavy\r\n" + index_line + b"torch==2.3.1+cpu\r\nupper\r\n"
+
+    # Back again is what it was.
+    assert world.run("torch", "cuda", "web") == 0
+    assert path.read_bytes() == written

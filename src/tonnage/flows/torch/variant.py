@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tonnage.decide.deploy.build_environment import TORCH_CPU_ONLY, TORCH_INDEX_URL
 from tonnage.decide.deploy.planning import asked_for
 from tonnage.errors import CannotFetchError, UsageError
-from tonnage.flows.lint.files import linted
+from tonnage.flows.lint.files import linted, written_text
 from tonnage.flows.lint.writing import roots_of, write_change
 from tonnage.flows.remedies import with_args
 from tonnage.flows.stack import build_environment_of, read_wanted
@@ -27,6 +27,7 @@ from tonnage.forecast.costs.totals import forecast_stack
 from tonnage.lint.prices import saved
 from tonnage.lint.torch.builds import build_of, differences, label_of
 from tonnage.lint.torch.dockerfile_text import lines_to_write
+from tonnage.lint.torch.line_ends import as_in_file
 from tonnage.lint.torch.override_text import arguments
 from tonnage.model.reports.lint import LintChange, LintedKind
 from tonnage.model.reports.torch import ServiceTorch, TorchReport, TorchVariant
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tonnage.flows.torch.resolved import ResolvedTorch
     from tonnage.forecast.gather.watched import LookedUp
     from tonnage.model.forecast.estimate import ServiceForecast
+    from tonnage.model.reports.lint import LintedFile
     from tonnage.model.reports.torch import TorchBuild
     from tonnage.model.stack import Service
 
@@ -145,15 +147,13 @@ class _Choosing:
         """Return the files that are changed."""
         here = self._ports.working_directory
         dockerfiles = {each.build.dockerfile for each in self._wanted.stack.built if each.build is not None}
-        return [
-            LintChange(
-                file=linted(path, here, LintedKind.DOCKERFILE if path in dockerfiles else LintedKind.REQUIREMENTS),
-                before=self._before[path],
-                after=text,
-            )
-            for path, text in self._after.items()
-            if text != self._before[path]
-        ]
+        found = []
+        for path, text in self._after.items():
+            file = linted(path, here, LintedKind.DOCKERFILE if path in dockerfiles else LintedKind.REQUIREMENTS)
+            if text != self._before[path]:
+                before, after = _as_in_file(file, self._before[path], text)
+                found.append(LintChange(file=file, before=before, after=after))
+        return found
 
     def service(self, service: Service) -> ServiceTorch | None:
         """Look at one service; None where it installs no PyTorch."""
@@ -306,6 +306,13 @@ class _Choosing:
             changes=differences(torch.packages, new.packages),
             saved=saved(forecast_stack(stack, kind, [before]), forecast_stack(stack, kind, [after])),
         ), True
+
+
+def _as_in_file(file: LintedFile, before: str, after: str) -> tuple[str, str]:
+    try:
+        return as_in_file(written_text(file), before, after)
+    except OSError:
+        return before, after
 
 
 def _is_unanswered(seen: LookedUp) -> bool:
