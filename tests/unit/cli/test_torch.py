@@ -307,3 +307,17 @@ def test_line_ends_and_the_mark_of_a_file_stay_as_they_are(world: World, cpu: In
     # Back again is what it was.
     assert world.run("torch", "cuda", "web") == 0
     assert path.read_bytes() == written
+
+
+def test_hashes_do_not_go_back_to_a_build_that_needs_more_than_they_cover(
+    world: World, cpu: Index, index: Index, capsys: Captured
+) -> None:
+    def line(name: str, version: str, of: Index) -> str:
+        [file] = [each for each in of.projects[name] if f"-{version}-" in each["filename"]]
+        return f"{name}=={version} --hash=sha256:{file['hashes']['sha256']}\n"
+
+    there = f"--extra-index-url {cpu.url}\n{line('torch', '2.3.1+cpu', cpu)}{line('lower', '1.0', index)}"
+    write(world, there)
+    assert world.run("torch", "cuda", "web") == 0
+    assert read(world) == there
+    assert "its hashes lack what would come along, such as" in capsys.readouterr().out

@@ -73,8 +73,9 @@ def opened_look(ports: DeployPorts, wanted: DesiredState, *, offline: bool) -> I
 
         def hashes(request: ResolveRequest, torch: ResolvedTorch, build: TorchBuild) -> dict[str, tuple[str, ...]]:
             """Return the hashes of the wheels of another build; none where they cannot be looked up."""
-            suffix = f"+{build.label}" if build.label else ""
-            lines = tuple(f"{name}=={version}{suffix}" for name, version in torch.versions.items())
+            # Without a label "==" would match every build of the version, that of an index which is left among them.
+            suffix, equals = (f"+{build.label}", "==") if build.label else ("", "===")
+            lines = tuple(f"{name}{equals}{version}{suffix}" for name, version in torch.versions.items())
             extra = (*request.extra_index_urls, *((build.index_url,) if build.index_url else ()))
             asked = replace(
                 request, requirements=lines, constraints=(), extra_index_urls=extra, dependencies=False,

@@ -300,6 +300,10 @@ class _Choosing:
             return replace(said, unchecked=why), not after.broken and new is None and _is_unanswered(seen)
         if new.cuda is not (said.wanted is TorchVariant.CUDA):
             return replace(said, unchecked="it would still be the same build"), False
+        further = next((name for name in new.packages if name not in torch.packages), "")
+        if further and any("--hash" in text for text in texts.values()):
+            why = f"its hashes lack what would come along, such as {further}: compile the requirements again"
+            return replace(said, unchecked=why), False
         kind, stack = self._look.kind, self._wanted.stack.name
         return replace(
             said,
