@@ -135,6 +135,10 @@ def _stripped(context: Context, paths: Sequence[str], names: Sequence[str] = ())
 
 def change(context: Context, program: str, words: Sequence[Word]) -> AnyEffect | tuple[AnyEffect, ...]:
     """Read ``chmod``, ``chown``, ``chgrp``, ``touch``, ``setcap`` or ``strip``."""
+    if program == "touch":
+        # What these options are given is no file that is changed.
+        before = ["", *(word.text for word in words)]
+        words = [word for option, word in zip(before, words, strict=False) if option not in {"-r", "-d", "-t"}]
     plain = [word for word in words if not re.fullmatch(r"-[rwxXst]+", word.text)]
     options = _CHANGING.read(plain)
     says_first = program in {"chmod", "chown", "chgrp", "setcap"} and not options.has("--reference")

@@ -167,7 +167,7 @@ class _LayerBeingWritten:
             self._relinked = _takes_over(effect) or any(piece.links_to for piece in made)
             if self._changed:
                 self._own_paths |= paths_of(self.own)
-        fresh = paths_of((*made, *effect.writes))
+        fresh = paths_of((*_alone(made), *effect.writes))
         if effect.certain:
             self._replace(fresh)
         self._own_paths |= fresh

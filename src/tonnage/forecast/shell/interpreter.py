@@ -207,11 +207,10 @@ class Walk:
         for way in ways:
             self._now = start.copy()
             way()
-            if not self._now.ended:
-                ends.append(self._now)
+            ends.append(self._now)
         self._conditional -= 1
         self._now = start
-        self._now.merge(ends or [start.copy()])
+        self._now.merge(ends)
 
     def _on_case_statement(self, node: Node) -> bool | None:
         word = self._expander().one(node.named_children[0])
@@ -342,7 +341,7 @@ class Walk:
         kept, outer = self._now.call_with(file.words), self._answers
         self._answers = {**outer, **file.answers}
         result = self._nested(file.text, node, given, file.shell)
-        self._answers, self._now.ended = outer, False
+        self._answers, self._now.ended, self._now.doubts = outer, False, self._now.doubts - {"return"}
         self._now.variables.values.update(kept)
         return result
 
@@ -351,7 +350,7 @@ class Walk:
         self._depth += 1
         result = self._statement(body)
         self._depth -= 1
-        self._now.ended = False
+        self._now.ended, self._now.doubts = False, self._now.doubts - {"return"}
         self._now.variables.values.update(kept)
         return result
 
@@ -378,7 +377,7 @@ class Walk:
         self.commands.append(
             ShellCommand(
                 words=tuple(words), environment={**self._now.variables.environment(), **given},
-                working_directory=self._now.directory, conditional=self._conditional > 0,
+                working_directory=self._now.directory, conditional=self._conditional > 0 or bool(self._now.doubts),
                 repeated=self._repeated > 0, forgiven=self._forgiven > 0, redirections=self._redirections,
                 offset=self._offset(node) if self._base is None else self._base, text=text_of(node),
             )

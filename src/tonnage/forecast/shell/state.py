@@ -39,6 +39,8 @@ class ShellState(Struct):
 
     Args:
         at_exit: What ``trap`` was told to run at the end.
+        left: By what it ended: ``exit``, ``return``, or ``failed``.
+        doubts: By what it may have ended before, so that nothing runs for certain.
     """
 
     variables: Variables
@@ -47,13 +49,18 @@ class ShellState(Struct):
     ended: bool = False
     stops_on_error: bool = False
     at_exit: str = ""
+    left: str = ""
+    doubts: frozenset[str] = frozenset()
 
     def copy(self) -> ShellState:
         """Return a copy that can be changed."""
         return replace(self, variables=self.variables.copy(), functions=dict(self.functions))
 
     def merge(self, others: Sequence[ShellState]) -> None:
-        """Forget what differs between the ways that the script may have gone."""
+        """Forget what differs between the ways that the script may have gone; one that ended well may have been it."""
+        ended = {each.left for each in others if each.ended} - {"failed"}
+        self.doubts = self.doubts.union(ended, *(each.doubts for each in others))
+        others = [each for each in others if not each.ended] or [self.copy()]
         self.variables.merge([each.variables for each in others])
         directories = {each.directory for each in others}
         self.directory = directories.pop() if len(directories) == 1 else ""
@@ -89,7 +96,8 @@ class ShellState(Struct):
             flags = [word.text for word in words[1:] if word.text.startswith("-")]
             self.stops_on_error |= any("e" in flag for flag in flags if not flag.startswith("--"))
         elif name in {"exit", "return"}:
-            self.ended = True
+            fails = len(words) > 1 and words[1].known and words[1].text != "0"
+            self.ended, self.left = True, "failed" if fails else name
         elif name == "trap" and {"EXIT", "0"} & {word.text for word in words[2:]}:
             self.at_exit = words[1].text if words[1].known and words[1].text != "-" else ""
         elif name in {".", "source"} and len(words) > 1 and words[1].text.endswith("/bin/activate"):

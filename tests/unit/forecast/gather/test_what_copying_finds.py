@@ -194,3 +194,29 @@ def test_an_archive_of_what_links_point_to_is_not_empty(context: Path) -> None:
     for line in ("tar chf /all.tar -C /tree .", "tar -C /tree --dereference -cf /all.tar ."):
         step = forecast(context, f"COPY tree /tree\nRUN mkdir /l && ln -s /tree/one.bin /l/ && {line}").steps[-1]
         assert step.image.high_bytes > 2 * ONE
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[ -f /one ] && exit 0; cp /one /two",
+        "if [ ! -f /nope ]; then echo; exit; fi; cp /one /two",
+        "f() { test -d /x && return; cp /one /two; }; f",
+    ],
+)
+def test_what_a_script_may_end_before_is_not_counted_for_certain(context: Path, line: str) -> None:
+    step = forecast(context, f"COPY tree/one.bin /one\nRUN {line}").steps[-1]
+    assert (step.image.low_bytes, step.image.high_bytes, step.image.grade) == (0, ONE, Grade.UNKNOWN)
+
+
+def test_a_failing_end_leaves_the_rest_certain(context: Path) -> None:
+    for line in ("test -f /one || exit 1; cp /one /two", "f() { [ -d /x ] && return; true; }; f; cp /one /two"):
+        step = forecast(context, f"COPY tree/one.bin /one\nRUN {line}").steps[-1]
+        assert (step.image.likely_bytes, step.image.grade) == (ONE, Grade.EXACT)
+
+
+def test_a_link_put_in_place_of_a_file_and_a_time_taken_from_one_write_nothing(context: Path) -> None:
+    lines = "COPY tree/one.bin tree/sub/two.bin /d/\nRUN ln -f /d/two.bin /d/one.bin\nRUN chown -R 1000 /d"
+    assert forecast(context, lines).steps[-1].image.likely_bytes == 2 * TWO
+    touched = forecast(context, "COPY tree/one.bin /one\nRUN touch -r /one -d yesterday /new").steps[-1]
+    assert touched.image.high_bytes == 0
