@@ -18,7 +18,7 @@ from tonnage.forecast.costs.effect_sizes import derived_pieces
 from tonnage.forecast.costs.followed_links import behind_copied, with_holes
 from tonnage.forecast.costs.found_files import AS_BEFORE, landing, near, paths_of, replaced
 from tonnage.forecast.costs.image_paths import any_covers, covers, stands
-from tonnage.forecast.costs.links import behind, links_in, through_links
+from tonnage.forecast.costs.links import links_in, through_links
 from tonnage.forecast.costs.removals import left, takes_away
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, above, highest, total
 from tonnage.model.forecast.sized_effects import Aside, OtherName, SizedEffect, WrittenBytes
@@ -220,7 +220,7 @@ def _links(effect: SizedEffect, seen: Sequence[WrittenBytes]) -> list[WrittenByt
     """Return the symbolic links that a command makes; they have no bytes."""
     placed = ((target, landing(target, place, seen)) for target, place in effect.links)
     return [
-        WrittenBytes(name=place, place=place, is_file=True, links_to=behind(target, place), source="a link")
+        WrittenBytes(name=place, place=place, is_file=True, links_to=target, source="a link")
         for target, place in placed
     ]
 

@@ -25,7 +25,7 @@ def behind(target: str, link: str) -> str:
 
 def links_in(pieces: Iterable[WrittenBytes]) -> dict[str, str]:
     """Return where the links among some pieces point to."""
-    return {_plain(piece.place): piece.links_to for piece in pieces if piece.links_to}
+    return {_plain(piece.place): behind(piece.links_to, piece.place) for piece in pieces if piece.links_to}
 
 
 def behind_links(path: str, links: dict[str, str], *, last: bool = True) -> str:

@@ -87,7 +87,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
         compressed: What it takes in a compressed layer.
         files: Path in the image, bytes and bytes on the disk of each file; empty where they are not known.
         is_file: It is one file, at its place.
-        links_to: What it points to, where it is a symbolic link; empty for everything else.
+        links_to: What a symbolic link points to, as it is written; empty for everything else.
         brought_by: What it came along with, nearest first, and at last where that is written; empty where not known.
         parts: Parts of it that may be removed by themselves, as far as they are known.
         package: The package of the system that it is; empty for what is none.

@@ -220,3 +220,10 @@ def test_a_link_put_in_place_of_a_file_and_a_time_taken_from_one_write_nothing(c
     assert forecast(context, lines).steps[-1].image.likely_bytes == 2 * TWO
     touched = forecast(context, "COPY tree/one.bin /one\nRUN touch -r /one -d yesterday /new").steps[-1]
     assert touched.image.high_bytes == 0
+
+
+def test_links_of_another_stage_point_to_what_came_along_with_them(context: Path) -> None:
+    stages = "COPY tree /out/tree\nFROM scratch\nCOPY --from=0 /out/tree /tree\nRUN mv /tree /moved\n"
+    for line in ("cp /moved/to-one /plain", "cp -rL /moved/sub /l && rm /l/two.bin", "cat /moved/sub/up > /again"):
+        step = forecast(context, f"{stages}RUN {line}").steps[-1]
+        assert (step.image.likely_bytes, step.image.grade) == (ONE, Grade.EXACT)
