@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tonnage.errors import InterruptedRunError, ReserveCrossedError
 from tonnage.escapes import visible_in_line
+from tonnage.model.deploy.renewal import RemoveNetworks
 from tonnage.model.deploy.run import Outcome
 from tonnage.units import format_bytes
 
@@ -25,6 +26,16 @@ def done_before(outcomes: Sequence[StepOutcome]) -> str:
     undone = [each.name for each in outcomes if each.undo]
     text = f"done before: {', '.join(done)}" if done else "nothing was changed before"
     return f"{text}; undone: {', '.join(undone)}" if undone else text
+
+
+def undone_before(step: Step) -> tuple[Step, ...]:
+    """Return what is undone where a run is stopped right before a step.
+
+    Services that belong together are not left half new, nor stopped for a network that is recreated.
+    """
+    whole = any(isinstance(each.action, RemoveNetworks) for each in step.on_failure)
+    mine = tuple(each for each in step.on_failure if whole or each.service != step.service)
+    return mine if step.service else ()
 
 
 def with_trouble(error: TonnageError, trouble: Sequence[TonnageError]) -> TonnageError:

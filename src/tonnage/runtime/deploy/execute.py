@@ -37,7 +37,7 @@ from tonnage.model.inventory import CONTAINERD
 from tonnage.runtime.deploy.beside import Beside
 from tonnage.runtime.deploy.builds_ahead import BuildsAhead, GaveWayError
 from tonnage.runtime.deploy.disk_curve import DiskCurve
-from tonnage.runtime.deploy.endings import crossed, done_before, outcome_of, with_trouble
+from tonnage.runtime.deploy.endings import crossed, done_before, outcome_of, undone_before, with_trouble
 from tonnage.runtime.deploy.instruction_meter import InstructionMeter, MeteredProgress, with_layers
 from tonnage.runtime.deploy.perform import as_it_runs, perform
 from tonnage.runtime.deploy.sampler import ReserveGuard, Sampler
@@ -224,10 +224,7 @@ class _Execution:
     def _stopped_before(self, step: Step) -> TonnageError | None:
         if not self._cancel.is_set() or isinstance(step.action, _SETTLING):
             return None
-        # Services that belong together are not left half new, nor stopped for a network that is made anew.
-        whole = any(isinstance(each.action, RemoveNetworks) for each in step.on_failure)
-        others = [each for each in step.on_failure if whole or each.service != step.service]
-        trouble = self._undo(step, others if step.service else ())
+        trouble = self._undo(step, undone_before(step))
         return with_trouble(
             InterruptedRunError(signal.SIGINT, f"stopped before {step.name}; {done_before(self._outcomes)}"), trouble
         )

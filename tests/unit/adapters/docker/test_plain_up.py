@@ -22,7 +22,8 @@ def test_only_compose_1_gets_what_was_written_before(tmp_path: Path, generation:
     of_now = {"name": "shop", "services": {"web": {"image": "busybox"}}}
     origin = StackOrigin(project="shop", directory=str(tmp_path), place="", files=(), env_files=(), definition=of_now)
     tool = ComposeTool(command=("compose-is-not-asked",), generation=generation, version="1.29.2")
-    up = PlainUp(None, None, {}, origin)  # type: ignore[arg-type]  # neither is needed for this
+    nothing: Any = None  # Neither the engine nor programs are asked.
+    up = PlainUp(nothing, nothing, {}, origin)
     labels = up.labels_of(tool, "shop", str(tmp_path), "web", PROJECT, before="recorded")
     assert labels.get(CONFIG_HASH) == expected
     assert CONFIG_HASH not in up.labels_of(tool, "shop", str(tmp_path), "web", PROJECT)
