@@ -47,6 +47,9 @@ _VALUED = frozenset({
     "-t", "--virtual", "--repository", "-X", "--prefix", "-n", "--name", "-c", "--channel", "-f", "--file", "--repo",
     "--enablerepo", "--disablerepo", "--setopt", "-p", "--registry", "--root", "--target", "--version",
 })  # fmt: skip
+_GO_VALUED = frozenset({
+    "o", "p", "mod", "modfile", "ldflags", "tags", "gcflags", "asmflags", "buildmode", "overlay", "pkgdir",
+})  # fmt: skip
 _LEADING = frozenset({"--prefix", "--cwd", "-C", "--dir", "--root", "--installroot", "--repository", "-X", "--arch"})
 _FILES = frozenset({"-f", "--file"})
 _CLEANS = frozenset({"clean", "cache", "autoclean", "purge"})
@@ -183,7 +186,7 @@ def _named(context: Context, program: str, rest: Sequence[str]) -> tuple[tuple[s
             group = value if equals else next(waiting, "")
         elif text in _FILES:
             files += [context.absolute(each) for each in (next(waiting, ""),) if each]
-        elif text in _VALUED:
+        elif text in _VALUED or (program == "go" and text.lstrip("-") in _GO_VALUED):
             next(waiting, "")
         elif not text.startswith("-"):
             packages.append(text)

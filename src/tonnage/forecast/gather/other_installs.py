@@ -97,7 +97,9 @@ def _deed(effect: OtherInstall, files: StageFiles, assume_bytes: int) -> SizedEf
         return of_kind(kind, count, effect.command[:80], place)
     bound = assumed(max(assume_bytes, _browsers(effect) if effect.manager == "playwright" else 0))
     name = f"{effect.manager} {' '.join(effect.packages)}".strip()
-    return SizedEffect(writes=(WrittenBytes.of_size(name, "", bound, "assumed", download=bound),))
+    # Of others nobody knows where all of it lies; what ``go build -o`` names is where its program is looked for.
+    place = effect.within if effect.manager == "go" else ""
+    return SizedEffect(writes=(WrittenBytes.of_size(name, place, bound, "assumed", download=bound),))
 
 
 def _browsers(effect: OtherInstall) -> int:

@@ -64,3 +64,18 @@ def test_what_go_builds_is_found_wherever_it_is_put(tmp_path: Path, output: str,
     assert copied_program.image.high_bytes > 100_000_000
     assert copied_program.image.grade is not Grade.EXACT
     assert beside.image.high_bytes <= BASE_BYTES
+
+
+def test_what_go_builds_without_a_lock_is_one_thing_at_one_place(tmp_path: Path) -> None:
+    (tmp_path / "go.mod").write_text("module example.org/app\n")
+    lines = ("FROM alpine:3.19 AS build", "WORKDIR /src", "COPY go.mod go.sum* ./", "RUN go mod download")
+    built = "RUN CGO_ENABLED=0 go build -tags netgo -ldflags '-s -w' -o /out/app ./cmd/server"
+    text = "\n".join((*lines, built, "FROM scratch", "COPY --from=build /out/app /app", ""))
+
+    *_, program, copied_program = forecast(tmp_path, text).steps
+
+    assert [each.name for each in program.contributors] == ["go ./cmd/server"]
+    first, *others = copied_program.contributors
+    assert first.name == "go ./cmd/server"
+    # What else was fetched lies nobody knows where.
+    assert [each.disk.likely_bytes for each in others] == [0] * len(others)
