@@ -57,7 +57,8 @@ def remove(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     """Read ``rm``, ``rmdir`` or ``unlink``; ``words`` are those after the program."""
     if not all(word.known for word in words):
         return (anything_gone(context),)
-    paths = tuple(context.absolute(word.text) for word in words if not word.text.startswith("-"))
+    # A quoted pattern names a file that hardly ever is there: ``rm -rf "/var/lib/apt/lists/*"`` removes nothing.
+    paths = tuple(context.absolute(word.text) for word in words if not (word.text.startswith("-") or word.literal))
     lists, archives = any(map(_LISTS.fullmatch, paths)), any(map(_ARCHIVES.fullmatch, paths))
     found: list[AnyEffect] = [Remove(**context.shared, paths=paths)] if paths else []
     if lists or archives:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tonnage.forecast.shell.state import decide
 from tonnage.forecast.shell.syntax import LEAVES, leaves, text_of
 from tonnage.lazily import regex
-from tonnage.model.forecast.shell_script import Word
+from tonnage.model.forecast.shell_script import Word, has_pattern
 from tonnage.units import told_count
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def turns(words: Sequence[Word], lines: Sequence[str] | None, bodies: Sequence[N
 
 def is_pattern(word: Word) -> bool:
     """Return whether a word of a loop means the files that a pattern names."""
-    return not word.quoted and any(sign in word.text for sign in "*?[")
+    return not word.quoted and has_pattern(word.text)
 
 
 def of_all(command: ShellCommand, pattern: str) -> ShellCommand:

@@ -18,7 +18,7 @@ from tonnage.forecast.shell.interpreter import Walk
 from tonnage.forecast.shell.script_files import ScriptFiles
 from tonnage.forecast.shell.state import ShellState, TooMuchError
 from tonnage.forecast.shell.syntax import Variables
-from tonnage.model.forecast.shell_script import Script, ShellCommand, Word
+from tonnage.model.forecast.shell_script import Script, ShellCommand, Word, has_pattern
 from tonnage.sources.dockerfile.shell_wrappers import SHELLS, program, shell_call, unwrap
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def read_script(
     """
     scripts = ScriptFiles(files or (lambda _: None))
     if not isinstance(text, str):
-        words, given = unwrap(tuple(Word(word, quoted=True) for word in text))
+        words, given = unwrap(tuple(Word(word, quoted=True, literal=has_pattern(word)) for word in text))
         call = shell_call(words)
         environment = {**environment, **given}
         file = scripts.find(words, call, ShellState(Variables({}, set()), directory), ())

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from tonnage.forecast.shell.braces import ManyWordsError, alternatives, expands, has_braces
 from tonnage.lazily import regex
-from tonnage.model.forecast.shell_script import Redirection, Word
+from tonnage.model.forecast.shell_script import Redirection, Word, has_pattern
 from tonnage.sources.substitution import SubstitutionError
 from tonnage.units import told_count
 
@@ -242,7 +242,12 @@ def _cut(fields: Sequence[_Field]) -> tuple[Word, ...]:
             if not part and piece.cuts:
                 continue
             before = current or Word("")
-            current = Word(before.text + part, before.known and piece.known, before.quoted or piece.quoted)
+            current = Word(
+                before.text + part,
+                before.known and piece.known,
+                before.quoted or piece.quoted,
+                before.literal or (piece.quoted and has_pattern(part)),
+            )
         if ends and current is not None:
             words.append(current)
             current = None

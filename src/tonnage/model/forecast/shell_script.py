@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def has_pattern(text: str) -> bool:
+    """Return whether a text has a sign of a pattern of file names."""
+    return any(sign in text for sign in "*?[")
+
+
 class Word(Struct, frozen=True):
     """One word of a command.
 
@@ -17,11 +22,13 @@ class Word(Struct, frozen=True):
         text: Its text, quotes gone, variables put in; what is not known stands as it is written, such as ``$(date)``.
         known: Whether all of it is known.
         quoted: Whether any of it was quoted, so that ``*`` in it may be no pattern.
+        literal: Whether ``*``, ``?`` or ``[`` was, so that it names one file that is called so.
     """
 
     text: str
     known: bool = True
     quoted: bool = False
+    literal: bool = False
 
     def __str__(self) -> str:
         """Return the text."""

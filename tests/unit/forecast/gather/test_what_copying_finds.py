@@ -150,6 +150,24 @@ def test_apt_commands_that_may_not_be_there_remove_nothing_for_certain(context: 
     assert most("rm -rf /var/cache/apt/archives/*") == most("rm -f /var/cache/apt/archives/*.deb") == every
 
 
+def test_a_quoted_pattern_removes_nothing(context: Path) -> None:
+    def kept(line: str) -> int:
+        return (
+            forecast(context, f"COPY tree/one.bin /data/\nRUN cp /data/one.bin /data/two.bin{line}")
+            .steps[-1]
+            .image.high_bytes
+        )
+
+    everything, nothing = kept(""), kept(" && rm -rf /data/*")
+    assert nothing < everything
+    for line in ('rm -rf "/data/*"', "rm -rf '/data/t*.bin'", "rm -rf /data/\\*"):
+        assert kept(f" && {line}") == everything
+    for line in ('rm -rf "/data"/*', "D=/data; rm -rf $D/*"):
+        assert kept(f" && {line}") == nothing
+    run = 'RUN ["rm", "-rf", "/data/*"]'
+    assert forecast(context, f"COPY tree/one.bin /data/\n{run}").steps[-1].image.likely_bytes == 0
+
+
 def test_what_a_loop_skips_is_not_counted_for_certain(context: Path) -> None:
     def written(body: str) -> tuple[int, int]:
         loop = f"for i in 1 2 3; do {body}; cp /one /w$i; done"
