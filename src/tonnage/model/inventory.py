@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from tonnage.model.network import Network  # noqa: TC001 - who asks for the annotations at run time finds it
 from tonnage.model.references import ImagesByName
 from tonnage.model.replacement import of_service
 
 if TYPE_CHECKING:
     from tonnage.model.builder import BuilderBeside
     from tonnage.model.deploy.run import OtherRun
-    from tonnage.model.network import Network
     from tonnage.model.offer import OfferedImage
     from tonnage.model.reclaim.candidate import Roots
     from tonnage.model.stack import FileToSend

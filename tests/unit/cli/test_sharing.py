@@ -126,8 +126,6 @@ def test_what_was_shared_is_there_for_the_next_build_and_goes_with_the_last(worl
     (world.directory / "compose.yaml").write_text(COMPOSE.format(share="off", more=""))
     for name in ("api", "worker"):
         write(world, name, "RUN pip install  torch", 7 * MB)
-    assert world.run("deploy") == 0
-    write(world, "api", "RUN pip  install torch", 7 * MB)
     assert any(each["name"].startswith("unshare.") for each in plan(world, capsys)["steps"])
     assert world.run("deploy") == 0
     assert shared_on(world) == []

@@ -354,7 +354,7 @@ def _probe(written: ComposeNode, name: str) -> ProbeSpec | None:
     fields: dict[str, ComposeNode] = written.value
     port = _within(fields["port"], f"{name}.probe.port", _PORTS)
     status = _within(fields["status"], f"{name}.probe.status", _HTTP_STATUS) if "status" in fields else 200
-    path = fields["path"].value if "path" in fields else "/"
+    path = (fields["path"].value if "path" in fields else None) or "/"
     return ProbeSpec(
         port=port,
         path=path if path.startswith("/") else f"/{path}",
