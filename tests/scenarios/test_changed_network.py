@@ -16,7 +16,7 @@ from tests.scenarios.watching import page
 if TYPE_CHECKING:
     from tests.scenarios.driving import Project
 
-pytestmark = [pytest.mark.engine, pytest.mark.each_engine]
+pytestmark = pytest.mark.engine
 
 PORT = 18094
 MTU = "com.docker.network.driver.mtu"
