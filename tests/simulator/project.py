@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulator.recipe import Check, digest_of
 
 from tonnage.errors import StepFailedError
+from tonnage.model.compose_labels import PROJECT
 from tonnage.model.deploy.image_names import image_in
 from tonnage.model.network import Network
 from tonnage.units import parse_seconds
@@ -79,7 +80,13 @@ def _network(project: str, key: str, definition: ComposeMapping) -> Network:
     written = (definition.get("networks") or {}).get(key) or {}
     name = str(written.get("name") or f"{project}_{key}")
     options = {name: str(value) for name, value in (written.get("driver_opts") or {}).items()}
-    return Network(name=name, network_id=digest_of(name), driver=written.get("driver") or "bridge", options=options)
+    return Network(
+        name=name,
+        network_id=digest_of(name),
+        driver=written.get("driver") or "bridge",
+        options=options,
+        labels={PROJECT: project},
+    )
 
 
 def _labels(labels: dict[str, Any] | list[str]) -> dict[str, str]:

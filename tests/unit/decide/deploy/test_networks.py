@@ -131,6 +131,13 @@ def test_it_is_refused_where_something_is_on_it_that_is_not_replaced(place: Harb
     assert error.value.todo.endswith(f"docker network disconnect {NETWORK} guest")
 
 
+def test_a_network_that_somebody_else_made_under_that_name_stays(place: Harbour) -> None:
+    network = place.engine.networks[NETWORK]
+    place.engine.networks[NETWORK] = replace(network, labels={"com.docker.compose.project": "another"})
+    plan = place.plan(on_networks(place, ALL, "1300"))
+    assert not any(isinstance(step.action, RemoveNetworks) for step in plan.steps)
+
+
 def test_what_compose_made_anew_meanwhile_is_not_made_again(place: Harbour) -> None:
     place.engine.networks[NETWORK] = replace(place.engine.networks[NETWORK], options={MTU: "1300"})
     assert place.plan(on_networks(place, ALL, "1300")).steps == ()

@@ -18,6 +18,7 @@ from tonnage.decide.deploy.networks.differences import defined, differences, net
 from tonnage.decide.deploy.switching import undo_switch
 from tonnage.errors import UsageError
 from tonnage.escapes import visible_in_line
+from tonnage.model.compose_labels import PROJECT
 from tonnage.model.deploy.plan import Step, Switch
 from tonnage.model.deploy.renewal import RemoveNetworks
 from tonnage.model.forecast.estimate import RECORDS
@@ -109,7 +110,8 @@ def _changed(
     there = {network.name: network for network in inventory.networks}
     for key in stack.shared.get("networks") or {}:
         written, network = defined(stack.shared, key), there.get(network_name(stack.name, stack.shared, key))
-        if network is None or written.get("external"):
+        # One of that name that somebody else made is not ours to remove; Compose says what it thinks of it.
+        if network is None or written.get("external") or network.labels.get(PROJECT) != stack.name:
             continue
         earlier = list(_recorded(key, contexts))
         if earlier and all(each == written for each in earlier):
