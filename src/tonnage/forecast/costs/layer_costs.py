@@ -17,7 +17,7 @@ from tonnage.forecast.costs.copied_image_files import copied_paths, from_inside
 from tonnage.forecast.costs.effect_sizes import derived_pieces
 from tonnage.forecast.costs.followed_links import behind_copied, with_holes
 from tonnage.forecast.costs.found_files import AS_BEFORE, landing, near, paths_of, replaced
-from tonnage.forecast.costs.image_paths import any_covers, covers, stands
+from tonnage.forecast.costs.image_paths import any_covers, covers, covers_part, stands
 from tonnage.forecast.costs.links import links_in, through_links
 from tonnage.forecast.costs.removals import left, takes_away
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, above, highest, total
@@ -156,6 +156,8 @@ class _LayerBeingWritten:
         made = _links(effect, (*self._mounted, *self.below, *self.own)) if effect.links else []
         self._changed = self._relinked = False
         self.links |= links_in(made)
+        if effect.alters:
+            self.own[:] = _parted(self.own, effect)
         if _finds_files(effect):
             seen = (*self._mounted, *self.below, *_alone(self.own)) if effect.follows else ()
             made += from_inside(effect, self.below, self.own, base_size, self._mounted)
@@ -300,6 +302,26 @@ def _settled(own: Sequence[WrittenBytes]) -> list[WrittenBytes]:
             found.append(told.alone)
             there.add((told.of, told.image))
             names.add(told.of)
+    return found
+
+
+def _parted(own: Sequence[WrittenBytes], effect: SizedEffect) -> list[WrittenBytes]:
+    """Return the pieces of a layer before files are written anew: that parts what only had further names."""
+    if not any(piece.other_name for piece in own):
+        return [*own]
+    firsts = {(piece.name, piece.image): piece.place for piece in own if piece.other_name is None}
+    found = []
+    for piece in own:
+        told = piece.other_name
+        places = () if told is None else (piece.place, firsts.get((told.of, told.image), piece.place))
+        whole = any(any_covers(effect.alters, place) for place in places)
+        if told is None or not (whole or any(covers_part(path, place) for path in effect.alters for place in places)):
+            found.append(piece)
+        elif effect.certain and whole:
+            found.append(told.alone)
+        else:
+            # Which of the files below it are written anew is not followed.
+            found.append(_perhaps_a_name(piece, told.alone, told.alone.image.likely_bytes))
     return found
 
 
