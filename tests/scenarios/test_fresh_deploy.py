@@ -82,7 +82,7 @@ def test_the_journal_has_every_step_measured_and_the_next_forecast_is_learned(pr
     assert WEIGHTS_BYTES <= disk.kept_bytes < WEIGHTS_BYTES + 3_000_000
     assert 20_000_003 <= disk.transient_bytes < 26_000_003
     assert disk.lowest_bytes == min(disk.before_bytes, disk.after_bytes) - disk.transient_bytes
-    assert build.forecast_grade == "exact"
+    assert build.forecast_grade == "declared"
     assert abs((build.forecast_kept_bytes or 0) - disk.kept_bytes) <= 1_000_000
     assert build.forecast_transient is not None
     assert abs(build.forecast_transient.likely_bytes - disk.transient_bytes) <= 4_000_000
@@ -94,7 +94,7 @@ def test_the_journal_has_every_step_measured_and_the_next_forecast_is_learned(pr
     switch = project.step("model.switch")
     assert (switch.forecast_kept_bytes, switch.forecast_grade) == (switch_kept_bytes, "learned")
     build = project.step("model.build")
-    assert build.forecast_grade == "exact"
+    assert build.forecast_grade == "declared"
     assert (build.forecast_kept_bytes or 0) < 1_000_000
     project.web("model", "model 3", run=run)
     project.deploy()
