@@ -115,6 +115,8 @@ def _going(steps: Sequence[Step], inventory: Inventory, stack: str) -> frozenset
                 replaced.add(step.service)
             case Keep():
                 moved.add(first_compose_name(stack, step.service))
+                # A version that comes back loses the names of the one that it was.
+                named.update([step.version.image_id] if step.version is not None else [])
             case _:
                 pass
     going = {

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
+from tests.unit.builders import version
 from tests.unit.decide.observed import container, image, inventory, service
 
 from tonnage.decide.schedule.admission import waits_for
 from tonnage.decide.share.images import labels_of, shared_images, spec_of
 from tonnage.decide.share.steps import needless_steps, with_shared_images
 from tonnage.model.deploy.expected_build import ExpectedBuild
-from tonnage.model.deploy.plan import Build, RemoveImage, Step, Switch, Tag
+from tonnage.model.deploy.plan import Build, Keep, RemoveImage, Step, Switch, Tag
 from tonnage.model.deploy.run import OtherRun
 from tonnage.model.deploy.sharing import SharedWheel, WheelOffer
 from tonnage.model.forecast.estimate import exactly
@@ -229,6 +230,7 @@ def test_a_shared_image_goes_only_when_nothing_can_stand_on_it(keeps: str) -> No
         ("the container of another service has it", False),
         ("its container is not replaced", False),
         ("another image stands on it too", False),
+        ("it is the version that comes back", False),
     ],
 )
 def test_a_shared_image_goes_with_the_last_image_on_it(case: str, *, goes: bool) -> None:
@@ -254,6 +256,9 @@ def test_a_shared_image_goes_with_the_last_image_on_it(case: str, *, goes: bool)
     )  # fmt: skip
     steps = [built, *([tag] if case == "it gets another name" else [])]
     steps += [removal] if case == "its container is not replaced" else [switch, removal]
+    if "comes back" in case:
+        good = Keep(reference="kept:v2", record="kept:v2.record")
+        steps.append(replace(built, action=good, version=version(image_id=old.image_id)))
     found = with_shared_images(steps, {}, seen, stack="shop")
     removed = [step.action.image for step in found if isinstance(step.action, RemoveImage)]
     assert (shared.image_id in removed) == goes
