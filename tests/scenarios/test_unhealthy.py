@@ -43,6 +43,11 @@ def test_while_a_new_version_fails_beside_it_the_old_one_answers_throughout(proj
     assert "web.switch" not in project.step_names()
 
 
+def names_of(images: dict[str, frozenset[str]]) -> list[list[str]]:
+    """Return the names of each image: nameless ones count too."""
+    return sorted(sorted(names) for names in images.values())
+
+
 def test_a_version_that_fails_only_in_its_place_gives_it_back(project: Project) -> None:
     project.web("web", "web 1", ports=["18086:8080"])
     project.deploy()
@@ -60,7 +65,8 @@ def test_a_version_that_fails_only_in_its_place_gives_it_back(project: Project) 
     assert engine.details("web")["Config"]["Labels"][CONFIG_HASH] == labels[CONFIG_HASH]
     assert engine.health("web") == "healthy"
     assert page(project.real.address, 18086) == "web 1"
-    assert set(engine.images()) == set(images)
+    # What is known of the version is written down anew, with the containers that it has now.
+    assert names_of(engine.images()) == names_of(images)
     assert engine.image_id(f"{project.name}-web:latest") == first.image
 
 
@@ -89,5 +95,5 @@ def test_a_failing_version_on_a_volume_is_never_there_together_with_the_good_one
     assert engine.client.containers.get(again.id).exec_run(["cat", "/data/ledger"]).output == b"57\n"
     assert [volume.name for volume in engine.client.volumes.list()] == [f"{project.name}_ledger"]
     # What could be gone back to before can be gone back to still.
-    assert engine.images() == images
+    assert names_of(engine.images()) == names_of(images)
     assert engine.kept("store") == [first.image, second.image]

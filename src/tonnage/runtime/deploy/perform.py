@@ -238,18 +238,23 @@ def _keep(step: Step, action: Keep, plan: Plan, facts: EngineFacts, acts: Engine
     version = as_it_runs(step, plan.stack, facts, clock)
     if version is None:
         return
+    earlier = find_image(facts.images(), action.record)
     # What is known of it comes first: a name without it would lose how it is configured.
     acts.make_record(action.record, record_labels(version))
     acts.tag(version.image_id, action.reference)
     acts.name_for_compose(version.image_id, step.service)
     if action.candidate:
         acts.untag(action.candidate)
-    _forget_earlier_names(version.image_id, action.reference, facts, acts)
-
-
-def _forget_earlier_names(image_id: str, reference: str, facts: EngineFacts, acts: EngineActs) -> None:
-    """Take the names off an image that it had as the same version, before that was proven again."""
     images = facts.images()
+    record = find_image(images, action.record)
+    if earlier is not None and record is not None and record.image_id != earlier.image_id:
+        # Written anew, it took the only name of the one before.
+        acts.remove_image(earlier.image_id, ())
+    _forget_earlier_names(version.image_id, action.reference, images, acts)
+
+
+def _forget_earlier_names(image_id: str, reference: str, images: Sequence[Image], acts: EngineActs) -> None:
+    """Take the names off an image that it had as the same version, before that was proven again."""
     image = find_image(images, image_id)
     repository = reference.rpartition(":")[0]
     now = next((name for _, name in version_names(repository, (reference,))), None)
