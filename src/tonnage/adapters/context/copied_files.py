@@ -45,6 +45,8 @@ _UNPACKED = (100, 300, 800)
 _TAR_ZSTANDARD = (".tar.zst", ".tzst", ".tar.zstd")
 # Links up to this length lie in the inode. Source: ext4, "fast symbolic links".
 _FAST_LINK_BYTES = 59
+# The text of a link counts as well. Source: moby 20.10, ``pkg/archive/changes.go`` (ChangesSize), measured.
+_COUNTED = frozenset({"file", "link"})
 
 
 class CopyMeter:
@@ -175,7 +177,7 @@ class _Copying:
         unpacked = [0, 0]
 
         def take(path: str, kind: str, size_bytes: int) -> None:
-            unpacked[0] += size_bytes if kind == "file" else 0
+            unpacked[0] += size_bytes if kind in _COUNTED else 0
             # Archives need not name the directories that they have.
             unpacked[1] += on_disk(kind, size_bytes) + _DIRECTORY_BYTES * path.count("/")
             self._layer.add(f"{self._copy.destination}/{path}", kind, size_bytes)
@@ -250,7 +252,7 @@ class _Layer:
     def perhaps_not_sent(self, entry: ContextEntry) -> None:
         """Note an entry that only newer clients find in a directory that ``.dockerignore`` leaves out."""
         self._doubted = weakest((self._doubted, Grade.DECLARED))
-        self._image_doubt.append(_Doubt(0, -entry.size_bytes if entry.kind == "file" else 0))
+        self._image_doubt.append(_Doubt(0, -entry.size_bytes if entry.kind in _COUNTED else 0))
         self._disk_doubt.append(_Doubt(0, -on_disk(entry.kind, entry.size_bytes)))
 
     def perhaps_whole(self, archive: ContextEntry, image_bytes: int, disk_bytes: int) -> None:
@@ -313,8 +315,7 @@ class _Layer:
         """Return the bytes of everything."""
         image = disk = 0
         for kind, size in self._found.values():
-            # The text of a link counts nothing. Source: Docker 20.10, measured.
-            image += size if kind == "file" else 0
+            image += size if kind in _COUNTED else 0
             disk += on_disk(kind, size)
         archive_bytes = sum(each.size_bytes for each in self.archives)
         return Tree(
