@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import docker
     from docker.models.containers import Container
 
 _VERSION = re.compile(r":(?P<withdrawn>withdrawn-)?v(?P<number>\d+)(-[0-9a-f]{12})?(?P<record>\.record)?$")
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
+
+
+def names_of(images: Mapping[str, frozenset[str]]) -> list[list[str]]:
+    """Return the names of each image, of nameless ones none; what is written down anew has another id."""
+    return sorted(sorted(names) for names in images.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.real_engine import BUSYBOX
 from tests.scenarios.driving import CHECK, SERVES
-from tests.scenarios.seeing import processes_with, without_records
+from tests.scenarios.seeing import names_of, processes_with, without_records
 from tests.scenarios.watching import page
 
 from tonnage.model.deploy.run import Outcome
@@ -131,7 +131,7 @@ def test_a_signal_in_a_switch_over_brings_the_running_version_back(project: Proj
     assert engine.container("web").image == first.image
     assert engine.health("web") == "healthy"
     assert page(project.real.address, 18088) == "web 1"
-    assert set(engine.images()) == set(images)
+    assert names_of(engine.images()) == names_of(images)
     assert processes_with(project.name) == []
     project.deploy()
     assert page(project.real.address, 18088) == "web 2"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.scenarios.driving import CHECK
+from tests.scenarios.seeing import names_of
 
 if TYPE_CHECKING:
     from tests.scenarios.driving import Project
@@ -59,4 +60,4 @@ def test_a_one_shot_service_runs_once_and_its_failure_is_told(project: Project) 
     assert "exit code 3" in ended.stderr
     assert runs() == b"first\nsecond\n"
     assert engine.container("web") == web
-    assert set(engine.images()) == set(images)
+    assert names_of(engine.images()) == names_of(images)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.scenarios.driving import CHECK
+from tests.scenarios.seeing import names_of
 from tests.scenarios.watching import page, ran_at_once, watching
 
 from tonnage.model.compose_labels import CONFIG_HASH
@@ -41,11 +42,6 @@ def test_while_a_new_version_fails_beside_it_the_old_one_answers_throughout(proj
     assert project.runs()[0].outcome is Outcome.FAILED
     assert project.step("web.prove-candidate").outcome is Outcome.FAILED
     assert "web.switch" not in project.step_names()
-
-
-def names_of(images: dict[str, frozenset[str]]) -> list[list[str]]:
-    """Return the names of each image: nameless ones count too."""
-    return sorted(sorted(names) for names in images.values())
 
 
 def test_a_version_that_fails_only_in_its_place_gives_it_back(project: Project) -> None:
