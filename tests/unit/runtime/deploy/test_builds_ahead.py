@@ -156,6 +156,13 @@ def test_whatever_fits_never_crosses_the_line_and_never_gets_stuck(
     assert overlapped > many // 5
 
 
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds that have not ended before the others begin, also on a machine with other work."""
+    monkeypatch.setitem(globals(), "_PACE_S", 0.02)
+
+
+@pytest.mark.usefixtures("slow")
 def test_as_many_are_built_at_once_as_was_asked_for_where_there_is_room(memory: Path) -> None:
     place, plan = harbour(memory, TRIO, 2_000, 3, deploys=False)
     assert place.carry_out(plan).outcome is Outcome.DONE
@@ -166,6 +173,7 @@ def test_as_many_are_built_at_once_as_was_asked_for_where_there_is_room(memory: 
     ("store", "common_bytes", "most"),
     [("containerd", 100 * MB, 1), ("containerd", None, 1), ("containerd", 8_192, 3), ("classic", 100 * MB, 3)],
 )
+@pytest.mark.usefixtures("slow")
 def test_builds_with_a_layer_in_common_run_apart_where_each_would_store_it(
     memory: Path, store: str, common_bytes: int | None, most: int
 ) -> None:
