@@ -191,7 +191,7 @@ def test_services_that_belong_together_go_back_together(project: Project) -> Non
     assert engine.health("base") == engine.health("web") == "healthy"
     assert without_records(engine.images()) == kept
     undone = [step.name for step in project.runs()[0].steps if step.undo]
-    assert undone[-3:-1] == ["base.restore", "base.prove-restored"]
+    assert undone[-4:-1] == ["base.restore", "base.prove-restored", "base.good"]
 
     project.web("web", "web 3", cmd=SERVES)
     project.deploy()
