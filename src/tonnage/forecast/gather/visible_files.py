@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     Reader = Callable[[str], "TextFile | None"]
 
 
-_MOST_LOOKS = 20_000
+# A path is looked for along each way on which it may have been copied, of which stages that copy from each other have
+# any number.
+_MOST_LOOKS = 2_000
+_MOST_NAMED = 20_000
 _ARCHIVES = (".whl", ".tar.gz", ".zip", "*")
 # What tells that a directory is a project.
 PROJECT = ("pyproject.toml", "setup.py")
@@ -100,8 +103,8 @@ class _Entry(Struct, frozen=True):
 class _Looks:
     """What is left of the looks for one path, and where it was looked for already: once is enough for each."""
 
-    def __init__(self) -> None:
-        self._left = _MOST_LOOKS
+    def __init__(self, most: int = _MOST_LOOKS) -> None:
+        self._left = most
         self._seen: set[tuple[int, str]] = set()
         self.named: dict[int, dict[str, tuple[ContextReader, str]]] = {}
 
@@ -159,17 +162,17 @@ class StageFiles(Struct):
 
     def wheels(self) -> dict[str, Callable[[], LocalWheel | None]]:
         """Return the wheels that come from contexts, by path, with what reads each."""
-        found = self._named(_Looks())
+        found = self._named(_Looks(_MOST_NAMED))
         return {path: partial(each.wheel, of) for path, (each, of) in found.items() if path.endswith(".whl")}
 
     def packages(self) -> dict[str, Callable[[], DebPackage | None]]:
         """Return the packages of Debian that come from contexts, by path, with what reads each."""
-        found = self._named(_Looks())
+        found = self._named(_Looks(_MOST_NAMED))
         return {path: partial(each.package, of) for path, (each, of) in found.items() if path.endswith(".deb")}
 
     def projects(self) -> set[str]:
         """Return the directories of projects of Python that come from contexts."""
-        return {posixpath.dirname(path) for path in self._named(_Looks()) if path.endswith(PROJECT)}
+        return {posixpath.dirname(path) for path in self._named(_Looks(_MOST_NAMED)) if path.endswith(PROJECT)}
 
     def _named(self, looks: _Looks) -> dict[str, tuple[ContextReader, str]]:
         known = looks.named.get(id(self))
