@@ -51,6 +51,7 @@ def test_what_was_built_by_hand_from_the_same_changes_nothing(project: Project) 
     assert project.tonnage("rollback").exit_code == 0
 
 
+@pytest.mark.only_on("before, BuildKit attaches nothing to an image", since=23)
 def test_what_is_attached_is_as_the_user_set_it_and_an_image_without_it_is_known_again(project: Project) -> None:
     project.web("web", "web 1")
     ended = project.tonnage("deploy", environment=PLAIN)
