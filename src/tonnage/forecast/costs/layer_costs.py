@@ -63,15 +63,18 @@ def layer_cost(
     """
     layer = _LayerBeingWritten(earlier, mounted, paths)
     moments: list[Estimate] = []
-    download, aside_bytes = NOTHING, NOTHING
+    downloads: list[Estimate] = []
+    aside_bytes = NOTHING
     asides: list[Aside] = []
     for told in _together(effects):
         effect = through_links(told, layer.links)
         layer.before_writes(effect, base_size)
         for piece in effect.writes:
             layer.write(piece)
-            download += piece.download
-            moments.append(layer.written + piece.transient + aside_bytes)
+            downloads.append(piece.download)
+            # Without anything on top, the moment after the last piece is the worst.
+            if piece.transient is not NOTHING:
+                moments.append(layer.written + piece.transient + aside_bytes)
         asides += effect.asides
         aside_bytes = total((aside_bytes, *(aside.disk for aside in effect.asides)))
         moments.append(layer.written + effect.transient + _set_aside(effect, layer.below) + aside_bytes)
@@ -92,7 +95,7 @@ def layer_cost(
         image=total(piece.image for piece in own),
         disk=disk,
         transient=above(highest([*moments, disk + aside_bytes]), disk + aside_bytes),
-        download=download,
+        download=total(downloads),
         compressed=total(piece.compressed for piece in own),
         asides=tuple(asides),
         visible=(*_without(below, own, known), *_alone(own)),
@@ -142,7 +145,7 @@ class _LayerBeingWritten:
     ) -> None:
         self.below = list(earlier)
         self.own: list[WrittenBytes] = []
-        self.written = NOTHING
+        self._written, self._unadded = NOTHING, list[Estimate]()
         self.links = links_in((*mounted, *earlier))
         self._mounted = mounted
         self._earlier_paths = paths_of(earlier) if paths is None else paths
@@ -150,6 +153,17 @@ class _LayerBeingWritten:
         self._renewed: list[WrittenBytes] = []
         # Whether what was written has to be added up again, and whether links have to be looked for.
         self._changed = self._relinked = False
+
+    @property
+    def written(self) -> Estimate:
+        """What the disk keeps of what is written so far."""
+        if self._unadded:
+            self._written, self._unadded = total((self._written, *self._unadded)), []
+        return self._written
+
+    @written.setter
+    def written(self, kept: Estimate) -> None:
+        self._written, self._unadded = kept, []
 
     def before_writes(self, effect: SizedEffect, base_size: Estimate) -> None:
         """Do what a command does to what is there, up to where it writes what is known of itself."""
@@ -189,7 +203,7 @@ class _LayerBeingWritten:
     def write(self, piece: WrittenBytes) -> None:
         """Write one piece."""
         self.own.append(piece)
-        self.written += piece.disk
+        self._unadded.append(piece.disk)
         self._relinked = self._relinked or bool(piece.links_to)
 
     def after_writes(self, effect: SizedEffect) -> None:
