@@ -220,9 +220,11 @@ def record(present: dict[str, Installed], lock: Lock, request: ResolveRequest, *
     """Write down what an install brings; which pieces of earlier ones it removes, because another version comes."""
     replaced = []
     brought: tuple[Wheel | Sdist | Other, ...] = (*lock.wheels, *lock.sdists, *lock.others)
+    named = {_plain(url) for url in (request.index_url, *request.extra_index_urls)}
+    origins = {index: _origin(index, named) for index in {_index_of(each) for each in brought}}
     for each in brought:
         before = present.get(each.name)
-        new = Installed(each, _origin(each, request), certain)
+        new = Installed(each, origins[_index_of(each)], certain)
         if not each.name or (before is not None and before.piece == new.piece and (before.certain or not certain)):
             continue
         if before is not None and before.certain and certain and before.piece != new.piece:
@@ -231,11 +233,15 @@ def record(present: dict[str, Installed], lock: Lock, request: ResolveRequest, *
     return tuple(replaced)
 
 
-def _origin(each: Wheel | Sdist | Other, request: ResolveRequest) -> str:
-    if isinstance(each, Other) or (not each.index and request.find_links) or not each.index:
+def _index_of(each: Wheel | Sdist | Other) -> str:
+    return "" if isinstance(each, Other) else each.index
+
+
+def _origin(index: str, named: set[str]) -> str:
+    if not index:
         return _ELSEWHERE
-    index = _plain(each.index)
-    return index if index in {_plain(url) for url in (request.index_url, *request.extra_index_urls)} else _DEFAULT
+    plain = _plain(index)
+    return plain if plain in named else _DEFAULT
 
 
 def _plain(url: str) -> str:

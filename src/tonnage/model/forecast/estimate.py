@@ -221,17 +221,18 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     for each in every:
         if each is NOTHING:
             continue
-        if not each.known:
+        grade, high = each.grade, each.high_bytes
+        if grade is Grade.UNKNOWN and not each.known:
             return UNKNOWN
-        if each.high_bytes < 0:
+        if high < 0:
             return sum(every, NOTHING)
         low_bytes += each.low_bytes
         likely_bytes += each.likely_bytes
-        high_bytes += each.high_bytes
+        high_bytes += high
         if each.parts:
             each._share_out(shares)  # noqa: SLF001 - of the same kind
         else:
-            shares[_PLACES[each.grade]] += each.high_bytes
+            shares[_PLACES[grade]] += high
     return _graded(low_bytes, likely_bytes, high_bytes, shares)
 
 
