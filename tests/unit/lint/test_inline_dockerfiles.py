@@ -56,7 +56,7 @@ def test_a_compose_file_without_one_has_no_finding(text: str) -> None:
     assert not inline_findings(text, "compose.yaml", DOCKERFILE_RULES)
 
 
-@pytest.mark.parametrize("text", ["", "- a\n", "a: [\n", "jobs:\n\t- x\n", "jobs: {{ cookiecutter.jobs }}: }\n"])
+@pytest.mark.parametrize("text", ["- a\n", "a: [\n", "jobs:\n\t- x\n", "jobs: {{ cookiecutter.jobs }}: }\n"])
 def test_what_is_no_workflow_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         refuse_no_workflow(text, "ci.yml")
@@ -65,6 +65,8 @@ def test_what_is_no_workflow_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "",
+        "# to be written\n",
         "on: push\njobs: {}\n",
         "jobs:\n  a:\n    env: {1: b}\n    steps:\n      - if: ${{ always() }}\n        run: >-\n          true\n",
     ],

@@ -48,7 +48,7 @@ class WorkflowJob(Struct):
 
 
 def refuse_no_workflow(text: str, file: str) -> None:
-    """Refuse a text that is no workflow, of which rules that look at lines would have nothing to say.
+    """Refuse a text that is no workflow, of which rules that look at lines would have nothing to say; one may be empty.
 
     Raises:
         UsageError: It is no YAML, or no mapping.
@@ -60,7 +60,7 @@ def refuse_no_workflow(text: str, file: str) -> None:
         if "key must be text, not" in error.what:
             return
         raise
-    if not isinstance(written.value, dict):
+    if written.value is not None and not isinstance(written.value, dict):
         raise UsageError("this is no workflow", why="It is no mapping with jobs.", place=file)
 
 
