@@ -92,7 +92,7 @@ def forecast(
     if options.platform and options.platform.count("/") not in {1, 2}:
         raise UsageError(f"--platform: {options.platform!r} is not a platform", todo="Write it like linux/arm64.")
     named = engine_named(options.engine) if options.engine else None
-    wanted = read_wanted(ports, flags)
+    wanted = read_wanted(ports, flags, runs=False)
     chosen = asked_for(wanted.stack, (*wanted.services, *((options.explain,) if options.explain else ())))
     places = () if wanted.untrusted else cache_places(wanted.stack, ports.working_directory)
     trouble: list[str] = []
@@ -165,7 +165,7 @@ def forecast(
 
     # What is asked for another engine or another disk does not depend on the one that is here.
     here = seen.inventory if seen and its_own else None
-    notes = (*trouble, *(() if here is None else (*unknowns(here), *few_inodes(here.filesystems))))
+    notes = (*wanted.stack.notes, *trouble, *(() if here is None else (*unknowns(here), *few_inodes(here.filesystems))))
     notes = (*notes, *without_effect(ports, services, found, untrusted=wanted.untrusted))
     if options.disk_bytes is not None:
         notes = (*notes, *notes_of_disk(options.disk_bytes, found))

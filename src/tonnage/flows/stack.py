@@ -49,11 +49,14 @@ class DesiredState(Struct, frozen=True, kw_only=True):
     on_failure: FailureCall | None = None
 
 
-def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, forecasts: bool = True) -> DesiredState:
+def read_wanted(
+    ports: StackPorts, flags: StackFlags, *, builds: bool = True, forecasts: bool = True, runs: bool = True
+) -> DesiredState:
     """Read the stack and rank its settings.
 
     Args:
         builds: Check that build contexts and Dockerfiles are there.
+        runs: Its containers may be started, so what only they need has to be there as well.
         forecasts: Also find what the stack holds of the environment, which no forecast sends.
 
     Returns:
@@ -69,14 +72,19 @@ def read_wanted(ports: StackPorts, flags: StackFlags, *, builds: bool = True, fo
         environment = {name: value for name, value in environment.items() if name in STACK_VARIABLES}
         root = checkout_of(request, environment)
         try:
-            stack = load_stack(request, environment=environment, compose=None, builds=builds, within=root)
+            stack = load_stack(request, environment=environment, compose=None, builds=builds, runs=runs, within=root)
         except UsageError as error:
             if "variable" in f"{error.what}{error.why}":
                 error.why = f"{error.why}\n--untrusted puts in no variable of the environment.".lstrip()
             raise
     else:
         stack = load_stack(
-            request, environment=environment, compose=ports.programs.compose(), builds=builds, marks=forecasts
+            request,
+            environment=environment,
+            compose=ports.programs.compose(),
+            builds=builds,
+            marks=forecasts,
+            runs=runs,
         )
         stack = replace(stack, origin=origin_of(stack.directory))
     require_services(stack, flags.services)
@@ -161,11 +169,14 @@ def for_deploy(
     return replace(wanted, policy=replace(typed, pull=pull, no_build=no_build))
 
 
-def read_if_there(ports: StackPorts, flags: StackFlags, *, forecasts: bool = False) -> DesiredState:
+def read_if_there(
+    ports: StackPorts, flags: StackFlags, *, forecasts: bool = False, runs: bool = True
+) -> DesiredState:
     """Read the stack if there is one here; otherwise return one without services, for commands about the engine.
 
     Args:
         forecasts: As for ``read_wanted``.
+        runs: As for ``read_wanted``.
 
     Returns:
         What the user wants; the stack has no name when there is none.
@@ -176,7 +187,7 @@ def read_if_there(ports: StackPorts, flags: StackFlags, *, forecasts: bool = Fal
     named = flags.files or flags.project_directory or flags.services or ports.environment.get("COMPOSE_FILE")
     here = Path(ports.working_directory)
     if named or any((directory / name).exists() for directory in (here, *here.parents) for name in FILE_NAMES):
-        return read_wanted(ports, flags, builds=False, forecasts=forecasts)
+        return read_wanted(ports, flags, builds=False, forecasts=forecasts, runs=runs)
     nothing = Stack(name="", directory=ports.working_directory, files=(), services=())
     ranked = rank(nothing, environment=ports.environment, flags=flags.settings)
     return DesiredState(stack=nothing, settings=ranked, policy=policy(ranked), services=())

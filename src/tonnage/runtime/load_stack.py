@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -11,13 +12,14 @@ from msgspec.structs import replace
 from tonnage.errors import UsageError
 from tonnage.model.marks import unmarked
 from tonnage.runtime.marked_stack import with_marks
+from tonnage.small_files import VARIABLES
 from tonnage.sources.compose.approximate_places import approximate_places
 from tonnage.sources.compose.canonical import canonical, hidden_by
 from tonnage.sources.compose.checks import check_build, check_form
 from tonnage.sources.compose.consistency import check_project
 from tonnage.sources.compose.differences import differences, hidden
 from tonnage.sources.compose.file_selection import select_files
-from tonnage.sources.compose.files import HERE, FilesSeen, FilesWithin
+from tonnage.sources.compose.files import HERE, FilesSeen, FilesThatMayLack, FilesWithin
 from tonnage.sources.compose.loading import Loaded, load_files, telling_unset
 from tonnage.sources.compose.nodes import mapping_at, nearest, place_of, plain
 from tonnage.sources.compose.printed import is_json, read_printed, read_settings, with_label_files, with_settings
@@ -90,6 +92,7 @@ def load_stack(
     compose: ComposeConfig | None,
     builds: bool = True,
     marks: bool = False,
+    runs: bool = True,
     within: str = "",
     where: Files = HERE,
 ) -> Stack:
@@ -100,6 +103,7 @@ def load_stack(
         builds: Check that contexts and Dockerfiles are there.
         within: A directory, outside of which nothing is read; empty for no such limit.
         marks: Also find what of it comes from the environment, for who asks servers.
+        runs: Its containers may be started: files of variables and labels that only they need have to be there.
         where: The machine that the files are on; Compose and that check know only this one.
 
     Raises:
@@ -111,7 +115,12 @@ def load_stack(
         if request.services:
             selection = _with_profiles_of(request.services, selection, request, compose)
             request = replace(request, profiles=selection.profiles)
-        stack = _read(selection, request) if compose is None else _read_with(compose, selection, request)
+        where = FilesThatMayLack(selection.where, VARIABLES)
+        stack = (
+            _read_to_run(compose, selection, request) if runs else _read_to_build(compose, selection, request, where)
+        )
+        if where.missing:
+            selection = replace(selection, where=where)
         if marks:
             stack = with_marks(stack, selection)
         for service in stack.services if builds else ():
@@ -171,6 +180,31 @@ def _with_profiles_of(
         if name in written:
             profiles += hidden_by(written[name], profiles)
     return replace(selection, profiles=tuple(dict.fromkeys(profiles)))
+
+
+def _read_to_run(compose: ComposeConfig | None, selection: Selection, request: StackRequest) -> Stack:
+    return _read(selection, request) if compose is None else _read_with(compose, selection, request)
+
+
+def _read_to_build(
+    compose: ComposeConfig | None, selection: Selection, request: StackRequest, files: FilesThatMayLack
+) -> Stack:
+    """Read a stack of which nothing is started, also without the files that only containers need.
+
+    They often hold secrets, and are in no repository then. Compose wants them for everything.
+    """
+    if compose is not None:
+        try:
+            return _read_with(compose, selection, request)
+        except UsageError:
+            with contextlib.suppress(UsageError):
+                _read(replace(selection, where=files), request)
+            if not files.missing:
+                raise
+    stack = _read(replace(selection, where=files), request)
+    shown = (os.path.relpath(path, selection.directory) for path in dict.fromkeys(files.missing))
+    missing = tuple(f"{path} does not exist, which containers need: a deploy would be refused" for path in shown)
+    return replace(stack, notes=(*stack.notes, *missing))
 
 
 def _read(selection: Selection, request: StackRequest) -> Stack:

@@ -206,7 +206,7 @@ def _is_prose(found: FileResult) -> bool:
 def _stack(ports: DeployPorts, flags: StackFlags) -> tuple[DesiredState | None, UsageError | None]:
     """Read the stack, or return why it cannot be read: then files are looked at without it."""
     try:
-        found = read_if_there(ports, flags)
+        found = read_if_there(ports, flags, runs=False)
     except UsageError as error:
         if flags.files or flags.project_directory:
             raise

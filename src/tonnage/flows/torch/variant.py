@@ -91,7 +91,7 @@ def choose(
     environment = {
         name: value for name, value in ports.environment.items() if name not in {TORCH_CPU_ONLY, TORCH_INDEX_URL}
     }
-    wanted = read_wanted(ports, flags, builds=False)
+    wanted = read_wanted(ports, flags, builds=False, runs=False)
     wanted = replace(wanted, stack=build_environment_of(ports, wanted.stack, environment))
     own_index = "" if wanted.untrusted else ports.environment.get(TORCH_INDEX_URL, "")
     names = set(asked_for(wanted.stack, wanted.services))

@@ -128,4 +128,29 @@ class FilesSeen:
         return self._files.kind(path)
 
 
+class FilesThatMayLack:
+    """Other files, of which some may be missing: these are empty, and noted.
+
+    Args:
+        files: Those files.
+        kind: Which may be missing.
+    """
+
+    def __init__(self, files: Files, kind: FileKind) -> None:
+        self._files = files
+        self._lacking = kind
+        self.missing: list[str] = []
+
+    def read(self, path: str, what: FileKind, *, piped: bool = False) -> bytes:
+        """Return what a file holds; nothing where it may be missing and is."""
+        if what is self._lacking and not self._files.kind(path):
+            self.missing.append(path)
+            return b""
+        return self._files.read(path, what, piped=piped)
+
+    def kind(self, path: str) -> str:
+        """Return what is there."""
+        return self._files.kind(path)
+
+
 HERE = FilesHere()
