@@ -169,9 +169,7 @@ def for_deploy(
     return replace(wanted, policy=replace(typed, pull=pull, no_build=no_build))
 
 
-def read_if_there(
-    ports: StackPorts, flags: StackFlags, *, forecasts: bool = False, runs: bool = True
-) -> DesiredState:
+def read_if_there(ports: StackPorts, flags: StackFlags, *, forecasts: bool = False, runs: bool = True) -> DesiredState:
     """Read the stack if there is one here; otherwise return one without services, for commands about the engine.
 
     Args:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.unit.runtime.test_load_stack import Refuses
+
 from tonnage.errors import UsageError
 from tonnage.runtime.load_stack import StackRequest, load_stack
 
@@ -65,7 +65,7 @@ def test_nothing_else_may_be_missing(request_of: StackRequest, tmp_path: Path) -
                 load_stack(request_of, environment={}, compose=compose, runs=False)
 
 
-def test_a_file_of_variables_that_was_named_has_to_be_there(request_of: StackRequest, tmp_path: Path) -> None:
-    named = StackRequest(working_directory=str(tmp_path), env_files=("gone.env",))
+def test_a_file_of_variables_that_was_named_has_to_be_there(request_of: StackRequest) -> None:
+    named = StackRequest(working_directory=request_of.working_directory, env_files=("gone.env",))
     with pytest.raises(UsageError, match=r"gone\.env"):
         load_stack(named, environment={}, compose=None, runs=False)
