@@ -116,6 +116,7 @@ class LivingContainer:
             labels=dict(self.labels),
             joined=self.joined,
             networks=self.networks,
+            volumes=tuple(sorted((*self.volumes, *self.anonymous_volumes))),
             created_s=self.created_s,
             started_s=self.started_s,
             published=tuple(("", int(port), protocol) for port, protocol in self._held()) if self.alive else (),

@@ -128,8 +128,8 @@ def test_every_container_in_the_list_is_known_by_its_id() -> None:
 def test_volumes_have_a_size_only_when_it_was_asked_for() -> None:
     listed, containers, usages = recorded("volumes"), recorded("containers"), recorded("df")
     without = {volume.name: volume for volume in wire.volumes(listed, containers)}
-    assert without["vol1"] == Volume(name="vol1", in_use=True)
-    assert without["shop_db"] == Volume(name="shop_db", project="shop")
+    assert without["vol1"] == Volume(name="vol1", driver="local", in_use=True)
+    assert without["shop_db"] == Volume(name="shop_db", driver="local", project="shop")
     assert {volume.size_bytes for volume in wire.volumes(listed, containers, usages)} == {0}
 
 

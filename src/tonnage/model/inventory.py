@@ -86,7 +86,6 @@ class Image(Struct, frozen=True, kw_only=True):
             from, of every platform, and with what is attached to it.
         unique_bytes: Bytes of it that no other image has.
         shared_bytes: ``size_bytes - unique_bytes``.
-        networks: The names of the networks that it is on; empty for none of its own, or where nobody looked.
         created_s: When it was made, seconds since the epoch.
         named_s: When it came here or last got a name, seconds since the epoch; 0 where that is not told.
         digests: The names by digest that it has here.
@@ -169,6 +168,8 @@ class Container(Struct, frozen=True, kw_only=True):
         writable_bytes: Its own writable layer; None when not asked for.
         published: Ports of the machine that it holds, as address (empty for all), port and protocol.
         binds: Directories and files of the machine that it mounts.
+        volumes: The names of the volumes that it mounts; None where nobody looked.
+        networks: The names of the networks that it is on; none where it has the network of another one.
         log_path: Where the engine keeps what it printed, on the engine's machine; empty where that is no file.
         log_bytes: What that file takes; None where nobody looked, or may not.
         ended_s: When it last ended, seconds since the epoch; None when it never did.
@@ -200,6 +201,7 @@ class Container(Struct, frozen=True, kw_only=True):
     writable_bytes: int | None = None
     published: tuple[tuple[str, int, str], ...] = ()
     binds: tuple[str, ...] = ()
+    volumes: tuple[str, ...] | None = None
     log_path: str = ""
     log_bytes: int | None = None
     ended_s: float | None = None
@@ -224,9 +226,11 @@ class Container(Struct, frozen=True, kw_only=True):
 
 
 class Volume(Struct, frozen=True, kw_only=True):
-    """One volume; ``size_bytes`` is None where the engine does not tell."""
+    """One volume; ``size_bytes`` is None where the engine does not tell. ``options`` are its driver's."""
 
     name: str
+    driver: str = ""
+    options: dict[str, str] = field(default_factory=dict)
     project: str = ""
     size_bytes: int | None = None
     in_use: bool = False

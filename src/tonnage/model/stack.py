@@ -260,6 +260,7 @@ class Service(Struct, frozen=True, kw_only=True):
         network_mode: Empty for the stack's networks.
         health: Its healthcheck; None when the image's own (if any) holds.
         contents: Hashes of what is in its secrets and configs, by section and key; what cannot be read is left out.
+        renamed_volumes: The volumes that it mounts and that are not named after the stack, each with its name.
         marked: The same with marks on what its image and its build hold of the process environment, for who asks
             servers; None where they hold nothing of it.
         held: The variables whose values they hold, each with its marked value.
@@ -283,6 +284,7 @@ class Service(Struct, frozen=True, kw_only=True):
     settings: ServiceSettings = field(default_factory=ServiceSettings)
     place: Place | None = None
     contents: tuple[tuple[str, str], ...] = ()
+    renamed_volumes: tuple[tuple[str, str], ...] = ()
     marked: Service | None = None
     held: tuple[tuple[str, str], ...] = ()
 

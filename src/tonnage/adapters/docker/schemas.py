@@ -289,18 +289,14 @@ class CacheItem(Struct, kw_only=True):
         return tuple(self.told_parents or self.documented_parents or ((self.parent,) if self.parent else ()))
 
 
-class Usage(Struct, kw_only=True):
-    """What a volume uses; -1 where it was not measured."""
-
-    size: int = field(name="Size", default=-1)
-
-
 class VolumeItem(Struct, kw_only=True):
-    """One volume."""
+    """One volume; the ``Size`` that it uses is -1 where it was not measured."""
 
     name: str = field(name="Name")
+    driver: str = field(name="Driver", default="")
+    options: dict[str, str] | None = field(name="Options", default=None)
     labels: dict[str, str] | None = field(name="Labels", default=None)
-    usage: Usage | None = field(name="UsageData", default=None)
+    usage: dict[str, int] | None = field(name="UsageData", default=None)
 
 
 class ContainerMount(Struct, kw_only=True):

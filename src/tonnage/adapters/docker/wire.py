@@ -193,6 +193,7 @@ def container(reply: Json) -> Container:
         manifest_digest=told.manifest.digest if told.manifest else "",
         ended_s=_seconds(told.state.finished_at),
         binds=tuple(sorted(mount.source for mount in told.mounts or () if mount.type == "bind" and mount.source)),
+        volumes=tuple(sorted({each.name for each in told.mounts or () if each.type == "volume" and each.name})),
         joined=_joined(told.host_config),
         networks=tuple(sorted(told.network_settings.networks or ())),
         created_s=_seconds(told.created) or 0.0,
@@ -293,10 +294,12 @@ def volumes(listed: Json, containers: Json, usages: Json | None = None) -> tuple
     summaries = _read(containers, list[replies.ContainerSummary])
     mounted = {mount.name for summary in summaries for mount in summary.mounts or () if mount.type == "volume"}
     measured = _read(usages, replies.Usages).volumes if usages is not None else []
-    sizes = {item.name: item.usage.size for item in measured if item.usage and item.usage.size >= 0}
+    sizes = {each.name: size for each in measured if (size := (each.usage or {}).get("Size", -1)) >= 0}
     return tuple(
         Volume(
             name=item.name,
+            driver=item.driver,
+            options=item.options or {},
             project=(item.labels or {}).get(compose_labels.PROJECT, ""),
             size_bytes=sizes.get(item.name),
             in_use=item.name in mounted,

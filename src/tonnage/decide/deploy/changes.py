@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.decide.deploy.networks.attachments import volume_it_lacks
 from tonnage.decide.deploy.pulls import is_registrys, why_pull
 from tonnage.errors import UsageError
+from tonnage.escapes import visible_in_line
 from tonnage.identity import ByIdentity
 from tonnage.model.compose_labels import config_hash_of
 from tonnage.model.deploy.image_names import (
@@ -23,6 +25,7 @@ from tonnage.model.deploy.image_names import (
     LABEL_STACK,
     own_names,
 )
+from tonnage.model.names_on_engine import renamed_volumes
 from tonnage.model.replacement import is_half_replaced
 
 if TYPE_CHECKING:
@@ -172,6 +175,9 @@ def _switch(
     told = {is_configured(service, container, inventory) for container in running}
     if False in told:
         return "its configuration changed"
+    lacking = next(filter(None, (volume_it_lacks(stack, service, each) for each in running)), "")
+    if lacking:
+        return f"it does not mount the volume {visible_in_line(lacking)}"
     if None in told and service.build is not None:
         # Where it is not built, a database or a gateway is not replaced because nobody knows whether it changed.
         return "how it was configured is not known: no version of it is, and Compose cannot tell"
@@ -188,7 +194,8 @@ def is_configured(service: Service, container: Container, inventory: Inventory) 
     containers Compose knows it, by what it writes on them.
     """
     if container.config_digest:
-        return container.config_digest == config_digest(service) and (container.is_proven or not service.contents)
+        same = container.config_digest in {config_digest(service), _earlier_digest(service)}
+        return same and (container.is_proven or not service.contents)
     wanted = inventory.config_hashes.get(service.name, "")
     told = config_hash_of(container)
     return told == wanted if wanted and told else None
@@ -250,7 +257,14 @@ def config_digest(service: Service) -> str:
     canonical = json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     if service.contents:
         canonical += json.dumps(service.contents)
+    if service.renamed_volumes:
+        canonical += json.dumps(service.renamed_volumes)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _earlier_digest(service: Service) -> str:
+    """Return how versions were known before the names of volumes counted; what a container mounts is looked at."""
+    return config_digest(replace(service, renamed_volumes=()))
 
 
 def as_of_now(stack: Stack, service: Service, version: Version) -> tuple[Version, str]:
@@ -272,8 +286,10 @@ def as_of_now(stack: Stack, service: Service, version: Version) -> tuple[Version
         if found:
             contents[f"{section}.{name}"] = found
     own = {key: value for key, value in config.items() if key != "build"}
-    digest = config_digest(replace(service, config=own, contents=tuple(contents.items())))
-    if not named or digest == version.config_digest:
+    renamed = renamed_volumes(stack.name, version.project, config)
+    then = replace(service, config=own, contents=tuple(contents.items()), renamed_volumes=renamed)
+    digest = config_digest(then)
+    if not named or version.config_digest in {digest, _earlier_digest(then)}:
         return version, ""
     outside = [name for (section, name), entry in sorted(named.items()) if entry.get("content") is None]
     return replace(version, config_digest=digest), f"what its secrets and configs hold now ({', '.join(outside)})"

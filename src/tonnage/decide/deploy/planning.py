@@ -18,6 +18,7 @@ from tonnage.decide.deploy.changes import change_of, config_digest, in_order, st
 from tonnage.decide.deploy.expectations import reserve_bytes, why_not_fit, with_expectations
 from tonnage.decide.deploy.followers import follow_steps, following, with_followers_back
 from tonnage.decide.deploy.needed import check_needed
+from tonnage.decide.deploy.networks.attachments import notes_of_volumes
 from tonnage.decide.deploy.networks.renewal import renewal, split
 from tonnage.decide.deploy.orphans import check_ports, orphan_notes, orphan_steps
 from tonnage.decide.deploy.ownership import adopt_steps
@@ -136,7 +137,7 @@ def plan_deploy(
     notes = check_needed(stack, inventory, started, built)
     plan = finish_plan(Purpose.DEPLOY, stack, inventory, policy, history, services, steps, unchanged, builds)
     meant = [context for name, context in contexts.items() if name in asked]
-    notes = (*notes, *left, *notes_of_pulls(meant), *_not_kept(meant))
+    notes = (*notes, *left, *notes_of_pulls(meant), *_not_kept(meant), *notes_of_volumes(stack, asked, inventory))
     return replace(plan, notes=(*plan.notes, *notes))
 
 
@@ -181,6 +182,7 @@ def fingerprint(stack: Stack, inventory: Inventory, policy: Policy) -> str:
         [each.path for each in inventory.to_send],
         inventory.engine.engine_id,
         msgspec.to_builtins(policy),
+        {section: stack.shared.get(section) for section in ("networks", "volumes")},
     ]
     for service in sorted(stack.services, key=lambda each: each.name):
         inputs = inventory.inputs_of(service.name)

@@ -90,7 +90,8 @@ def switch_to(context: ServiceContext, version: Version) -> Switch:
     )
     ran = context.runs.version if context.runs is not None else None
     others = [*([ran.project] if ran is not None else []), written_project(context.stack)]
-    project = on_present_networks(version.project, version.service, context.inventory, others)
+    on = {name for each in context.change.running for name in each.networks}
+    project = on_present_networks(version.project, version.service, context.inventory, others, on)
     if context.service.build is not None and version.inputs_digest:
         # Its name is the stack's own, given by Compose to what is built.
         return Switch(

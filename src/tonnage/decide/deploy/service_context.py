@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.changes import config_digest, is_configured
 from tonnage.decide.deploy.expectations import freed
+from tonnage.decide.deploy.networks.attachments import volume_it_lacks
 from tonnage.decide.deploy.versions import running_version
 from tonnage.model.compose_labels import config_hash_of
 from tonnage.model.deploy.image_names import (
@@ -136,6 +137,8 @@ class ServiceContext(Struct, frozen=True, kw_only=True):
         """
         wanted = self.inventory.config_hashes.get(self.service.name, "")
         if self.was_being_replaced or self.change.networks:
+            return True
+        if any(volume_it_lacks(self.stack, self.service, each) for each in self.change.running):
             return True
         return any(
             is_configured(self.service, each, self.inventory) is False

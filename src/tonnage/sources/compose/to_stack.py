@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from tonnage.errors import UsageError
+from tonnage.model.names_on_engine import renamed_volumes
 from tonnage.model.stack import BuildSpec, Dependency, HealthSpec, Mount, Port, Service, Stack
 from tonnage.sources.compose.canonical import hidden_by, replicas_of
 from tonnage.sources.compose.nodes import mapping_at, place_of
@@ -129,6 +130,7 @@ def _service(name: str, form: Canonical, origin: ComposeExtras, *, one_shot: boo
         name=name,
         image=image,
         config=config,
+        renamed_volumes=renamed_volumes(form["name"], form, raw),
         build=_build(name, raw["build"], form, origin) if raw.get("build") else None,
         pull=_pull_policy(raw.get("pull_policy"), name, origin),
         names_image=bool(raw.get("image")),

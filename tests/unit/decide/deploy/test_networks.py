@@ -190,9 +190,13 @@ def test_an_earlier_version_comes_back_on_the_networks_that_are_there() -> None:
 
     inventory = replace(observed.inventory(images=()), networks=(SEEN,))
     old, now, later = project({MTU: "1300"}), project({MTU: "1400"}), project({MTU: "1500"})
-    assert defined(on_present_networks(old, "web", inventory, [later, now]), "back") == {"driver_opts": {MTU: "1400"}}
-    assert on_present_networks(now, "web", inventory, [later, old]) == now
+    assert defined(on_present_networks(old, "web", inventory, [later, now], ()), "back") == {
+        "driver_opts": {MTU: "1400"}
+    }
+    assert on_present_networks(now, "web", inventory, [later, old], ()) == now
     # Where nothing fits it is left as it was.
-    assert on_present_networks(old, "web", inventory, [later]) == old
+    assert on_present_networks(old, "web", inventory, [later], ()) == old
     # Nothing is said of it now, and another version says what the network has.
-    assert defined(on_present_networks(project({}), "web", inventory, [now]), "back") == {"driver_opts": {MTU: "1400"}}
+    assert defined(on_present_networks(project({}), "web", inventory, [now], ()), "back") == {
+        "driver_opts": {MTU: "1400"}
+    }

@@ -20,11 +20,6 @@ _SUBNETS = "ipam.config"
 _OWN_LABELS = "com.docker.compose."
 
 
-def network_name(stack: str, shared: ComposeMapping, key: str) -> str:
-    """Return the name that a network of a project has on the engine."""
-    return str(defined(shared, key).get("name") or f"{stack}_{key}")
-
-
 def defined(project: ComposeMapping, key: str) -> ComposeMapping:
     """Return a network as it is written, without what says nothing."""
     written = (project.get("networks") or {}).get(key) or {}

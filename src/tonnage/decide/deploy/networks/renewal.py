@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.decide.deploy.changes import is_configured
 from tonnage.decide.deploy.followers import followers_back
-from tonnage.decide.deploy.networks.differences import defined, differences, network_name
+from tonnage.decide.deploy.networks.attachments import networks_it_is_not_on
+from tonnage.decide.deploy.networks.differences import defined, differences
 from tonnage.decide.deploy.switching import undo_switch
 from tonnage.errors import UsageError
 from tonnage.escapes import visible_in_line
@@ -22,6 +24,7 @@ from tonnage.model.compose_labels import PROJECT
 from tonnage.model.deploy.plan import Step, Switch
 from tonnage.model.deploy.renewal import RemoveNetworks
 from tonnage.model.forecast.estimate import RECORDS
+from tonnage.model.names_on_engine import name_on_engine
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -67,7 +70,12 @@ def renewal(
         for name, context in contexts.items()
         if any(each.alive for each in context.change.running)
     }
-    members = {name: keys for name, keys in members.items() if keys}
+    elsewhere = {name: missed for name, context in contexts.items() if (missed := _elsewhere(context))}
+    members = {
+        name: tuple(dict.fromkeys((*members.get(name, ()), *elsewhere.get(name, ()))))
+        for name in contexts
+        if members.get(name) or elsewhere.get(name)
+    }
     if not members:
         return Renewal(contexts=contexts)
     for name, key in networks.items():
@@ -78,13 +86,23 @@ def renewal(
                 f"the network {key} has changed in the compose file, and {', '.join(others)} "
                 f"{'are' if len(others) > 1 else 'is'} on it",
                 why="A network cannot be changed: it is recreated, with the containers of all services on it.",
-                todo=f"Deploy them together:\n  tonnage deploy {' '.join(sorted({*asked, *others}))}",
+                todo=_together(asked, others),
                 place=str(dict(stack.shared_places).get(f"networks.{key}") or ""),
             )
-    cause = "; ".join(
+    _check_together(stack, elsewhere, asked)
+    members = {name: keys for name, keys in members.items() if name in asked}
+    if not members:
+        return Renewal(contexts=contexts)
+    causes = [
         f"the network {key} has changed in the compose file ({', '.join(why)})" for key, (_, why) in found.items()
-    )
-    changed = {name: _with_change(contexts[name], keys) for name, keys in members.items()}
+    ]
+    causes = [f"{'; '.join(causes)}, and a network cannot be changed"] if causes else []
+    for key, name in {key: name for each in elsewhere.values() for key, name in each.items()}.items():
+        moved = [each for each in members if key in elsewhere.get(each, ())]
+        if moved:
+            verb = "are" if len(moved) > 1 else "is"
+            causes.append(f"{', '.join(moved)} {verb} not on the network {visible_in_line(name)}, which {key} names")
+    changed = {name: _with_change(contexts[name], keys, found) for name, keys in members.items()}
     whole = {**contexts, **changed}
     action = RemoveNetworks(project=stack.name, networks=tuple(networks), services=tuple(reversed(list(members))))
     restored = _restored(whole, tuple(members))
@@ -92,7 +110,7 @@ def renewal(
     return Renewal(
         contexts=whole,
         members=tuple(members),
-        step=_step(action, f"{cause}, and a network cannot be changed", on_failure=restored),
+        step=_step(action, "; ".join(causes), on_failure=restored),
         back=(replace(away, name=f"{away.name}-again"), *restored),
     )
 
@@ -103,13 +121,49 @@ def split(steps: Sequence[Step], back: tuple[Step, ...]) -> tuple[list[Step], li
     return list(steps[:first]), [replace(each, on_failure=back) for each in steps[first:]]
 
 
+def _elsewhere(context: ServiceContext) -> dict[str, str]:
+    """Return the networks that containers of a service are not on, by their keys, with their names."""
+    stack, service, inventory = context.stack, context.service, context.inventory
+    version = context.runs.version if context.runs is not None else None
+    # One that it gets is a change of the service alone, which keeps it running until the new one is proven.
+    had = version.project["services"][version.service].get("networks") or {} if version is not None else None
+    return {
+        key: name
+        for each in context.change.running
+        for key, name in networks_it_is_not_on(stack, service, each, inventory)
+        if (key in had if had is not None else is_configured(service, each, inventory))
+    }
+
+
+def _check_together(stack: Stack, elsewhere: Mapping[str, Collection[str]], asked: Collection[str]) -> None:
+    """Refuse a deploy that takes some services to a network of another name, away from others."""
+    for key in dict.fromkeys(key for each in elsewhere.values() for key in each):
+        moved = [name for name in elsewhere if key in elsewhere[name]]
+        others = [name for name in moved if name not in asked]
+        if others and len(others) < len(moved):
+            raise UsageError(
+                f"the network {key} is another one in the compose file, and {', '.join(others)} "
+                f"{'are' if len(others) > 1 else 'is'} on the present one",
+                why="Services that are deployed without these would not reach them any more.",
+                todo=_together(asked, others),
+                place=str(dict(stack.shared_places).get(f"networks.{key}") or ""),
+            )
+
+
+def _together(asked: Collection[str], others: Collection[str]) -> str:
+    return f"Deploy them together:\n  tonnage deploy {' '.join(sorted({*asked, *others}))}"
+
+
 def _changed(
     stack: Stack, inventory: Inventory, contexts: Mapping[str, ServiceContext]
 ) -> Iterator[tuple[str, Network, tuple[str, ...]]]:
     """Yield the networks of the engine that are not as they are written, by their keys, with what differs."""
     there = {network.name: network for network in inventory.networks}
     for key in stack.shared.get("networks") or {}:
-        written, network = defined(stack.shared, key), there.get(network_name(stack.name, stack.shared, key))
+        written, network = (
+            defined(stack.shared, key),
+            there.get(name_on_engine(stack.name, stack.shared, "networks", key)),
+        )
         # One of that name that somebody else made is not ours to remove; Compose says what it thinks of it.
         if network is None or written.get("external") or network.labels.get(PROJECT) != stack.name:
             continue
@@ -153,8 +207,9 @@ def _is_foreign(
     return not own or key not in members.get(container.service, ())
 
 
-def _with_change(context: ServiceContext, keys: Sequence[str]) -> ServiceContext:
-    change, what = context.change, f"its network {keys[0]} is recreated"
+def _with_change(context: ServiceContext, keys: Sequence[str], recreated: Collection[str]) -> ServiceContext:
+    change, key = context.change, keys[0]
+    what = f"its network {key} is recreated" if key in recreated else f"its network {key} is another one"
     switch = f"{change.switch}, and {what}" if change.switch else what
     return replace(context, change=replace(change, switch=switch, networks=tuple(keys)))
 
@@ -171,7 +226,8 @@ def _step(action: RemoveNetworks, cause: str, *, on_failure: tuple[Step, ...]) -
         name="remove-networks",
         action=action,
         cause=cause,
-        changes=f"stops {services} and removes the network{'s' if len(action.networks) > 1 else ''} {names}",
+        changes=f"stops {services}"
+        + (f" and removes the network{'s' if len(action.networks) > 1 else ''} {names}" if names else ""),
         kept=RECORDS,
         on_failure=on_failure,
     )
