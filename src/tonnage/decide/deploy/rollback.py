@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from tonnage.model.inventory import Inventory
     from tonnage.model.stack import Stack
 
+
+class _Held(Unchanged, frozen=True, kw_only=True):
+    """A service that has an earlier version which cannot be had back."""
+
+
 _VERSION = regex(r"v?(?P<number>[0-9]{1,9})")
 _SEE = "See which versions there are:\n  tonnage rollback --list"
 
@@ -53,7 +58,8 @@ def plan_rollback(
 
     Raises:
         UsageError: An unknown service or version, a dependency cycle, a line that leaves nothing, or a service or
-            version that was named and cannot be gone back to.
+            version that was named and cannot be gone back to. Or no service can go back, and one of them has a version
+            whose secrets or configs held something else.
     """
     steps: list[Step] = adopt_steps(stack, inventory, adopt=policy.adopt)
     unchanged: list[Unchanged] = []
@@ -71,11 +77,20 @@ def plan_rollback(
         number = 1 + max(step.version.number for step in found if step.version is not None)
         back[name] = with_followers_back(found, contexts, name)
     impossible = next((each for each in unchanged if each.service not in history.gone_back), None)
-    if services and impossible is not None and not to:
+    # Who asks for a rollback and gets none for such a reason must not take it for done.
+    held = None if back or services else next((each for each in unchanged if isinstance(each, _Held)), None)
+    impossible = held or (impossible if services else None)
+    if impossible is not None and not to:
+        older = _older(contexts[impossible.service]) if isinstance(impossible, _Held) else ""
+        other = (
+            ""
+            if held is not None
+            else "Roll back every service that has an earlier good version:\n  tonnage rollback\n"
+        )
         raise UsageError(
             f"{impossible.service} cannot be rolled back: {impossible.reason}",
             why="Nothing was changed.",
-            todo=f"Roll back every service that has an earlier good version:\n  tonnage rollback\n{_SEE}",
+            todo=f"{older}{other}{_SEE}",
         )
     # Who lives in the containers of another one follows it: it goes back when these are there.
     late = {name for name in back if any(each.shares for each in stack.service(name).depends_on)}
@@ -160,8 +175,20 @@ def _own_steps(context: ServiceContext, history: History, to: str) -> list[Step]
     version, held = as_of_now(context.stack, context.service, target.usable) if target.usable else (None, "")
     if held and context.change.running_image == target.image and _is_configured(context, version):
         why = f"{target.name} differs only by the contents of its secrets and configs, which are not stored"
-        return Unchanged(service=name, reason=f"{why}: put that back, and deploy")
+        return _Held(service=name, reason=f"{why}: put that back, and deploy")
     return _steps(context, target, version, held)
+
+
+def _older(context: ServiceContext) -> str:
+    """Return how to go back further than to the last version, with what secrets hold now; empty where that is none."""
+    for known in reversed(_earlier(context)):
+        version = as_of_now(context.stack, context.service, known.usable)[0] if known.usable else None
+        same = known.image == context.change.running_image and _is_configured(context, version)
+        if version is not None and known.number and not same:
+            return (
+                f"Go back further, with what its secrets and configs hold now:\n  tonnage rollback --to {known.name}\n"
+            )
+    return ""
 
 
 def _is_configured(context: ServiceContext, version: Version | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import pytest
 from msgspec.structs import replace
 from tests.unit.builders import context
 from tests.unit.decide.observed import container, image, inventory, service, stack, version
@@ -12,6 +13,7 @@ from tests.unit.decide.observed import container, image, inventory, service, sta
 from tonnage.decide.deploy.changes import config_digest, is_configured, with_recorded
 from tonnage.decide.deploy.restore import restore_steps
 from tonnage.decide.deploy.rollback import plan_rollback
+from tonnage.errors import UsageError
 from tonnage.model.deploy.plan import Switch
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
@@ -82,12 +84,21 @@ def test_what_stands_in_the_project_comes_back_with_it() -> None:
     assert switch.project["configs"]["inline"] == {"content": "first"}
 
 
-def test_a_version_that_differs_by_what_nobody_keeps_is_not_gone_back_to() -> None:
+@pytest.mark.parametrize("services", [(), ("web",)])
+@pytest.mark.parametrize(("before", "further"), [(None, ""), ("1", "tonnage rollback --to v1")])
+def test_a_version_that_differs_by_what_nobody_keeps_is_not_gone_back_to(
+    services: tuple[str, ...], before: str | None, further: str
+) -> None:
     web, of = at("2", held="two")
-    made = rollback(proven("2", 1, held="one"), proven("2", 2, held="two"), web, of)
-    assert not made.steps
-    (left,) = made.unchanged
-    assert left.reason.startswith("v1 differs only by the contents of its secrets and configs, which are not stored")
+    seen = inventory(images=(IMAGE,), containers=(running(config_digest(web), "c3"),))
+    earliest = () if before is None else (proven(before, 1, held="one"),)
+    known = History(versions=(*earliest, proven("2", 2, held="one"), proven("2", 3, held="two")))
+    with pytest.raises(UsageError, match="v2 differs only by the contents of its secrets and configs") as error:
+        plan_rollback(of, seen, Policy(), known, services)
+    assert ("--to" in error.value.todo) == bool(further)
+    assert further in error.value.todo
+    # Whoever asked for all is not told to ask for all.
+    assert ("tonnage rollback\n" in error.value.todo) == bool(services)
 
 
 def test_the_way_back_says_with_what_secrets_hold_now() -> None:
