@@ -50,7 +50,7 @@ def plan_rollback(
 
     Args:
         stack: The stack; how a version is configured comes from what is known of it, else from here.
-        services: Only these; empty for all that have an earlier version.
+        services: Only these; empty for all that have an earlier version and do not run to their end.
         to: The version that is gone back to, such as ``v3``; empty for the last good one before the one that runs.
 
     Returns:
@@ -70,7 +70,8 @@ def plan_rollback(
     wanted = [contexts[service.name] for service in reversed(in_order(stack, asked_for(stack, services)))]
     for each in _with_version(wanted, to) if to else wanted:
         context, name = replace(each, number=number), each.service.name
-        found = _own_steps(context, history, to)
+        found = _left_ended(context) if not (services or to) else None
+        found = found or _own_steps(context, history, to)
         if isinstance(found, Unchanged):
             unchanged.append(found)
             continue
@@ -158,6 +159,17 @@ def _target(context: ServiceContext) -> KnownVersion | None:
     # What has ended and has nothing before it is better than nothing.
     ended = None if context.change.running else _current(context)
     return ended if ended is not None and ended.image is not None else None
+
+
+def _left_ended(context: ServiceContext) -> Unchanged | None:
+    """Return why a service that runs to its end is left alone: what it did is done, and its earlier version undoes none."""
+    if not context.service.settings.one_shot or _target(context) is None:
+        return None
+    name = context.service.name
+    return Unchanged(
+        service=name,
+        reason=f"it runs to its end, and its earlier version would run once more: tonnage rollback {name} does that",
+    )
 
 
 def _own_steps(context: ServiceContext, history: History, to: str) -> list[Step] | Unchanged:

@@ -15,6 +15,7 @@ from tonnage.model.deploy.image_names import VersionName, version_name
 from tonnage.model.deploy.plan import Keep, RemoveImage, Rename, Switch, Tag
 from tonnage.model.deploy.policy import Policy
 from tonnage.model.deploy.run import History
+from tonnage.model.stack import ServiceSettings
 
 if TYPE_CHECKING:
     from tonnage.model.deploy.plan import Plan, Version
@@ -127,6 +128,20 @@ def test_what_ran_is_brought_back_with_an_image_of_the_same_content_when_its_own
     restore = plan(FIRST, second, images=(OLD, built_by_hand)).steps[1].on_failure[0].action
     assert isinstance(restore, Switch)
     assert restore.image == built_by_hand.image_id
+
+
+def test_a_migration_is_run_again_only_by_who_names_it() -> None:
+    job = replace(WEB, settings=ServiceSettings(one_shot=True))
+    seen = inventory(images=(OLD, NEW), containers=(container(job, NEW, state="exited", exit_code=0),))
+    known = History(versions=(FIRST, SECOND))
+
+    def planned(*services: str) -> Plan:
+        return plan_rollback(stack(job), seen, Policy(), known, services)
+
+    made = planned()
+    assert made.steps == ()
+    assert made.unchanged[0].reason.endswith("would run once more: tonnage rollback web does that")
+    assert [step.name for step in planned("web").steps if isinstance(step.action, Switch)] == ["web.switch"]
 
 
 # -- versions by their names
