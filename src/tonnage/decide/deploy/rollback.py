@@ -70,8 +70,8 @@ def plan_rollback(
     wanted = [contexts[service.name] for service in reversed(in_order(stack, asked_for(stack, services)))]
     for each in _with_version(wanted, to) if to else wanted:
         context, name = replace(each, number=number), each.service.name
-        found = _left_ended(context) if not (services or to) else None
-        found = found or _own_steps(context, history, to)
+        left = None if services or to else _left_ended(context)
+        found = left if left is not None else _own_steps(context, history, to)
         if isinstance(found, Unchanged):
             unchanged.append(found)
             continue
@@ -162,7 +162,7 @@ def _target(context: ServiceContext) -> KnownVersion | None:
 
 
 def _left_ended(context: ServiceContext) -> Unchanged | None:
-    """Return why a service that runs to its end is left alone: what it did is done, and its earlier version undoes none."""
+    """Return why a service that runs to its end is left alone: what it did is done, whatever runs."""
     if not context.service.settings.one_shot or _target(context) is None:
         return None
     name = context.service.name
