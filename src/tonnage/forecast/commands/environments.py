@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tonnage.model.forecast.effects import AnyEffect
     from tonnage.model.forecast.installs import PythonInstall
 
+SYSTEM = frozenset({"/usr/local", "/usr", "", "/opt/python"})
+"""Where Python itself is installed: there is no environment to be made."""
+
 
 def environment(
     context: Context,
@@ -39,6 +42,15 @@ def with_environment(context: Context, install: PythonInstall, *, with_pip: bool
         **context.shared, directory=directory, with_pip=with_pip, python=install.python, once=True,
         seeds_in=seeds_of_virtualenv(context) if with_pip else "",
     )  # fmt: skip
+    return (made, install)
+
+
+def with_own_environment(context: Context, install: PythonInstall) -> tuple[AnyEffect, ...]:
+    """Return what uv installs with the environment that it makes before, whichever one is active."""
+    directory = install.virtual_environment
+    if directory in SYSTEM:
+        return (install,)
+    made = MakeEnvironment(**context.shared, directory=directory, with_pip=False, python=install.python, once=True)
     return (made, install)
 
 

@@ -51,7 +51,8 @@ def poetry_install(context: Context, words: Sequence[Word]) -> PythonInstall:
     left_out = _several(options, "--without") + (("dev",) if options.has("--no-dev") else ())
     added, unread = install_requirements(context, options.positional) if words[0].text == "add" else ((), ())
     directory = context.setting("POETRY_CACHE_DIR") or _home(context, ".cache/pypoetry")
-    own = not options.has("--no-root") and (not only or options.has("--only-root"))
+    alone = options.has("--only-root")
+    own = not options.has("--no-root") and (not only or alone)
     return PythonInstall(
         **context.shared,
         installer=Installer.POETRY,
@@ -61,8 +62,9 @@ def poetry_install(context: Context, words: Sequence[Word]) -> PythonInstall:
         project_editable=own,
         extras=_several(options, "--extras"),
         all_extras=options.has("--all-extras"),
-        groups=_several(options, "--with"),
-        without_groups=left_out,
+        groups=() if alone else _several(options, "--with"),
+        # Not even the project's own dependencies.
+        without_groups=("main", "*") if alone else left_out,
         all_groups=options.has("--all-groups"),
         only_groups=only,
         locked=words[0].text != "add",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.forecast.commands.cheap_commands import cheap, page
-from tonnage.forecast.commands.environments import environment, with_environment
+from tonnage.forecast.commands.environments import environment, with_environment, with_own_environment
 from tonnage.forecast.commands.poetry_and_pdm import (
     pdm_install,
     pipx_install,
@@ -235,11 +235,11 @@ def _uv(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     if action == "export":
         return _exported(context, words, uv_sync(context, (words[verb], *before, *rest)), "-o", "--output-file")
     if action in {"sync", "add"}:
-        return (uv_sync(context, (words[verb], *before, *rest)),)
+        return with_own_environment(context, uv_sync(context, (words[verb], *before, *rest)))
     if action == "run":
         return _uv_run(context, (words[verb], *before, *rest))
     if action == "tool" and inner == "install":
-        return (uv_tool(context, rest),)
+        return with_own_environment(context, uv_tool(context, rest))
     if action == "venv":
         return _uv_venv(context, rest)
     if action == "build":
@@ -286,7 +286,8 @@ def _uv_run(context: Context, words: Sequence[Word]) -> tuple[AnyEffect, ...]:
     run = context.opaque(f"uv runs {ran.partition(' ')[0]}")
     if {"--no-sync", "--no-project"} & set(texts[:end]) or context.on("UV_NO_SYNC"):
         return (run,)
-    return (replace(uv_sync(context, words[:end]), project_optional=True), run)
+    install = replace(uv_sync(context, words[:end]), project_optional=True)
+    return (*with_own_environment(context, install), run)
 
 
 def _after(texts: Sequence[str], *names: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from tonnage.forecast.commands.context import table
+from tonnage.forecast.commands.environments import SYSTEM
 from tonnage.forecast.commands.python_indexes import indexes
 from tonnage.forecast.commands.settings_of_pip import keeps_no_cache_by_file
 from tonnage.forecast.requirements.lines import read_requirement
@@ -85,7 +86,6 @@ _UV_NAMES = {
     "--compile": "--compile-bytecode", "--no-cache-dir": "--no-cache", "--build-constraint": "--build-constraints",
     "--force-reinstall": "--reinstall", "--exclude": "--excludes", "--config-settings": "--config-setting",
 }  # fmt: skip
-_SYSTEM = frozenset({"/usr/local", "/usr", "", "/opt/python"})
 _STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
 # Options whose environment variables have one value, or several, or are on or off.
 # What pip takes for a no; it gives the value of PIP_NO_COMPILE to what --compile sets.
@@ -342,14 +342,14 @@ def environment_of(context: Context, python: str) -> str:
     if "/" in named:
         path = context.absolute(named)
         home = path if "/bin/" not in path else path.rpartition("/bin/")[0]
-        return "" if home in _SYSTEM else home
+        return "" if home in SYSTEM else home
     active = context.setting("VIRTUAL_ENV")
     entries = [entry.rstrip("/") for entry in context.setting("PATH").split(":") if entry]
     if active and f"{active.rstrip('/')}/bin" in entries:
         return active.rstrip("/")
     for entry in entries:
         home = entry.removesuffix("/bin")
-        if home in _SYSTEM:
+        if home in SYSTEM:
             return ""
         if entry.endswith("/bin") and re.search(r"venv|virtualenv|conda|/envs?\b", home):
             return home

@@ -163,6 +163,25 @@ def test_poetry_installs_what_its_words_say(forecast: Forecast, tmp_path: Path, 
     assert found.steps[-1].image.likely_bytes == pytest.approx(brings, rel=0.02)
 
 
+@pytest.mark.parametrize("command", ["poetry install --only-root", "poetry sync --only-root --with heavy"])
+def test_the_project_alone_brings_no_packages(forecast: Forecast, tmp_path: Path, command: str) -> None:
+    (tmp_path / "poetry.lock").write_text(LOCK)
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    found = forecast(f"WORKDIR /app\nCOPY . .\n{ALONE}\nRUN {command}")
+    assert not found.failures
+    assert found.steps[-1].image.likely_bytes < min(OLD, DRIVER)
+
+
+def test_uv_makes_an_environment_where_there_is_none(forecast: Forecast, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\ndependencies = ["reader==1.0"]\n')
+    found = forecast(
+        "WORKDIR /app\nCOPY . .\nENV UV_NO_CACHE=1 VIRTUAL_ENV=/app/.venv\nRUN uv sync --no-install-project\n"
+        "RUN uv sync --no-install-project\nRUN UV_PROJECT_ENVIRONMENT=/usr/local uv sync --no-install-project"
+    )
+    made = [any("environment" in each.name for each in step.contributors) for step in found.steps[-3:]]
+    assert made == [True, False, False]
+
+
 HATCH = """
 [project]
 name = "thing"
