@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tonnage.forecast.costs.apt.caches import CACHES, with_caches, with_small_caches
+from tonnage.forecast.costs.apt.caches import CACHES, AptLeft, with_caches, with_small_caches
 from tonnage.forecast.costs.apt.effects import ARCHIVES, LISTS, apt_install, apt_lists
 from tonnage.forecast.costs.copied_image_files import copied_paths, file_copied
 from tonnage.forecast.costs.found_files import maybe, perhaps
@@ -90,6 +90,7 @@ class InstructionEffects(Struct, frozen=True, kw_only=True):
     Args:
         sizes: How large the files behind addresses are; an address that is missing is not known.
         keeps_debs: The image keeps the ``.deb`` files that were installed; ``keeps_caches``: those of apt itself.
+        apt_left: What earlier instructions left of apt's lists and caches.
         keeps_logins: The image has logs of logins; None where that is not known.
         assume_bytes: What is assumed for a command of which nothing is known.
     """
@@ -101,13 +102,15 @@ class InstructionEffects(Struct, frozen=True, kw_only=True):
     keeps_caches: bool = True
     keeps_logins: bool | None = None
     assume_bytes: int = 500_000_000
+    apt_left: AptLeft = AptLeft()
 
 
 def sized_effects(effects: Sequence[AnyEffect], found: InstructionEffects) -> tuple[SizedEffect, ...]:
     """Return what the commands of one instruction do, in their order."""
     fetched: dict[str, Estimate] = {}
     alone = [_sized(number, effect, found, fetched) for number, effect in enumerate(effects)]
-    sized = [with_caches(each, effects[: at + 1], found.packages.get(at)) for at, each in enumerate(alone)]
+    before = found.apt_left
+    sized = [with_caches(each, effects[: at + 1], found.packages.get(at), before) for at, each in enumerate(alone)]
     sized = with_rewritten_records(effects, with_marks(effects, sized), keeps_caches=found.keeps_caches)
     sized = with_small_caches(effects, sized)
     return tuple(_maybe(each) if effect.conditional else each for effect, each in zip(effects, sized, strict=True))
@@ -121,7 +124,7 @@ def _sized(number: int, effect: AnyEffect, found: InstructionEffects, fetched: d
         case AptInstall():
             return apt_install(effect, found.packages.get(number), unknown, keeps_debs=found.keeps_debs)
         case AptUpdate():
-            return apt_lists(effect, next(iter(found.packages.values()), None))
+            return apt_lists(effect, next(iter(found.packages.values()), None), there=found.apt_left.lists)
         case AptClean():
             # What ``rm`` removes of caches is told by its own paths.
             place = ARCHIVES if effect.archives_alone else CACHES

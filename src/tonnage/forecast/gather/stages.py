@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tonnage.errors import TonnageError
 from tonnage.forecast.commands.effects import effects
+from tonnage.forecast.costs.apt.caches import AptLeft
 from tonnage.forecast.costs.base_layers import distribution_named, python_named
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, new_directory, sized_effects
 from tonnage.forecast.costs.instruction_identity import Before, copy_identity, looks_at_paths, run_identity
@@ -81,6 +82,7 @@ class Below(Struct):
     before: Before
     base: BaseImage | None
     musl: bool | None = None
+    apt: AptLeft = AptLeft()
     opaque: str = ""
     """A command before, of which nobody knows what it does."""
 
@@ -343,6 +345,7 @@ class BuildAnalysis:
                         told = why if effect.address in why else f"{effect.address}: {why}"
                         self._said.notes.append(f"{effect.place}: {told}")
         apt, system = base.apt if base is not None else None, below.python.distribution
+        left, below.apt = below.apt, below.apt.then(done)
         return InstructionEffects(
             installs=installs,
             packages=self._packages(done, base, platform, step),
@@ -350,8 +353,8 @@ class BuildAnalysis:
             keeps_debs=apt is not None and apt.keeps_debs,
             keeps_caches=apt is None or apt.keeps_caches,
             keeps_logins=system.keeps_logins if system is not None else None,
-            assume_bytes=bound,
-        )
+            assume_bytes=bound, apt_left=left,
+        )  # fmt: skip
 
     def _packages(
         self, done: Sequence[AnyEffect], base: BaseImage | None, platform: str, step: RecipeStep

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tonnage.forecast.commands.effects import effects
+from tonnage.forecast.costs.apt.caches import AptLeft
 from tonnage.forecast.costs.effect_sizes import InstructionEffects, sized_effects
 from tonnage.forecast.costs.layer_costs import layer_cost
 from tonnage.model.forecast.debian_package import AptForecast, Chosen
-from tonnage.model.forecast.effects import AptClean, AptInstall, AptRemove, AptUpdate
+from tonnage.model.forecast.effects import AptClean, AptInstall, AptRemove, AptUpdate, Remove
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade, total
 from tonnage.model.stack import Place
 from tonnage.sources.dockerfile.parser import read_dockerfile
@@ -63,6 +64,46 @@ def test_one_of_apts_caches_stays_a_second_time_where_an_earlier_instruction_upd
     transient, left = install(caches=CACHES, keeps_debs=keeps_debs, updated=False)
     assert (transient.likely_bytes, transient.high_bytes) == (fetched_bytes, fetched_bytes)
     assert (left.likely_bytes, left.high_bytes) == (40_000_000, 46_000_000)
+
+
+CLEAN = AptClean(command="apt-get clean", place=PLACE, archives=True)
+UNLIST = AptClean(command="rm -rf /var/lib/apt/lists/*", place=PLACE, lists=True, archives_alone=True)
+RM = Remove(command="rm -rf /var/cache/apt", place=PLACE, paths=("/var/cache/apt",))
+INSTALL = AptInstall(command="apt-get install nginx", place=PLACE, packages=("nginx",))
+
+
+@pytest.mark.parametrize(
+    ("before", "likely_bytes"),
+    [
+        ([[UPDATE]], 40_000_000),
+        ([[UPDATE, CLEAN]], 80_000_000),
+        ([[UPDATE], [RM]], 80_000_000),
+        ([[UPDATE, CLEAN], [INSTALL]], 40_000_000),
+        ([[CLEAN], [UPDATE]], 40_000_000),
+        ([[UPDATE, UNLIST]], 40_000_000),
+    ],
+)
+def test_an_install_writes_both_caches_where_an_earlier_instruction_removed_them(
+    before: list[list[AnyEffect]], likely_bytes: int
+) -> None:
+    left = AptLeft()
+    for each in before:
+        left = left.then(each)
+    brought = AptForecast(image=DEBS, disk=DEBS, debs=DEBS, caches=CACHES)
+    sized = sized_effects([INSTALL], InstructionEffects(packages={0: brought}, keeps_debs=True, apt_left=left))[0]
+    assert total(each.disk for each in sized.writes if "caches" in each.name).likely_bytes == likely_bytes
+
+
+@pytest.mark.parametrize(
+    ("before", "low_bytes"), [([UPDATE], 0), ([UPDATE, UNLIST], 2_000_003), ([], 2_000_003), ([CLEAN], 2_000_003)]
+)
+def test_an_update_may_find_the_lists_as_an_earlier_instruction_left_them(
+    before: list[AnyEffect], low_bytes: int
+) -> None:
+    brought = AptForecast(image=DEBS, disk=DEBS, debs=DEBS, lists=DEBS)
+    found = InstructionEffects(packages={-1: brought}, apt_left=AptLeft().then(before))
+    lists = next(each for each in sized_effects([UPDATE], found)[0].writes if each.name == "package lists")
+    assert (lists.disk.low_bytes, lists.disk.high_bytes) == (low_bytes, 2_000_003)
 
 
 def test_an_image_whose_apt_keeps_no_caches_needs_no_room_for_them() -> None:

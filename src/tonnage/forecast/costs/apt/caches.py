@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from tonnage.forecast.costs.image_paths import any_covers
 from tonnage.model.forecast.compression import Content
-from tonnage.model.forecast.effects import AptClean, AptInstall, AptRemove, AptUpdate
+from tonnage.model.forecast.effects import AptClean, AptInstall, AptRemove, AptUpdate, Remove
 from tonnage.model.forecast.estimate import NOTHING, Estimate, Grade
 from tonnage.model.forecast.sized_effects import WrittenBytes
 
@@ -31,17 +33,50 @@ _NAME, _ONCE_MORE = "apt's caches", "apt's caches, once more"
 _WITHOUT_LISTS = Estimate(1_000_000, 5_000_000, 30_000_000, Grade.DECLARED)
 
 
-def with_caches(sized: SizedEffect, effects: Sequence[AnyEffect], brought: AptForecast | None) -> SizedEffect:
-    """Return what the last of some commands does, with the cache that it writes anew where an earlier layer has it."""
+class AptLeft(Struct, frozen=True):
+    """What earlier instructions left of apt's.
+
+    Args:
+        lists: There are lists: an update that finds them unchanged writes none.
+        without_caches: Caches were removed, so that the next install writes both, and not only the one that it changes.
+    """
+
+    lists: bool = False
+    without_caches: bool = False
+
+    def then(self, effects: Sequence[AnyEffect]) -> AptLeft:
+        """Return what is left after some more commands."""
+        lists, gone = self.lists, self.without_caches
+        for each in effects:
+            match each:
+                case AptUpdate():
+                    lists, gone = not (each.conditional or each.lists_mounted), gone and each.conditional
+                case AptInstall() | AptRemove():
+                    gone = gone and each.conditional
+                case AptClean():
+                    lists, gone = lists and not each.lists, gone or (each.archives and not each.archives_alone)
+                case Remove():
+                    gone = gone or any_covers(each.paths, CACHE_FILES)
+        return AptLeft(lists, gone)
+
+
+def with_caches(
+    sized: SizedEffect, effects: Sequence[AnyEffect], brought: AptForecast | None, left: AptLeft
+) -> SizedEffect:
+    """Return what the last of some commands does, with the caches that it writes anew where an earlier layer has them.
+
+    Args:
+        left: What earlier instructions left.
+    """
     *before, effect = effects
     installs = isinstance(effect, AptInstall) and not effect.downloads_only
     if brought is None or not installs or any(isinstance(each, AptInstall | AptUpdate) for each in before):
         return sized
-    size = brought.caches.share(1, 2)
+    size = brought.caches if left.then(before).without_caches else brought.caches.share(1, 2)
     if not size.high_bytes:
         return sized
     # What is written anew lies beside the old one then, and not on top.
-    transient = NOTHING if sized.transient == size else brought.debs
+    transient = NOTHING if sized.transient == brought.caches.share(1, 2) else brought.debs
     piece = WrittenBytes.of_size(_ONCE_MORE, CACHE_FILES, size, "usual size", content=Content.TEXT)
     return replace(sized, writes=(*sized.writes, piece), transient=transient)
 

@@ -131,8 +131,12 @@ def _from_files(effect: AptInstall, unknown: Estimate) -> tuple[DerivedFile, ...
     )
 
 
-def apt_lists(effect: AptUpdate, brought: AptForecast | None) -> SizedEffect:
-    """Return what fetching lists of packages leaves."""
+def apt_lists(effect: AptUpdate, brought: AptForecast | None, *, there: bool) -> SizedEffect:
+    """Return what fetching lists of packages leaves.
+
+    Args:
+        there: An earlier instruction left them: unless a server has others meanwhile, they stay as they are.
+    """
     size = brought.lists if brought is not None else Estimate(5_000_000, 20_000_000, 60_000_000, Grade.DECLARED)
     fetched = brought.lists_download if brought is not None else size
     caches = brought.caches if brought is not None else Estimate(0, 0, 80_000_000, Grade.DECLARED)
@@ -143,6 +147,8 @@ def apt_lists(effect: AptUpdate, brought: AptForecast | None) -> SizedEffect:
         return SizedEffect(
             writes=(WrittenBytes(name="package lists", download=fetched, source=source), kept), asides=(aside,)
         )
+    if there:
+        size, fetched = replace(size, low_bytes=0, likely_bytes=0), replace(fetched, low_bytes=0, likely_bytes=0)
     content = brought.lists_content if brought is not None else Content.TEXT
     lists = WrittenBytes.of_size("package lists", LISTS, size, source, download=fetched, content=content)
     return SizedEffect(writes=(kept, lists))
