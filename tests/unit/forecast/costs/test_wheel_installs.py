@@ -210,3 +210,15 @@ def test_uv_fetches_what_a_wheel_needs_before_the_wheel() -> None:
     fetched_bytes = cost(wheel, uv=True).pieces[0].download.likely_bytes
     assert cost(asked, uv=True).pieces[0].download.likely_bytes == fetched_bytes + 4_001
     assert cost(asked, uv=False).pieces[0].download.likely_bytes == fetched_bytes
+
+
+def test_bytecode_of_earlier_releases_is_that_of_theirs() -> None:
+    # Of idna 3.7, 3.10 and 3.19 with Python 3.11: bytes of source and of bytecode, as measured.
+    for released, source, compiled in (
+        ("3.7", 303_984, 294_287),
+        ("3.10", 337_359, 294_673),
+        ("3.19", 325_223, 176_713),
+    ):
+        found = bytecode("idna", [source], (3, 11), released=released).image
+        assert found.low_bytes <= compiled <= found.high_bytes, released
+    assert bytecode("idna", [300_000], (3, 11), released="no version") == bytecode("idna", [300_000], (3, 11))
