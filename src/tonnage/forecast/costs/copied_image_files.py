@@ -24,6 +24,7 @@ from tonnage.forecast.costs.found_files import (
     perhaps_less,
     replaced,
     solid,
+    with_twins,
     without,
 )
 from tonnage.forecast.costs.image_paths import (
@@ -71,7 +72,7 @@ def copied_paths(
         # A file comes into a directory under its own name; of a directory what is in it.
         file = into.endswith("/") and any(each[0] == path for piece in (*whole, *part) for each in solid(piece))
         to = inside(into, told) if file else into
-        pieces += [_copied(piece, path, to) for piece in whole]
+        pieces += with_twins(whole, [_copied(piece, path, to) for piece in whole])
         pieces += [_part_of(piece, path, to) for piece in part]
         if (whole or part) and not any(each[0] == path for piece in (*whole, *part) for each in solid(piece)):
             # A program of which nobody knows what it writes may have written there too.
@@ -267,7 +268,7 @@ def _moved(
         whole, part = ([each for each in found if each.place] for found in (whole, part))
     if certain:
         below[:] = hidden(below, source, covers)
-    found = [_copied(piece, source, destination, why="it is moved out of a layer") for piece in whole]
+    found = with_twins(whole, [_copied(each, source, destination, why="it is moved out of a layer") for each in whole])
     found += [_part_of(piece, source, destination) for piece in part]
     if found or mine or taken or vague or any(map(_is_anywhere, own)):
         return found
@@ -284,6 +285,9 @@ def _copied(piece: WrittenBytes, path: str, into: str, why: str = "", *, again: 
     """Return a piece as it lies at another place; without a path it stays where it is."""
     files = _at(piece.files, path, into) if path else piece.files
     found = replace(piece, place=moved(piece.place, path, into) if path else piece.place, files=files)
+    if not path:
+        # Every name is written by itself.
+        found = replace(found, twin_of="")
     if piece.other_name is not None:
         found = replace(
             found, other_name=replace(piece.other_name, alone=_copied(piece.other_name.alone, path, into, again=again))

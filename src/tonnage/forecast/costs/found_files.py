@@ -114,6 +114,24 @@ def without(piece: WrittenBytes, gone: Sequence[File], perhaps: Sequence[File] =
     return perhaps_less(left, sum(count for _, count, _ in more), sum(count for *_, count in more))
 
 
+def with_twins(pieces: Sequence[WrittenBytes], copies: Sequence[WrittenBytes]) -> list[WrittenBytes]:
+    """Return the copies of pieces: several names of a file may stay names of one file, or each become one.
+
+    ``COPY``, ``cp -a`` and ``mv`` keep them names of one, ``cp -r`` does not. Source: Docker 28.5, measured.
+    """
+    firsts = {piece.name for piece in pieces if not piece.twin_of}
+    return [
+        _perhaps_once(copy) if piece.twin_of in firsts else copy for piece, copy in zip(pieces, copies, strict=True)
+    ]
+
+
+def _perhaps_once(piece: WrittenBytes) -> WrittenBytes:
+    def some(size: Estimate) -> Estimate:
+        return Estimate(0, 0, size.high_bytes, weakest((size.grade, Grade.DECLARED))) if size.high_bytes else size
+
+    return replace(piece, image=some(piece.image), disk=some(piece.disk), compressed=some(piece.compressed))
+
+
 def perhaps_less(piece: WrittenBytes, image_bytes: int, disk_bytes: int) -> WrittenBytes:
     """Return a piece of which so many bytes may be gone."""
 

@@ -292,7 +292,7 @@ def _further_names(
                     files=(),
                     parts=(),
                     wheel=None,
-                    other_name=OtherName(first.name, first.image, copy),
+                    other_name=OtherName(first.name, first.image, replace(copy, twin_of=first.name)),
                 )
                 found.append(name if effect.certain else _perhaps_a_name(name, copy, 0))
     return found
@@ -332,7 +332,7 @@ def _parted(own: Sequence[WrittenBytes], effect: SizedEffect) -> list[WrittenByt
         if told is None or not (whole or any(covers_part(path, place) for path in effect.alters for place in places)):
             found.append(piece)
         elif effect.certain and whole:
-            found.append(told.alone)
+            found.append(replace(told.alone, twin_of=""))
         else:
             # Which of the files below it are written anew is not followed.
             found.append(_perhaps_a_name(piece, told.alone, told.alone.image.likely_bytes))

@@ -25,6 +25,7 @@ _MOST_NUMBERED = 10
 _OPAQUE = frozenset({"process_substitution", "array", "subscript"})
 _SET_DEFAULT = regex(r"\$\{(?P<name>\w+):?=")
 _ESCAPED = regex(r'\\([$`"\\\n])')
+_HOME_OF = regex(r"~(?P<user>[a-z_][\w-]*)(?P<rest>(?:/.*)?)", re.DOTALL)
 _ANY_ESCAPED = regex(r"\\(.)", re.DOTALL)
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 LEAVES = frozenset({
@@ -175,6 +176,10 @@ class Expander(Struct, frozen=True):
         if unescaped == "~" or unescaped.startswith("~/"):
             home = self.variables.value("HOME")
             return [_Field(f"{home}{unescaped[1:]}" if home else unescaped, known=bool(home))]
+        if match := _HOME_OF.fullmatch(text):
+            # As HOME is taken to be of who runs it.
+            home = "/root" if match["user"] == "root" else f"/home/{match['user']}"
+            return [_Field(f"{home}{_ANY_ESCAPED.sub(lambda each: each[1], match['rest'])}")]
         return [_Field(unescaped, quoted=unescaped != text)]
 
     def _inside(self, node: Node) -> list[_Field]:

@@ -90,10 +90,10 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
         links_to: What a symbolic link points to, as it is written; empty for everything else.
         brought_by: What it came along with, nearest first, and at last where that is written; empty where not known.
         parts: Parts of it that may be removed by themselves, as far as they are known.
-        package: The package of the system that it is; empty for what is none.
-        because: The package that this one came for.
+        package: The package of the system that it is; empty for what is none; ``because``: the one that it came for.
         wheel: The wheel that it was unpacked from, where that may lie in another image.
         other_name: It is a further name of files that the layer has under another one.
+        twin_of: The piece whose files it was made a further name of; what copies both may write them once.
     """
 
     name: str
@@ -113,6 +113,7 @@ class WrittenBytes(Struct, frozen=True, kw_only=True):
     because: str = ""
     wheel: UnpackedWheel | None = None
     other_name: OtherName | None = None
+    twin_of: str = ""
 
     @classmethod
     def of_size(
@@ -209,8 +210,7 @@ class SizedEffect(Struct, frozen=True, kw_only=True):
         percent: The least and the most bytes that altered files have then, of a hundred that they had.
         links: Pairs of what a symbolic link points to and the link.
         hard_links: Pairs of a path whose files get further names, and the path of those.
-        copies: Pairs of a path in the image and the path that it is copied to, with all that is below it; a
-            directory that it is copied into ends with ``/``.
+        copies: Pairs of a path in the image and the path that all of it is copied to; a directory ends with ``/``.
         file_copies: Pairs of a file in the image and the path that it is copied to.
         follows: Links below what is copied are copied as what they point to.
         holes: What is copied may have holes in place of zeros.

@@ -116,6 +116,25 @@ def test_a_further_name_of_what_lost_some_files_is_told_within_bounds(context: P
     assert image.grade is Grade.DECLARED
 
 
+@pytest.mark.parametrize(
+    ("copied", "least", "most"),
+    [
+        ("RUN cp -a /data /copy", ALL, ALL + ONE),
+        ("RUN cp -r /data /copy", ALL, ALL + ONE),
+        ("RUN mv /data /copy", ALL, ALL + ONE),
+        ("FROM scratch\nCOPY --from=0 /data /", ALL, ALL + ONE),
+        ("FROM scratch\nCOPY --from=0 /data /data\nFROM scratch\nCOPY --from=1 / /again/", ALL, ALL + ONE),
+        ("RUN cp -a /data/hard /copy", ONE, ONE),
+        ("RUN chmod 600 /data/hard\nRUN cp -a /data /copy", ALL + ONE, ALL + ONE),
+    ],
+)
+def test_two_names_of_a_file_may_be_copied_as_names_of_one(context: Path, copied: str, least: int, most: int) -> None:
+    lines = f"COPY data /data\nRUN ln /data/one.bin /data/hard\n{copied}"
+    image = forecasting("http://127.0.0.1:9/simple", context)(lines).steps[-1].image
+    assert (image.low_bytes, image.high_bytes) == (least, most)
+    assert (image.grade is Grade.EXACT) is (least == most)
+
+
 def test_dd_that_truncates_nothing_copies_what_is_there(context: Path) -> None:
     lines = "COPY data /data\nRUN dd if=/dev/urandom of=/data/one.bin bs=1k count=4 conv=notrunc"
     image = forecasting("http://127.0.0.1:9/simple", context)(lines).steps[-1].image

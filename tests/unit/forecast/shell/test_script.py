@@ -25,6 +25,7 @@ def told(text: str, *, complete: bool = True) -> list[str]:
         ('a ${U:-x y} ${U:-"p q"} ${GPU:+set} ${TWO%% *} ${TWO/b/c}', ["a|x|y|p|q|set|a|a|c"]),
         ("a ${GPU:0:1} ${#GPU} $((1 + 2))", ["a|<${GPU:0:1}>|<${#GPU}>|<$((1 + 2))>"]),
         ("a ~/x $'b\\tc'", ["a|/root/x|b\tc"]),
+        ("a ~app/x ~root ~www-data '~app' \"~app/x\" x~app", ["a|/home/app/x|/root|/home/www-data|~app|~app/x|x~app"]),
         ("a --x=\"$TWO\"'z' ${NEW:=v}; b $NEW", ["a|--x=a bz|v", "b|v"]),
         ("X=1; Y=$X$X; a $Y; unset X; b $X.", ["a|11", "b|."]),
         ("X=$(date); a $X ${X:-b}", ["date", "a|<$X>|<${X:-b}>"]),
