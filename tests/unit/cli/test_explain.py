@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -53,6 +54,23 @@ def test_a_log_may_come_from_a_pipe(world: World, capsys: Captured, monkeypatch:
 
     assert world.run("explain", "-") == 0
     assert "gzip could not write" in capsys.readouterr().out
+
+
+def test_the_logs_of_a_job_may_be_packed_as_they_are_downloaded(world: World, capsys: Captured) -> None:
+    packed = world.directory / "logs_4711.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("0_build.txt", (LOGS / "full" / "github-colours.log").read_text())
+
+    assert world.run("explain", "--json", str(packed)) == 0
+    (found,) = json.loads(capsys.readouterr().out)["explanations"]
+    assert (found["kind"], found["elsewhere"]) == ("disk-full", "the GitHub runner")
+
+
+def test_an_empty_log_is_wrong_usage(world: World, capsys: Captured) -> None:
+    (world.directory / "empty.log").touch()
+
+    assert world.run("explain", str(world.directory / "empty.log")) == 2
+    assert "is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["none.log", "."])

@@ -47,6 +47,12 @@ _CUT_SHORT: dict[str, KnownCause] = {
         "A disk that filled, or a connection that broke, left a part of an archive.",
         f"{_SEE_WHAT_IT_NEEDS}\nIf there was room, remove the file and download it again.",
     ),
+    "temporary": KnownCause(
+        "perhaps a full disk: no temporary file could be made",
+        "Neither /tmp nor another directory for temporary files takes a byte: full, without inodes, or not ours to"
+        " write to. In a container /tmp is a part of the engine's disk unless it is mounted.",
+        "See each of them, inodes too:\n  df --human-readable /tmp /var/tmp\n  df --inodes /tmp /var/tmp",
+    ),
     "database": KnownCause(
         "perhaps a full disk: a database could not write its files",
         "It says that it cannot write, and not why.",
@@ -57,7 +63,7 @@ _CAUSES: dict[tuple[SymptomKind, str], KnownCause] = {
     **{(SymptomKind.CUT_SHORT, cause): said for cause, said in _CUT_SHORT.items()},
     **{
         (SymptomKind.KERNEL_LIMIT, name): KnownCause(
-            f"a limit of the kernel, not the disk: {each.what}", each.why, each.todo
+            f"a limit of {each.whose}, not the disk: {each.what}", each.why, each.todo
         )
         for name, each in LIMITS.items()
     },
@@ -75,6 +81,29 @@ _CAUSES: dict[tuple[SymptomKind, str], KnownCause] = {
         "memory ran out: a program was given none",
         "The disk has nothing to do with it.",
         "See what there is, and give the machine or the container more:\n  free --human",
+    ),
+    (SymptomKind.MEMORY, "heap"): KnownCause(
+        "a program reached the limit of its own heap",
+        "The disk has nothing to do with it, and the machine may have memory left: the limit is the program's.",
+        "Raise it, if the machine has the memory:\n"
+        "  NODE_OPTIONS=--max-old-space-size=4096 (Node.js, in MB)\n"
+        "  JAVA_TOOL_OPTIONS=-Xmx4g (Java; Gradle: org.gradle.jvmargs)\n"
+        "  memory_limit=1G (PHP)",
+    ),
+    (SymptomKind.REGISTRY_FULL, "quota"): KnownCause(
+        "the registry's storage quota is used up, not this machine's disk",
+        "The registry refuses what would exceed the quota of the project or account.",
+        "Remove tags there and let it collect its garbage, or ask who runs it for a larger quota.",
+    ),
+    (SymptomKind.QUOTA, "namespace"): KnownCause(
+        "the namespace's quota of storage is used up (Kubernetes), not a disk",
+        "The cluster refuses the claim; no disk has been asked yet.",
+        "See it, and remove claims or ask for more:\n  kubectl describe resourcequota",
+    ),
+    (SymptomKind.QUOTA, "provider"): KnownCause(
+        "the provider's quota of disks is used up, not a disk",
+        "The account may not have larger disks in this region.",
+        "Ask the provider for more, remove unused disks, or choose another type of disk.",
     ),
     (SymptomKind.QUOTA, "artifacts"): KnownCause(
         "the storage that GitHub gives for artifacts is used up, not a disk",

@@ -19,7 +19,7 @@ _FULL = regex(
     | \berrno[\ :=]+-?28\b | \[errno\ 28\] | \(os\ error\ 28\) | \bcode:\ 28,\ kind:\ storagefull
        | \bgot\ error\ 28\b | \berror\ 28\ from\b
        | \berror\ number\ 28\b | \berrcode:?\ 28\b
-    | (?:database\ or\ disk|disk)\ is\ full
+    | (?:database\ or\ disk|disk)\ is\ full\b(?!\ of\b)
     | sqlite_full
     | you\ don't\ have\ enough\ free\ space\ in
     | (?:not\ enough|insufficient)\ (?:free\ )?disk\ space\b
@@ -29,7 +29,7 @@ _FULL = regex(
     | cannot\ reserve\ [\d.]+\ \w+,\ not\ enough\ space
     | there\ is\ not\ enough\ space\ on\ the\ disk
     | more\ space\ needed\ on\ the\ .{1,200}\ filesystem
-    | \bneeds\ [\d.]+\ ?[kmgt]?i?b\ (?:more\ space\ )?on\ the\ \S{1,200}\ filesystem
+    | \bneeds\ [\d.]+\ ?[kmgt]?i?b\ (?:more\ space\ )?on\ the\ \S{1,200}\ file\ ?system
     | nospaceleft(?:error|exception) | storagefull\b
     | disk\ (?:is\ )?full\s*(?:$|[.,!;)\]"']|:(?!\s*(?:no\b|false\b|\d))|writing\b|\?\))
     | \bfile\ ?system\ (?:is\ )?full\s*(?:$|[.,!;)\]"':])
@@ -38,7 +38,7 @@ _FULL = regex(
     | (?:ran|run|is|am|are)\ out\ of\ disk\ ?space\b(?!.{0,200}the\ runner) | \bout\ of\ diskspace\b
        | :\ out\ of\ space\s*$
     | possibly\ out\ of\ free\ disk\ space | check\ free\ disk\ space
-    | no\ free\ (?:disk\ space|space\ (?:left|on|in|available))
+    | no\ free\ (?:disk\ space|space\ (?:left|on|in|available)) | \bno\ space\ on\ device\b
     | ephemeral[ -](?:local\ )?storage\ usage\ exceeds
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -64,11 +64,15 @@ _CUT_SHORT = regex(
        |errorcode=9\b|cannot\ write\ to\ \S{1,300}\ \(success\))
     | (?P<short_write>\bwrote\ only\ -?\d+\ of\ \d+\ bytes|\bshort\ write\b|only\ -?\d+\ of\ \d+\ bytes\ written
        |\b\d{1,20}\ requested\ and\ \d{1,20}\ written|pytorchstreamwriter\ failed\ writing
-       |inline_container\.cc:\d{1,6}\][ .]{1,4}unexpected\ pos\b|\bincomplete\ write\b|error\ 37\ :\ write\ error)
+       |inline_container\.cc:\d{1,6}\][ .]{1,4}unexpected\ pos\b|\bincomplete\ write\b|error\ 37\ :\ write\ error
+       |write\ error\ on\ zip\ file|io\ failure\ on\ output\ stream|\bfailed\ to\ write\ all\ bytes\ for\b)
     | (?P<archive>\bwheel\ '[^']{1,200}'\ located\ at\ \S{1,400}\ is\ invalid
        |\b(?:gzip|tar|unzip|xz|zstd|bzip2|7z)\b.{0,80}unexpected\ end\ of\ (?:file|archive|data|input)
        |end-of-central-directory\ signature\ not\ found|\bbadzipfile:|\bzlib\.error:\ error\ -5)
     | (?P<database>unable\ to\ persist\ to\ disk|wrote\ only\ \d+\ bytes\ at\ block)
+    | (?P<temporary>insufficient\ space\ for\ shared\ memory\ file
+       |internal\ error:\ cannot\ create\ temporary\ directory
+       |no\ usable\ temporary\ (?:directory|file)\b.{0,20}\ found)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -79,6 +83,8 @@ _QUOTA = regex(
     | (?P<artifacts>artifact\ storage\ quota\ has\ been\ hit)
     | (?P<git_lfs>over\ its\ data\ quota)
     | (?P<etcd>mvcc:\ database\ space\ exceeded)
+    | (?P<namespace>\bexceeded\ quota:\ [^\n]{0,200}\brequested:\ [^\n]{0,200}(?:requests\.storage|ephemeral-storage)=)
+    | (?P<provider>\bquota\ '\w*(?:disks?|ssd|storage)\w*'\ exceeded)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -87,7 +93,10 @@ _READ_ONLY = regex(
 )
 _DISK_ERROR = regex(
     r"""
-    input/output\ error | \beio\b:? \ (?=i/o) | \beio:\ i/o\ error | \[errno\ 5\] | \(os\ error\ 5\)
+    input/output\ error | aborting\ journal\ on\ device | detected\ aborted\ journal
+    | \bjbd2:?\ [^\n]{0,60}\b(?:error|invalid\ checksum)\b | \bloop:\ write\ error\ at\ byte
+    | \bi/o\ error\ -?\d+\ writing\ to\ inode
+    | \beio\b:? \ (?=i/o) | \beio:\ i/o\ error | \[errno\ 5\] | \(os\ error\ 5\)
     | \bi/o\ error,\ dev\ \S+ | buffer\ i/o\ error\ on\ dev | critical\ (?:medium|target|space\ allocation)\ error,\ dev
     | \bext4-fs\ error\ \(device\ | \bxfs\ \([\w-]+\):\ (?:metadata|log)\ i/o\ error | \bbtrfs:?\ error\ \(device
     """,
@@ -95,7 +104,7 @@ _DISK_ERROR = regex(
 )
 _REGISTRY_FULL = regex(
     r"""
-    \b507\b[^\n]{0,20}insufficient\ storage | insufficient\ storage\b
+    \b507\b[^\n]{0,20}insufficient\ storage | \bhttp\ 507\b | insufficient\ storage\b
     | err\.detail="?filesystem: | \bfilesystem:\ (?:write|mkdir|open|sync)\ /\S{1,400}:\ no\ space\ left
     | /docker/registry/v2/\S{0,400}:\ no\ space\ left
     | "op":"(?:write|mkdir|open|sync)","path":"[^"]{0,400}/docker/registry/v2[^"]{0,400}","err":28
@@ -103,6 +112,14 @@ _REGISTRY_FULL = regex(
     | (?:push|upload)\w*\b[^\n]{0,300}\bunknown:\ [^\n]{0,200}no\ space\ left
     | \bdrivername:filesystem\b[^\n]{0,200}\berr:28\b | xminiostoragefull
        | reached\ its\ minimum\ free\ drive\ threshold
+    | (?P<quota>\bwill\ exceed\ the\ configured\ upper\ limit\ of\b|\bover\ the\ quota:\ used\ \d+\ but\ only\ hard\b
+       |\baccountsizeoverquota\b|storage\ usage\ is\ over\ quota|\bdatastore\ disk\ (?:usage\ )?is\ too\ high
+       |\bdenied:\ [^\n]{0,200}\b(?:quota|storage\ limit)\b[^\n]{0,60}\b(?:exceeded|reached)
+       |\bdenied:\ [^\n]{0,40}\bexceeded\b[^\n]{0,60}\bquota\b
+       |\bquota\ has\ been\ exceeded\ on\ namespace|\bproject\ size\ too\ large\b
+       |\b(?:namespace\ )?storage\ limit\ of\ [^\n]{1,40}\ has\ been\ reached
+       |\bover\ its\ (?:namespace\ )?storage\ limit
+       |\brepository\ has\ reached\ its\ storage\ limit|\bregistry\ contains\ \d+\ \w+,\ limit\ is\ \d+)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -124,9 +141,13 @@ _RUNNER = regex(
 _LOW_DISK = regex(
     r"""
     running\ out\ of\ disk\ space\b.{0,200}free\ space\ left | low\ on\ disk\ space
+    | (?:nearly|almost)\ out\ of\ disk\ space | disk\ space\ is\ (?:too\ low|below\ (?:the\ )?threshold)
+    | free\ disk\ space\ on\ \S{1,200}\ is\ lower\ than | may\ have\ been\ caused\ by\ lack\ of\ free\ disk\ space
+    | \bkubeletoutofdisk\b
     | disk\ space\ is\ (?:critically\ )?low
     | (?:low|high|flood[ -]stage)\ (?:disk\ )?watermark\b.{0,80}exceeded | exceeded\ flood-stage\ watermark
-    | low\ on\ resource:\ ephemeral-storage | \bdisk-?pressure\b | has\ disk\ ?pressure | freediskspacefailed
+    | low\ on\ resource:\ ephemeral-storage | \bdisk-?pressure\b(?!["']?:?\s+(?:false|unknown)\b) | has\ disk\ ?pressure
+    | freediskspacefailed
     | attempting\ to\ reclaim\ ephemeral-storage | disk\ resource\ limit\ alarm\ set
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -146,16 +167,29 @@ _IMAGE = regex(
 )
 _MEMORY = regex(
     r"""
-    (?P<gpu>cuda\ out\ of\ memory|outofmemoryerror:\ (?:cuda|hip)|cuda_error_out_of_memory|cublas_status_alloc_failed
+    (?P<gpu>(?:cuda|hip|mps\ backend|xpu)\ out\ of\ memory|outofmemoryerror:\ (?:cuda|hip|xpu)
+      |(?:cuda|hip)\ error:\ out\ of\ memory|no\ available\ memory\ for\ the\ cache\ blocks
+      |\bfree\ memory\ on\ device\b.{0,200}\bless\ than\ desired\ gpu\ memory
+      |cuda_error_out_of_memory|cublas_status_alloc_failed
        |oom\ when\ allocating\ tensor\b.{0,400}device:gpu)
-    | (?:exit(?:ed\ with)?\ (?:code|status)|code|status|\berror):?\ 137\b | \breturned\ 137\b | \boom-?kill
-       |\boomkilled\b
+    | (?:exit(?:ed\ with)?\ (?:code|status)|code|status|\berror):?\ 137\b | \breturned\ 137\b
+    | \bkilled\ by\ the\ oom\ killer\b | \bearlyoom\b.{0,80}\bsending\ sig
+    | \boom-?kill(?:er|ed|ing)?\b(?!["']?\s*[:=]\s*false)
+    | (?P<heap>heap\ out\ of\ memory|java\.lang\.outofmemoryerror:\ (?:java\ heap|gc\ overhead|metaspace)
+       |could\ not\ reserve\ enough\ space\ for\ (?:\S{1,20}\ )?(?:object\ heap|code\ cache)
+       |allowed\ memory\ size\ of\ \d+\ bytes\ exhausted|\bexpiring\ daemon\ because\ jvm\ heap\ space\ is\ exhausted)
     | out\ of\ memory:\ killed\ process | memory\ cgroup\ out\ of\ memory
     | (?P<refused>\bcannot\ allocate\ memory\b|\bmemory\ allocation\ problem\b|oom\ when\ allocating\ tensor
        |std::bad_alloc|\[errno\ 12\]|\(os\ error\ 12\)|^memoryerror\b
        |\bmemoryerror:
-       |heap\ out\ of\ memory|java\.lang\.outofmemoryerror|out\ of\ memory,\ malloc\ failed|virtual\ memory\ exhausted)
-    | \bkilled\s*$ | killed\ signal\ terminated\ program | signal:\ 9,\ sigkill | terminated\ by\ signal\ 9\b
+       |java\.lang\.outofmemoryerror|out\ of\ memory,\ malloc\ failed|virtual\ memory\ exhausted
+       |\bruntime:\ (?:out\ of\ memory|cannot\ allocate\ memory)|insufficient\ memory\ for\ the\ java\ runtime
+       |native\ memory\ allocation\ \(\w+\)\ failed|memory\ allocation\ of\ \d+\ bytes\ failed)
+    | (?:^|[\]:>|]\s)\s*killed\s*$ | \bsignal:\ killed\b | :\s+\d+\s+killed(?:\s{2,}\S|\s*$)
+    | \breceived\ "killed"\ signal
+    | \bexceeded\ (?:its\ )?memory\ limit\b | \bexited\ with\ sigkill\b
+    | system\ ran\ out\ of\ memory\ or\ someone\ called
+    | killed\ signal\ terminated\ program | signal:\ 9,\ sigkill | terminated\ (?:by|with)\ signal\ 9\b
        | signal\ ["'(]?sigkill
        | killed\ by\ signal:\ killed
     """,
@@ -212,6 +246,6 @@ KINDS: tuple[tuple[SymptomKind, re.Pattern[str]], ...] = (
 CAUSES = frozenset(
     {
         *("apt_signature", "download", "short_write", "archive", "database", "artifacts", "git_lfs", "etcd", "layer"),
-        *("blob", "gpu", "refused", "server", "builder_lost"),
+        *("blob", "gpu", "refused", "server", "builder_lost", "quota", "namespace", "provider", "temporary", "heap"),
     }
 )

@@ -20,11 +20,13 @@ class KernelLimit(Struct, frozen=True, kw_only=True):
         what: What was reached, after "not the disk:".
         why: One sentence.
         todo: What to do; commands stand alone on a line.
+        whose: Who has this limit.
     """
 
     what: str
     why: str
     todo: str
+    whose: str = "the kernel"
 
 
 SHARED_MEMORY = "shared-memory"
@@ -134,6 +136,32 @@ LIMITS: dict[str, KernelLimit] = {
         why="An image file is mounted through one, and their number is limited.",
         todo="See which are in use, and detach those that are not:\n  losetup --list",
     ),
+    "memory-maps": KernelLimit(
+        what="a process may not have as many memory maps as the program wants",
+        why="vm.max_map_count limits them on the machine; search engines and databases need more than its default.",
+        todo="Raise it on the machine, not in the container:\n  sudo sysctl vm.max_map_count=262144",
+    ),
+    "layers": KernelLimit(
+        whose="the engine",
+        what="an image has more layers than it can stack",
+        why="overlay2 stacks 128 directories: each instruction that writes is one, those of the base image included.",
+        todo="Join instructions of the Dockerfile, or copy the result into one layer of a last stage:\n"
+        "  docker history IMAGE",
+    ),
+    "overlay-on-overlay": KernelLimit(
+        what="an overlay filesystem is stacked on others",
+        why="An engine whose data root is in a container's own filesystem stacks overlay on overlay, at most two deep.",
+        todo="Give the inner engine a volume for its data root:\n  docker run --volume /var/lib/docker ...",
+    ),
+    "addresses": KernelLimit(
+        whose="the engine",
+        what="there is no free address, or no free address range for another network",
+        why="Every network takes a range out of default-address-pools (31 of them unless it is set), and every"
+        " container an address. A VPN may cover the ranges that are left.",
+        todo="Remove unused networks, or set smaller ranges in daemon.json (default-address-pools):\n"
+        "  docker network ls\n"
+        "  docker network prune",
+    ),
     "usb": KernelLimit(
         what="a USB bus has no bandwidth left",
         why="The kernel says so when devices ask for more than the bus has.",
@@ -187,20 +215,26 @@ _LIMIT = regex(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# What stands on the lines above an error of Python that names nothing: its frames.
+# What stands on the lines above an error that names nothing: its frames, or its first line.
 _FRAMES = regex(
     r"(?P<semaphores>semlock|multiprocessing/synchronize\.py)"
     r"|(?P<shared_memory>shared_memory\.py|_posixshmem|shm_open|multiprocessing/heap\.py"
     r"|multiprocessing/reductions\.py)"
-    r"|(?P<inotify>inotify|watchdog/|watchfiles)",
+    r"|(?P<inotify>inotify|watchdog/|watchfiles|fswatcher|fs/watchers|chokidar|watchpack|, watch\b|file watchers"
+    r"|error: [^\n]{0,60}\bwatch)",
     re.IGNORECASE,
 )
-_BARE = regex(r"(?:^|\s)(?:OSError|IOError|FileNotFoundError|BlockingIOError|RuntimeError)\b")
+_BARE = regex(
+    r"(?:^|\s)(?:OSError|IOError|FileNotFoundError|BlockingIOError|RuntimeError)\b"
+    # What Node.js and Rust say of an error stands on lines of its own below it.
+    r"|^\s*(?:errno|code|syscall): |^\s*(?:\d+: )?No space left on device \(os error 28\)$"
+)
 _SHARED_MEMORY = regex(
     r"""
     dataloader\ worker\ \(pid(?:\(s\))?[^)]{0,200}\)\ (?:is\ killed\ by\ signal:\ bus\ error|exited\ unexpectedly)
     | out\ of\ shared\ memory
     | bus\ error\ encountered\ in\ worker
+    | creating\ shared\ memory\ in\ /dev/shm/\S{1,200}\ failed | \bora-00845\b
     | insufficient\ shared\ memory
     | could\ not\ (?:resize|create)\ shared\ memory\ segment
     | error\ while\ creating\ shared\ memory\ segment
@@ -220,7 +254,18 @@ _OTHER = regex(
        |can't\ start\ new\ thread|unable\ to\ create\ (?:new\ )?native\ thread|failed\ to\ create\ new\ os\ thread
        |failed\ to\ (?:start|create)\ (?:a\ )?(?:worker\ )?thread\b|cannot\ fork\b|\bno\ more\ processes\b)
     | (?P<connections>nf_conntrack:\ (?:nf_conntrack:\ )?table\ full)
-    | (?P<loop_devices>(?:find|get|set\ ?up|no|any)\ (?:a\ |an\ |any\ )?(?:free|unused)\ loop\ device)
+    | (?P<loop_devices>(?:find|get|set\ ?up|no|any)\ (?:a\ |an\ |any\ )?(?:free|unused)\ loop\ device
+       |failed\ to\ set\ ?up\ loop\ device(?!.{0,300}no\ such\ file))
+    | (?P<memory_maps>\bvm\.max_map_count\ \[\d+\]\ .{0,20}too\ low|\bmax_map_count\b.{0,40}too\ low)
+    | (?P<layers>(?<!recursion\ )\bmax\ depth\ exceeded\b(?!\ for)
+       |mount\ data\ .{0,400}\ too\ large\ \d+\ >=\ page\ size)
+    | (?P<overlay_on_overlay>maximum\ fs\ stacking\ depth\ exceeded)
+    | (?P<addresses>non-overlapping\ ipv[46]\ address\ pool|predefined\ address\ pools\ have\ been\ fully\ subnetted
+       |no\ available\ (?:ipv[46]\ )?addresses\ on\ this\ network's\ address\ pools
+       |no\ available\ addresses\ in\ range\ set)
+    | (?P<network>neighbou?r\ table\ overflow)
+    | (?P<inotify>inotify\ (?:watch|instance)e?s?\ limit\ (?:reached|exceeded)|limit\ of\ inotify\ (?:watches
+       |instances)\ reached|limit\ \(\d+\)\ on\ the\ number\ of\ inotify\ instances\ has\ been\ reached)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -241,7 +286,7 @@ def limit_in(line: str, above: str = "") -> str:
 
     Args:
         line: The line, which says that there is no space.
-        above: The few lines above it: an error of Python is known by its frames.
+        above: The few lines above it: some errors are known by their frames.
     """
     found = _LIMIT.search(line)
     if found is None and above and _BARE.search(line):

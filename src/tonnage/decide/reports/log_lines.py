@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from tonnage.decide.reports.raw_progress import RawProgress
 from tonnage.lazily import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_LONGEST_END = 4_000
+_LONGEST_END = 2_000
 _COLOUR = regex(r"\x1b\[[0-9;?]*[A-Za-z]")
 _SCRIPT_COLOUR = "\x1b[36;1m"
 """GitHub prints the script of a step in this colour before it runs."""
@@ -25,7 +26,7 @@ _TIME = regex(
     re.VERBOSE,
 )
 _MOMENT = regex(
-    r"(?P<y>\d{4})-(?P<mo>\d\d)-(?P<d>\d\d)[T ](?P<h>\d\d):(?P<mi>\d\d):(?P<s>\d\d)(?:[.,]\d+)?"
+    r"(?P<y>\d{4})-(?P<mo>\d\d)-(?P<d>\d\d)[T ](?P<h>\d\d):(?P<mi>\d\d):(?P<s>\d\d)(?:[.,](?P<part>\d{1,9})\d*)?"
     r" ?(?P<zone>Z|[+-]\d\d:?\d\d)?"
 )
 _MONTHS, _DAYS = 12, 31
@@ -37,7 +38,12 @@ _SYSLOG = regex(
 _KERNEL = regex(r"^(?:<\d{1,2}>)?\[\s{0,6}\d+\.\d+\] ")
 _CONTAINER = regex(r"^(?P<service>[a-z0-9][\w.-]{0,62}) +\| ")
 _BUILDKIT = regex(r"^(?:\[[^\]]*\] )?(?:#\d+\s+(?P<at>\d+\.\d+)\s|=> => # | > \[|------$|#\d+ (?:ERROR|\[))")
-_OUTPUT = regex(r"^(?:\[[^\]]{0,80}\] )?(?:#\d{1,6} \d+\.\d+ |=> => # )")
+_OUTPUT = regex(r"^(?:\[[^\]]{0,80}\] )?(?:#\d{1,6} \d+\.\d+ |=> => # )|^ {5,8}> ")
+"""Source: BuildKit, and the last lines of a build's log as Nix quotes them."""
+_SCRIPT_BEGINS = "##[group]Run "
+_SCRIPT_ENDS = ("##[endgroup]", "##[error]", "##[group]")
+_LONGEST_SCRIPT, _PRINTED_IN_S = 500, 0.5
+"""GitHub prints what a step runs, and its environment, in a group before it runs it."""
 _STEP = regex(r"^(?:\[[^\]]*\] )?#(?P<step>\d{1,6}) ")
 _CLASSIC_STEP = regex(r"^Step \d+/\d+ : ")
 _END_OF_BUILD = regex(r"^(?:Successfully (?:built|tagged) |#\d+ DONE |Removing intermediate container )")
@@ -79,8 +85,8 @@ SAYS_NOTHING = 1
 
 def read_lines(lines: Iterable[str]) -> Iterator[LogLine]:
     """Read lines one after the other."""
-    in_build = False
-    for number, whole in enumerate(lines, 1):
+    in_build, script = False, _Script()
+    for number, whole in _numbered(lines):
         if len(whole) <= SAYS_NOTHING:
             text = whole.rstrip()
             yield LogLine(number=number, text=text, said=text, in_build=in_build)
@@ -109,6 +115,7 @@ def read_lines(lines: Iterable[str]) -> Iterator[LogLine]:
         elif _END_OF_BUILD.match(text):
             in_build = False
         step = _STEP.match(text)
+        line.is_script = script.has(text, line.at_s) or line.is_script
         line.text = text
         output = _OUTPUT.match(text)
         line.said = text[output.end() :] if output else text
@@ -116,6 +123,38 @@ def read_lines(lines: Iterable[str]) -> Iterator[LogLine]:
         line.into_step = building["at"] or "" if building else ""
         line.in_build = in_build
         yield line
+
+
+def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield lines with their number, from 1; one of raw progress may tell several."""
+    raw = RawProgress()
+    for number, line in enumerate(lines, 1):
+        if raw.is_it(line):
+            for text in raw.plain(line):
+                yield number, text
+        else:
+            yield number, line
+
+
+class _Script:
+    """Knows whether a script is being printed.
+
+    It is printed at once: where its end is missing, in a part of a log, the first later line is no more of it.
+    """
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._begin_s: float | None = None
+
+    def has(self, text: str, at_s: float | None) -> bool:
+        """Return whether a line belongs to the script."""
+        if text.startswith("##[") and text.startswith((_SCRIPT_BEGINS, *_SCRIPT_ENDS)):
+            self._left = _LONGEST_SCRIPT if text.startswith(_SCRIPT_BEGINS) else 0
+            self._begin_s = at_s
+        elif self._left:
+            late = self._begin_s is not None and at_s is not None and at_s > self._begin_s + _PRINTED_IN_S
+            self._left = 0 if late else self._left - 1
+        return self._left > 0
 
 
 def _without_machine(line: LogLine, text: str) -> str:
@@ -148,4 +187,5 @@ def _seconds(when: str) -> float | None:
     if zone != "Z":
         hours, minutes = int(zone[1:3]), int(zone[-2:])
         offset_s = (hours * 60 + minutes) * 60 * (1 if zone[0] == "+" else -1)
-    return float(timegm((year, month, day, hour, minute, second))) - offset_s
+    part_s = float(f"0.{found['part']}") if found["part"] else 0.0
+    return timegm((year, month, day, hour, minute, second)) - offset_s + part_s

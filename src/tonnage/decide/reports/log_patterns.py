@@ -42,6 +42,8 @@ _COMMAND = regex(r"""\bprocess "(?:[^"\\]|\\.)*"|\bThe command '.*' returned""")
 # Engines name the file of a layer as it is called in the image.
 _IN_IMAGE = regex(r"register layer|ApplyLayer|processing tar file|committing container|^COPY failed")
 _SIZE = regex(r"(?<![\d.,])(?P<number>\d[\d.,]{0,30})\s?(?P<unit>[kKMGT]i?B|B|bytes)\b")
+# Programs that break their message into lines have the path on the one above.
+_ALONE = regex(r"^\s{2,}no space left on device\.?$", 2)
 _HUB = regex(
     r"expected file size is: (?P<wanted>[\d.]+ \w?B)\b.{0,80}?location (?P<path>/\S+) only has (?P<left>[\d.]+ \w?B)",
 )
@@ -54,10 +56,27 @@ _CLASSIC_BEGINS = regex(r"^ ---> Running in [0-9a-f]{6,}")
 _CLASSIC_DONE = regex(r"^(?:Removing intermediate container | ---> [0-9a-f]{6,}$)")
 _SUCCESS = regex(
     r"^(?:Successfully (?:built|tagged|installed) |Finished: SUCCESS|Job succeeded|Cleaning up orphan processes"
-    r"|BUILD SUCCESSFUL|Build succeeded|#\d+ DONE |={3,} .{0,200}\b\d+ passed\b(?!.{0,200}\bfailed\b)"
+    r"|BUILD SUCCESSFUL|\[INFO\] BUILD SUCCESS|Build succeeded|#\d+ DONE "
+    r"|={3,} .{0,200}\b\d+ passed\b(?!.{0,200}\bfailed\b)"
+    r"|\d+ examples?, 0 failures|(?:\[INFO\] )?Tests run: \d+, Failures: 0, Errors: 0|100% tests passed"
+    r"|Passed! +- Failed: +0"
     r"|ok\s+\S+\s+\d|Tests:\s+\d+ passed|PASS$|OK$|[^\n]{0,200}\bexit(?:ed with)? code:? 0\b)"
 )
-_SUCCESS_WORDS = ("uccess", "succeeded", "leaning up", "SUCCESS", "DONE", "passed", "ok", "PASS", "OK", "exit")
+_SUCCESS_WORDS = (
+    " 0 failures",
+    "Failures: 0",
+    "Passed!",
+    "uccess",
+    "succeeded",
+    "leaning up",
+    "SUCCESS",
+    "DONE",
+    "passed",
+    "ok",
+    "PASS",
+    "OK",
+    "exit",
+)
 _JOB_SUCCEEDED = regex(r"^(?:Finished: SUCCESS|Job succeeded|Cleaning up orphan processes)")
 _FAILURE = regex(
     r"^(?:\[[^\]]{0,80}\] )?(?:#\d+ (?:\d+\.\d+ )?)?(?:ERROR|[Ee]rror|fatal|FATAL|panic|PANIC)\b(?! rate)[: \[]"
@@ -91,7 +110,14 @@ _TOLD_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Ruby", regex(r"\bErrno::E[A-Z]+|\bbundler?\b|\bgem install\b")),
     ("yarn", regex(r"\byarn\b|\bYN\d{4}\b", 2)),
     ("npm", regex(r"\bnpm\b|nospc|ERR_PNPM", 2)),
-    ("apt", regex(r"^E: |^W: |\bdpkg\b|\bapt\b|/var/cache/apt|/var/lib/apt|invalid signature was", 2)),
+    (
+        "apt",
+        regex(
+            r"unable to install new version of|^E: |^W: |\bdpkg\b|\bapt\b|/var/cache/apt|/var/lib/apt"
+            r"|invalid signature was",
+            2,
+        ),
+    ),
     ("uv", regex(r"\buv\b|Failed to (?:download|install|extract)")),
     ("tar", regex(r"\btar: ")),
     ("gzip", regex(r"\bgzip: ")),
@@ -102,7 +128,7 @@ _TOLD_BY: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Python", regex(r"\b(?:OS|IO|Environment)Error: \[Errno|\[Errno 28\]")),
     ("the linker", regex(r"\bld\b|collect2|final link failed|linker")),
     ("git", regex(r"\bgit\b|^error: unable to write file|fatal: (?:write|unable to write|cannot)")),
-    ("conda", regex(r"\bconda\b|NoSpaceLeft")),
+    ("conda", regex(r"\bconda\b|\bConda\w*Error|NoSpaceLeft")),
     ("yum", regex(r"space needed on the|\bdnf\b|\byum\b")),
     ("the runner", regex(r"runner|/_diag/", 2)),
     (".NET", regex(r"System\.IO\.IOException|\bNuGet\b|\berror NU\d{4}\b")),
@@ -167,7 +193,9 @@ class _SymptomReader:
             return
         self._looked_at += 1
         symptom = self._symptom(line, found)
-        self._symptoms[line.number] = symptom
+        # A line of raw progress tells several: the first cause counts.
+        if self._symptoms.setdefault(line.number, symptom) is not symptom:
+            return
         step = line.step or ("classic" if self._classic else "")
         if step:
             self._pending.setdefault(step, []).append(symptom)
@@ -239,6 +267,8 @@ class _SymptomReader:
         text = line.said
         hub = _HUB.search(text)
         path = hub["path"] if hub else _path(text, found.begin)
+        if not path and found.kind is SymptomKind.DISK_FULL and _ALONE.match(text) and len(self._above) > 1:
+            path = _path(self._above[-2], len(self._above[-2]))
         named = None
         if hub:
             wanted, left = _bytes(hub["wanted"]), _bytes(hub["left"])

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from tonnage.decide.reports.localized_messages import (
     DISK_ERROR_ABROAD,
+    KILLED_ABROAD,
     NO_MEMORY_ABROAD,
     NO_SPACE_ABROAD,
     OVER_QUOTA_ABROAD,
@@ -40,9 +41,11 @@ _NOT_A_COMPLAINT = regex(
          |trace)\w*)\b.{{0,80}}{_SPACE}
     | {_SPACE}[^.:;]{{0,40}}(?:(?<!disk\ full)\?|["'`]?\ (?:is|was|are)\ (?:handled|retried|reported|caught|expected
        |not\ found|absent))
-    | ^\s*(?:\++\s|\$\s|>\s(?!(?-i:[A-Z])|[\w.]{{1,200}}(?:error|exception):)|\#+\s|//|\*|--\s|<!--|\d+\s*\|\s|[CD]:\\>)
+    | ^\s*\#\s*define\b | /\*[^*]{{0,200}}\*/\s*$ | \bto\ avoid\ [^:]{{0,60}}out\ of\ memory
+    | ^\s*(?:\++\s|\$\s|>\s(?!(?-i:[A-Z])|[\w.]{{1,200}}(?:error|exception):)
+       |\#+\s(?!(?:there\ is\ insufficient|native)\ memory)|//|(?<!\t)\*|--\s|<!--|\d+\s*\|\s|[CD]:\\>)
     | ^\s*(?-i:RUN|ENV|ARG|LABEL|CMD|COPY|ENTRYPOINT|HEALTHCHECK|USER|WORKDIR)\s(?!failed)
-    | ^\s*(?:echo|printf|grep|egrep|rg|sed|awk|if|elif|assert\w*|expect|except|raise|throw|return|def|func|fn|case
+    | ^\s*(?:echo|printf|grep|egrep|rg|sed|awk|if|elif|assert\w*|expect|except|raises?|throws?|return|def|func|fn|case
        |journalctl
       |test)\b(?!:)
     | ^(?:[\#]\d+\ \[|\ ?=>\ (?:ERROR\ |CACHED\ )?\[|Step\ \d+/\d+\ :|\ >\ \[)
@@ -78,7 +81,20 @@ _WORDS = (
     *("unexpected ", "layer does not", "snapshot", "content digest", "drivername", "transport", "unavailable"),
     *("cannot connect", "eof", "cublas", "cuda", "shm", "oom", "mvcc", "pressure", "too many open", "emfile"),
     *("enfile", "temporarily unavailable", "thread", "fork", "no more processes", "conntrack", "loop device"),
-    *("inline_container", "allocation problem"),
+    *("inline_container", "allocation problem", "temporary directory", "max_map_count", "depth exceeded"),
+    *("address pool", "addresses", "table overflow", "inotify", "storage", "jbd2", "journal", "out of disk"),
+    *(
+        "filesystem",
+        "zip file",
+        "all bytes",
+        "output stream",
+        "cannot create temp",
+        "http 507",
+        "too large",
+        "limit of ",
+        "ora-00845",
+        "lower than",
+    ),
 )
 _ABROAD: tuple[tuple[SymptomKind, Sequence[str]], ...] = (
     (SymptomKind.QUOTA, OVER_QUOTA_ABROAD),
@@ -87,11 +103,18 @@ _ABROAD: tuple[tuple[SymptomKind, Sequence[str]], ...] = (
     (SymptomKind.DISK_ERROR, DISK_ERROR_ABROAD),
     (SymptomKind.MEMORY, NO_MEMORY_ABROAD),
 )
-_ABROAD_IN_ASCII = tuple((kind, tuple(each for each in messages if each.isascii())) for kind, messages in _ABROAD)
+_WORDS_ABROAD = (*(each for _, messages in _ABROAD for each in messages), *KILLED_ABROAD)
+_WORDS_IN_ASCII = tuple(each for each in _WORDS_ABROAD if each.isascii())
+# All of a line, or what a shell says of a program that it started: the words are those of every day.
+_KILLED_WORDS = "|".join(map(re.escape, KILLED_ABROAD))
+_KILLED = regex(rf"^\s*(?:{_KILLED_WORDS})\s*$|: +\d+ (?:{_KILLED_WORDS}) {{2,}}\S")
+# "If", "to avoid", in front of the words: advice.
+_ADVICE_ABROAD = regex(r"(?:如果|若|當|当|避免|防止|以免|もし|만약|если |wenn |falls |si |se |jeśli )[^:\uff1a]{0,40}$")
 _QUOTES = frozenset("'\"`«»„“”")
 _OF_KERNEL_MEMORY = frozenset({"cgroup", "netfilter"})
 """What the kernel has memory of its own for, and refuses with the words of memory that ran out."""
 _LIKE_A_DISK = frozenset({SymptomKind.DISK_FULL, SymptomKind.QUOTA})
+_ALL_WORDS = (*_WORDS, *_WORDS_ABROAD)
 
 
 class FoundWords(Struct, frozen=True, kw_only=True):
@@ -112,10 +135,11 @@ class FoundWords(Struct, frozen=True, kw_only=True):
 def words_of(lines: Iterable[str]) -> tuple[str, ...]:
     """Return the words in some lines without which no line is a sign: hundreds of lines have few of them together."""
     small = "\n".join(lines).lower()
-    return tuple(word for word in _WORDS if word in small)
+    abroad = _WORDS_IN_ASCII if small.isascii() else _WORDS_ABROAD
+    return tuple(word for words in (_WORDS, abroad) for word in words if word in small)
 
 
-def words_in(line: str, above: Iterable[str] = (), words: Iterable[str] = _WORDS) -> FoundWords | None:
+def words_in(line: str, above: Iterable[str] = (), words: Iterable[str] = _ALL_WORDS) -> FoundWords | None:
     """Return what kind of sign a line is; None for none.
 
     Args:
@@ -124,7 +148,7 @@ def words_in(line: str, above: Iterable[str] = (), words: Iterable[str] = _WORDS
     """
     small = line.lower()
     if not any(word in small for word in words):
-        return _abroad(small, above)
+        return None
     limit = SHARED_MEMORY if tells_of_shared_memory(line) else other_limit_in(line)
     if limit:
         return None if _is_no_complaint(line) else FoundWords(kind=SymptomKind.KERNEL_LIMIT, cause=limit)
@@ -166,16 +190,18 @@ def _is_no_complaint(line: str) -> bool:
 
 
 def _abroad(small: str, above: Iterable[str]) -> FoundWords | None:
-    for kind, messages in _ABROAD_IN_ASCII if small.isascii() else _ABROAD:
+    for kind, messages in _ABROAD:
         found = next((each for each in messages if each in small), None)
         if found is None:
             continue
         if _is_no_complaint(small):
             return None
         begin = small.index(found)
+        if _ADVICE_ABROAD.search(small[:begin]):
+            return None
         if small[begin - 1 : begin] in _QUOTES and small[begin + len(found) :][:1] in _QUOTES:
             return None
         if kind in _LIKE_A_DISK and (limit := limit_in(small, "\n".join(above))):
             return FoundWords(kind=SymptomKind.KERNEL_LIMIT, cause=limit, begin=begin)
         return FoundWords(kind=kind, begin=begin)
-    return None
+    return FoundWords(kind=SymptomKind.MEMORY) if _KILLED.search(small) else None

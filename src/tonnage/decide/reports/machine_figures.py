@@ -21,6 +21,8 @@ _NEARLY_FULL = 0.02
 _FEW_LEFT = "few inodes left"
 _FEW_INODES = 10
 _FEW_OF_INODES = 0.001
+_LONGEST_NUMBER = 6
+"""Of a container among those of its service, with what stands in front of it."""
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -63,19 +65,21 @@ def service_of(symptom: Symptom, machine: Machine, origin: LogOrigin) -> str:
     sure = {_without_number(each, machine.services) for each in origin.services}
     if symptom.service:
         named = _without_number(symptom.service, machine.services)
-        if named in sure or named in machine.services:
+        if named in sure or named in machine.services or named in origin.targets:
             return named
     return next(iter(sure)) if len(sure) == 1 else ""
 
 
 def _without_number(name: str, services: Sequence[str]) -> str:
-    """Return the service of a container such as ``shop-web-1``."""
+    """Return the service of a container such as ``shop-web-1``, or ``shop_web_1`` of Compose 1."""
     if name in services:
         return name
-    begin, _, number = name.rpartition("-")
+    begin, _, number = name.rpartition("-" if "-" in name[-_LONGEST_NUMBER:] else "_")
     if not begin or not number.isdecimal():
         return name
-    return max((each for each in services if begin == each or begin.endswith(f"-{each}")), key=len, default=begin)
+    return max(
+        (each for each in services if begin == each or begin.endswith((f"-{each}", f"_{each}"))), key=len, default=begin
+    )
 
 
 def filesystem_of(symptom: Symptom, machine: Machine) -> Filesystem | None:

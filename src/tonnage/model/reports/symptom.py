@@ -86,6 +86,7 @@ class LogOrigin(Struct, frozen=True, kw_only=True):
         begin_s: Its first time, in seconds since the epoch; None where it has none.
         end_s: Its last one.
         services: Services that it names for sure.
+        targets: What a builder of several targets calls them.
         heavy: Packages of CUDA that it downloads or installs.
     """
 
@@ -94,6 +95,7 @@ class LogOrigin(Struct, frozen=True, kw_only=True):
     begin_s: float | None = None
     end_s: float | None = None
     services: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
     heavy: tuple[str, ...] = ()
 
 
