@@ -185,7 +185,7 @@ _MEMORY = regex(
        |java\.lang\.outofmemoryerror|out\ of\ memory,\ malloc\ failed|virtual\ memory\ exhausted
        |\bruntime:\ (?:out\ of\ memory|cannot\ allocate\ memory)|insufficient\ memory\ for\ the\ java\ runtime
        |native\ memory\ allocation\ \(\w+\)\ failed|memory\ allocation\ of\ \d+\ bytes\ failed)
-    | (?:^|[\]:>|]\s)\s*killed\s*$ | \bsignal:\ killed\b | :\s+\d+\s+killed(?:\s{2,}\S|\s*$)
+    | (?:^|[\]:>|]\s)\s*killed(?::\ 9)?\s*$ | \bsignal:\ killed\b | :\s+\d+\s+killed(?:\s{2,}\S|\s*$)
     | \breceived\ "killed"\ signal
     | \bexceeded\ (?:its\ )?memory\ limit\b | \bexited\ with\ sigkill\b
     | system\ ran\ out\ of\ memory\ or\ someone\ called

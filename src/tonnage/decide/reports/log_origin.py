@@ -53,6 +53,7 @@ _SERVICE = regex(
     r"|^ERROR: Service '(?P<b>[\w.-]{1,63})' failed to build"
     r"|^Service '?(?P<c>[\w.-]{1,63})'? failed to build|^Building (?P<d>[a-z0-9][\w.-]{0,62})$"
     r"|^failed to build service \"(?P<e>[\w.-]{1,63})\""
+    r"|^(?!process |command |script |container |job )(?P<f>[a-z0-9][\w.-]{0,62}) exited with code [1-9]"
 )
 # With several targets a builder puts the name of each in front of its stage.
 _TARGET = regex(r"^#\d{1,6} \[(?P<name>[a-z0-9][\w.-]{0,62}) (?:[\w./-]{1,63} ){1,2}\d{1,4}/\d{1,4}\]")
