@@ -5,8 +5,8 @@
     bench/demo.py --base ... --engine sid-containerd --times 5
 
 Needs Linux and root. Printed are the used bytes of the disk after each rehearsal, by how much the largest are above the
-smallest, and the least available bytes. It ends with 1 where they are more than 0.2 % apart, or where a rehearsal fails:
-BuildKit's own database is 1.8 or 3.0 MB after the same builds.
+smallest, and the least available bytes. It ends with 1 where they are more than 0.2 % apart, or where a rehearsal
+fails: BuildKit's own database is 1.8 or 3.0 MB after the same builds.
 """
 
 from __future__ import annotations

@@ -172,15 +172,19 @@ class Expander(Struct, frozen=True):
             return [self._output(node, text)]
         if kind == "arithmetic_expansion" or kind in _OPAQUE:
             return [_Field(text, known=False)]
+        return [self._unquoted(text)]
+
+    def _unquoted(self, text: str) -> _Field:
+        """Read a word without quotes; the homes of users are where they usually are."""
         unescaped = _ANY_ESCAPED.sub(lambda match: "" if match[1] == "\n" else match[1], text)
         if unescaped == "~" or unescaped.startswith("~/"):
             home = self.variables.value("HOME")
-            return [_Field(f"{home}{unescaped[1:]}" if home else unescaped, known=bool(home))]
+            return _Field(f"{home}{unescaped[1:]}" if home else unescaped, known=bool(home))
         if match := _HOME_OF.fullmatch(text):
             # As HOME is taken to be of who runs it.
             home = "/root" if match["user"] == "root" else f"/home/{match['user']}"
-            return [_Field(f"{home}{_ANY_ESCAPED.sub(lambda each: each[1], match['rest'])}")]
-        return [_Field(unescaped, quoted=unescaped != text)]
+            return _Field(f"{home}{_ANY_ESCAPED.sub(lambda each: each[1], match['rest'])}")
+        return _Field(unescaped, quoted=unescaped != text)
 
     def _inside(self, node: Node) -> list[_Field]:
         """Read what stands between double quotes, or in a here-document; blanks between parts count too."""
