@@ -28,12 +28,26 @@ _EXPORTING = frozenset({"uv", "poetry", "pdm", "pipenv", "pip-compile", "hatch"}
 _APT = frozenset({"apt", "apt-get", "aptitude"})
 # Commands whose words are packages: of a file of words, each is one.
 _NAMING = regex(r"(?:\S*/)?pip[\d.]*|(?:\S*/)?python[\d.]*|uv")
-_ANSWERED = regex(r"\$\((?P<script>(?:cat|grep|egrep|sed|<)\s[^()`]*)\)|`(?P<quoted>(?:cat|grep|egrep|sed)\s[^()`]*)`")
+# Parentheses stand in quoted patterns alone.
+_ANSWERED = regex(
+    r"\$\((?P<script>(?:cat|[ef]?grep|sed|head|tail|sort|cut|<)\s(?:[^()`']|'[^'`]*')*)\)"
+    r"|`(?P<quoted>(?:cat|[ef]?grep|sed|head|tail|sort|cut)\s[^()`]*)`"
+)
 
 
 def is_pipe(path: str) -> bool:
     """Whether a path is of a file that lies nowhere."""
     return path.startswith(BELOW)
+
+
+def in_lines(path: str, text: str) -> str:
+    """Return what a file holds, each word in a line of its own where the words are given to a command: ``$(...)``."""
+    if not (is_pipe(path) and "/$(" in path):
+        return text
+    return "".join(
+        line if "#" in line or ";" in line else "\n".join([*line.split(), ""])
+        for line in text.splitlines(keepends=True)
+    )
 
 
 def shown_pipe(path: str) -> str:
@@ -101,10 +115,11 @@ def with_substitutions(script: Script, index: int) -> tuple[list[Script], Script
 
 def _substituted(command: ShellCommand, word: Word) -> str | None:
     """Return the script that a word is put in for; None where it is none that is followed."""
-    if word.known or word.quoted:
+    if word.known or (word.quoted and command.program in _APT):
         return None
     if word.text.startswith("<(") and word.text.endswith(")"):
-        return word.text[2:-1]
+        return None if word.quoted else word.text[2:-1]
+    # Of what is quoted pip takes one line, or fails.
     names = command.program in _APT or _NAMING.fullmatch(command.program) is not None
     match = _ANSWERED.fullmatch(word.text) if names and {"install"} & {w.text for w in command.words} else None
     if match is None:

@@ -222,6 +222,7 @@ def uv_sync(context: Context, words: Sequence[Word]) -> PythonInstall:
     only = (*options.all("--only-group"), *(("dev",) if options.has("--only-dev") else ()))
     skips_own = options.has("--no-install-project", "--no-install-workspace", "--no-install-local") or bool(only)
     editable = not (options.has("--no-editable") or context.on("UV_NO_EDITABLE"))
+    home = posixpath.normpath(posixpath.join(project, environment))
     return replace(
         _uv(context, options, Installer.UV_SYNC),
         requirements=added,
@@ -239,7 +240,7 @@ def uv_sync(context: Context, words: Sequence[Word]) -> PythonInstall:
         left_out=options.all("--no-install-package"),
         locked=options.has("--frozen", "--locked") or context.on("UV_FROZEN") or context.on("UV_LOCKED"),
         python=options.last("--python") or context.setting("UV_PYTHON"),
-        virtual_environment=posixpath.normpath(posixpath.join(project, environment)),
+        virtual_environment="" if home in SYSTEM else home,
         unread=(*unread, *options.unknown),
     )
 

@@ -140,13 +140,15 @@ def _grep(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | N
 
 
 def _sed(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | None:
-    extended = False
+    extended = quiet = False
     scripts: list[str] = []
     plain: list[str] = []
     waiting = iter(words)
     for word in waiting:
         if word in {"-E", "-r", "--regexp-extended"}:
             extended = True
+        elif word in {"-n", "--quiet", "--silent"}:
+            quiet = True
         elif word in {"-e", "--expression"}:
             scripts.append(next(waiting))
         elif re.fullmatch(r"-[Er]?i[Er]?|--in-place", word):
@@ -158,8 +160,11 @@ def _sed(words: Sequence[str], read: Callable[[Sequence[str]], str]) -> str | No
     if not scripts:
         scripts.append(plain.pop(0))
     lines = _lines(read(plain))
-    for command in (each for script in scripts for each in _commands(script)):
-        lines = _done(command, lines, extended=extended)
+    commands = [each for script in scripts for each in _commands(script)]
+    if quiet and len(commands) != 1:
+        raise ValueError("not followed")
+    for command in commands:
+        lines = _done(command, lines, extended=extended, quiet=quiet)
     return "".join(lines)
 
 
@@ -168,9 +173,10 @@ def _commands(script: str) -> list[str]:
     return [each.strip() for each in re.split(r"[;\n]", script) if each.strip()]
 
 
-def _done(command: str, lines: Sequence[str], *, extended: bool) -> list[str]:
+def _done(command: str, lines: Sequence[str], *, extended: bool, quiet: bool = False) -> list[str]:
+    """Return the lines after a command; of a quiet one those that it prints."""
     match = _SUBSTITUTION.fullmatch(command)
-    if match is None or match["act"] == "p":
+    if match is None or (match["act"] != "s" and (match["act"] == "p") is not quiet):
         raise ValueError("not followed")
     where = re.compile(_pattern(match["when"], extended=extended)) if match["when"] else None
 
@@ -181,13 +187,13 @@ def _done(command: str, lines: Sequence[str], *, extended: bool) -> list[str]:
             told = where is None or where.search(line.rstrip("\n")) is not None
         return told is not (match["no"] == "!")
 
-    if match["act"] == "d":
+    if match["act"] != "s":
         if match["rest"].strip() or not (match["at"] or where):
             raise ValueError("not followed")
-        return [line for number, line in enumerate(lines, 1) if not meant(number, line)]
+        return [line for number, line in enumerate(lines, 1) if meant(number, line) is quiet]
     mark = match["rest"][0]
     _, old, new, flags = match["rest"].split(mark)
-    if set(flags) - {"g", "I", "i"} or "&" in new or "\\" in new:
+    if set(flags) - {"g", "I", "i", "p"} or ("p" in flags) is not quiet or "&" in new or "\\" in new:
         raise ValueError("not followed")
     wanted = re.compile(_pattern(old, extended=extended), re.IGNORECASE * bool({"I", "i"} & set(flags)))
     count = 0 if "g" in flags else 1
@@ -196,6 +202,7 @@ def _done(command: str, lines: Sequence[str], *, extended: bool) -> list[str]:
         if meant(number, line)
         else line
         for number, line in enumerate(lines, 1)
+        if not quiet or (meant(number, line) and wanted.search(line.rstrip("\n")))
     ]
 
 

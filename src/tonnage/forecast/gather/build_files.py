@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from tonnage.forecast.commands.pipes import in_lines
 from tonnage.forecast.commands.text_programs import printed_text
 from tonnage.forecast.costs.links import behind
 from tonnage.model.forecast.effects import (
@@ -34,7 +35,7 @@ def follow(files: StageFiles, effect: AnyEffect) -> None:  # noqa: C901 - one br
             text = _written(files, effect)
             before = files.text(effect.path) if effect.appends else ""
             known = text is not None and before is not None and not effect.conditional
-            files.put(effect.path, f"{before}{text}" if known else None)
+            files.put(effect.path, in_lines(effect.path, f"{before}{text}") if known else None)
         case ChangeMode() if effect.program:
             for path in effect.paths:
                 text = printed_text((*effect.program, path), None, files.text)

@@ -57,6 +57,13 @@ ASSUMED = 500_000_000
         "grep -v torch < /app/list.txt | tr -d '\\r' > /r.txt && pip install --no-cache-dir -r /r.txt",
         "grep -v torch /app/list.txt | xargs -n 1 pip install --no-cache-dir",
         "pip install --no-cache-dir $(grep -v torch /app/list.txt)",
+        "echo reader 'reader<2' > /r.txt && pip install --no-cache-dir $(sort /r.txt)",
+        "pip install --no-cache-dir $(sed -n 's/^reader==/reader<=/p' /app/list.txt)",
+        "pip install --no-cache-dir $(sed -n '2p' /app/list.txt)",
+        "pip install --no-cache-dir $(tail -n +2 /app/list.txt | head -n 1)",
+        "pip install --no-cache-dir $(grep -E '^(reader|writer)' /app/list.txt | tr '\\n' ' ')",
+        'pip install --no-cache-dir "$(grep reader /app/list.txt)"',
+        "pip install --no-cache-dir `tail -n 1 /app/list.txt`",
         "tail -n +2 /app/list.txt | sort | uniq | tee /r.txt && pip install --no-cache-dir -r /r.txt",
         "cut -d = -f 1 /app/list.txt | grep -v torch > /r.txt && pip install --no-cache-dir -r /r.txt 'reader<2'",
         "echo 'reader==$V' > /t.txt && V=1.0 envsubst < /t.txt > /r.txt && pip install --no-cache-dir -r /r.txt",
@@ -180,6 +187,16 @@ def test_uv_makes_an_environment_where_there_is_none(forecast: Forecast, tmp_pat
     )
     made = [any("environment" in each.name for each in step.contributors) for step in found.steps[-3:]]
     assert made == [True, False, False]
+
+
+def test_uv_finds_what_the_system_has_where_that_is_its_environment(forecast: Forecast, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\ndependencies = ["reader==1.0"]\n')
+    found = forecast(
+        "WORKDIR /app\nCOPY . .\nENV UV_NO_CACHE=1\nRUN pip install --no-cache-dir reader==1.0\n"
+        "RUN UV_PROJECT_ENVIRONMENT=/usr/local uv sync --inexact --no-install-project\n"
+        "RUN UV_PROJECT_ENVIRONMENT=/usr uv sync --inexact --no-install-project"
+    )
+    assert [step.image.high_bytes for step in found.steps[-2:]] == [0, 0]
 
 
 HATCH = """
