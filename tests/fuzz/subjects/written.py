@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import re
 import unicodedata
 
-from tests.fuzz.subject import Subject, whole_text
+from tests.fuzz.subject import Subject, as_bytes, as_text, whole_text
 from tests.unit.views import samples
 
 from tonnage.decide.reports.generated_files import carried_over, is_unchanged, lost_marks, sealed
+from tonnage.decide.reports.log_patterns import read_log
 from tonnage.errors import CannotResolveError, TonnageError, UsageError
 from tonnage.escapes import visible
 from tonnage.flows.ci_runner import directory_in, remembered_options
+from tonnage.runtime.log_file import lines_of
 from tonnage.units import format_bytes, format_seconds, parse_bytes, parse_seconds
 from tonnage.views.ci.markdown import COMMENT_CHARACTERS, LongTable, document, literal
 from tonnage.views.json.forms import json_text, plan_form
@@ -32,6 +36,21 @@ def assert_shown(text: str) -> None:
 def is_control(character: str) -> bool:
     """Whether a character has no picture of its own; the two joiners belong to letters."""
     return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in "\u200c\u200d\t"
+
+
+_STEP = '{"vertexes":[{"digest":"sha256:a","name":"[web 2/3] RUN x","completed":"2026-11-02T09:18:22Z","error":"x"}]}\n'
+LOGS = (
+    "#7 [web 2/3] RUN x\n#7 1.234 write /srv/a: no space left on device\n#7 ERROR: exit code: 1\n",
+    "2026-11-02T09:18:21.5Z ##[group]Run make\n\x1b[31mOSError: [Errno 28]\x1b[0m\r\n##[error]exit code 137.\nKilled\n",
+    f'{_STEP}{{"logs":[{{"vertex":"sha256:a","data":"d3JpdGUgL2E6IG5vIHNwYWNl","timestamp":"2026-11-02T09:18:21Z"}}]}}\n',
+    "web-1 | write /var/lib/a: disk quota exceeded\nfatal: read-only file system\npip: No space left\n",
+)
+_PACKED = as_text(gzip.compress(LOGS[0].encode(), mtime=0))
+
+
+def _log(text: str) -> None:
+    for found in read_log(lines_of(io.BytesIO(as_bytes(text)), "log")).symptoms:
+        assert found.line >= 1
 
 
 PLANS = (save_plan(samples.PLAN),)
@@ -88,6 +107,24 @@ def _ours(text: str) -> None:
 
 _TYPED = ("14GB", "1.5 GiB", "500MB", "7 B")
 SUBJECTS = (
+    Subject(
+        name="log",
+        read=_log,
+        seeds=(*LOGS, _PACKED, "\ufeff" + LOGS[3], "PK\x03\x04"),
+        inputs=300,
+        words=(
+            "No space left on device",
+            "ERROR: ",
+            "#7 ",
+            "exit code: 1",
+            "Killed",
+            " || true",
+            "/dev/shm",
+            "\0",
+            "\r",
+            '{"logs":[',
+        ),
+    ),
     Subject(name="saved plan", read=_plan, seeds=PLANS, inputs=80),
     Subject(name="size", read=_size, seeds=_TYPED, words=("GB", "G", "GiB", ".", "1"), inputs=800),
     Subject(
