@@ -110,7 +110,8 @@ SUBJECTS = (
     Subject(
         name="log",
         read=_log,
-        seeds=(*LOGS, _PACKED, "\ufeff" + LOGS[3], "PK\x03\x04"),
+        seeds=(*LOGS, _PACKED, "\ufeff" + LOGS[3]),
+        found=("PK\x03\x04",),
         inputs=300,
         words=(
             "No space left on device",
