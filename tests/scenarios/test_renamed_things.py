@@ -42,7 +42,7 @@ def test_services_move_to_what_is_named_otherwise_and_the_data_comes_back(projec
     project.deploy()
     assert project.step_names() == []
     there = [engine.container(each).id for each in ("db", "aside")]
-    project.compose_as_written("up", "-d")
+    project.compose("up", "-d")
     assert [engine.container(each).id for each in ("db", "aside")] == there
 
     assert project.tonnage("rollback", "db").exit_code == 0

@@ -152,6 +152,12 @@ def _mount(mount: Mapping) -> Mapping | str:
             return ":".join([mount["source"], mount["target"], *([",".join(mode)] if mode else [])])
         if selinux:
             options["selinux"] = selinux
+    # In the long form a container that is recreated keeps the volume that it had at this place, whatever is written.
+    # Source: ``get_container_data_volumes`` in ``compose/service.py`` of Compose 1.29.
+    named = kind == "volume" and mount.get("source") and ":" not in f"{mount['source']}{mount['target']}"
+    if named and set(options) <= {"nocopy"}:
+        mode = [*(["ro"] if mount.get("read_only") else []), *options]
+        return ":".join([mount["source"], mount["target"], *([",".join(mode)] if mode else [])])
     if kind == "tmpfs":
         if "mode" in options and set(options) <= {"size", "mode"}:
             mode = options["mode"]

@@ -125,7 +125,6 @@ def test_gpus_become_a_reservation_that_leaves_reserved_memory_alone(gpus: objec
         ({"bind": {"selinux": "Z"}, "read_only": True}, "/a:/b:ro,Z"),
         ({"bind": {"create_host_path": False}}, {"type": "bind", "source": "/a", "target": "/b"}),
         ({"source": "/a:c", "bind": {"create_host_path": True}}, {"type": "bind", "source": "/a:c", "target": "/b"}),
-        ({"type": "volume", "volume": {}}, {"type": "volume", "source": "/a", "target": "/b"}),
     ],
 )
 def test_a_directory_is_made_where_it_would_be_made_by_compose_2(mount: dict[str, Any], given: object) -> None:
@@ -136,6 +135,22 @@ def test_a_directory_is_made_where_it_would_be_made_by_compose_2(mount: dict[str
 def test_a_tmpfs_with_a_mode_is_written_where_it_can_have_one(mode: int | str) -> None:
     mount = {"type": "tmpfs", "target": "/t", "tmpfs": {"size": "104729", "mode": mode}}
     assert _web(volumes=[mount], tmpfs=["/run"]) == {"tmpfs": ["/run", "/t:mode=1700,size=104729"]}
+
+
+@pytest.mark.parametrize(
+    ("mount", "given"),
+    [
+        ({}, "data:/b"),
+        ({"volume": {}, "read_only": True}, "data:/b:ro"),
+        ({"volume": {"nocopy": True}, "read_only": True}, "data:/b:ro,nocopy"),
+        ({"volume": {"nocopy": False}}, "data:/b"),
+        ({"target": "/b:c"}, {"type": "volume", "source": "data", "target": "/b:c"}),
+        ({"source": ""}, {"type": "volume", "source": "", "target": "/b"}),
+    ],
+)
+def test_a_volume_of_another_name_is_taken_when_a_container_is_recreated(mount: dict[str, Any], given: object) -> None:
+    written = {"type": "volume", "source": "data", "target": "/b", **mount}
+    assert _web(volumes=[written])["volumes"] == [given]
 
 
 def test_files_of_configs_are_mounted_and_unused_secrets_left_out() -> None:
