@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 
+@pytest.mark.long("it deploys five times; test_changed_network.py goes the same way")
 def test_services_move_to_what_is_named_otherwise_and_the_data_comes_back(project: Project) -> None:
     engine = project.engine
 

@@ -151,7 +151,7 @@ class Expander(Struct, frozen=True):
         fields = self._inside(node)
         return "".join(each.text for each in fields) if all(each.known for each in fields) else None
 
-    def _fields(self, node: Node) -> list[_Field]:  # noqa: C901 - a branch for each kind of word
+    def _fields(self, node: Node) -> list[_Field]:
         kind = node.type
         text = text_of(node)
         if kind in {"concatenation", "command_name"}:
