@@ -20,10 +20,11 @@ from tonnage.model.reports.activity import Activity
 from tonnage.model.reports.run_report import RunReport
 from tonnage.runtime.deploy.observe import observe
 from tonnage.runtime.deploy.wait_healthy import prove_together
+from tonnage.units import format_seconds
 from tonnage.views.text.checks import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tonnage.adapters.interface import EngineFacts
     from tonnage.flows.ports import EnginePorts, StackPorts
@@ -31,12 +32,15 @@ if TYPE_CHECKING:
     from tonnage.flows.stack import DesiredState
     from tonnage.flows.status.activity import RecentLooks
     from tonnage.model.deploy.run import InstructionOutcome, Run
-    from tonnage.model.inventory import Inventory
+    from tonnage.model.inventory import Container, Inventory
     from tonnage.model.stack import Service, Stack
     from tonnage.runtime.clock import Clock
 
 TIMEOUT_S = 10.0
 STABILITY_S = 1.0
+# How long ago a container that nothing checks may have been restarted last: one that dies after some seconds runs most
+# of the time, and is waited for longer each time.
+_JUST_RESTARTED_S = 60.0
 _MOST_INSTRUCTIONS = 5000
 _RUNS_OF_HISTORY = 60
 _MOST_NAMED = 200
@@ -131,16 +135,32 @@ def _ask(clock: Clock, facts: EngineFacts, stack: Stack, services: Sequence[Serv
     found = prove_together(
         facts, project=stack.name, actions=actions, progress=Unwatched(), cancel=Event(), clock=clock
     )
+    now_s = clock.time()
+    there = facts.containers(stack.name)
     verdicts = []
     for service in services:
         error = found.get(service.name)
+        falling = _just_restarted(of_service(there, service.name), now_s) if service.settings.probe is None else ""
         if service.name in missing:
             verdicts.append(Verdict(service=service.name, healthy=False, reason="It has no container."))
         elif error is not None:
             verdicts.append(Verdict(service=service.name, healthy=False, reason=error.why or error.what, log=error.log))
+        elif falling:
+            verdicts.append(Verdict(service=service.name, healthy=False, reason=falling))
         else:
             verdicts.append(Verdict(service=service.name, healthy=True))
     return verdicts
+
+
+def _just_restarted(containers: Iterable[Container], now_s: float) -> str:
+    """Return which container without a check does not stay up; empty for none. Who starts one by hand is no restart."""
+    for each in containers:
+        since_s = now_s - each.started_s
+        if each.restart_count and each.alive and each.health == "none" and 0 <= since_s < _JUST_RESTARTED_S:
+            times = "once" if each.restart_count == 1 else f"{each.restart_count:,} times"
+            last = f"{format_seconds(since_s)} ago the last time"
+            return f"{each.name} does not stay up: it was restarted {times}, {last}"
+    return ""
 
 
 def _refuse_unknown(services: Sequence[str], runs: Sequence[Run], more: Callable[[], Sequence[Run]]) -> None:

@@ -7,7 +7,8 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.cli.simulated_ports import BETTER, make_world
+from tests.simulator.recipe import Behaviour, Recipe
+from tests.unit.cli.simulated_ports import BETTER, GOOD, make_world
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,6 +145,22 @@ def test_verify_ends_with_5_when_a_service_is_not_there(world: World, capsys: Ca
     told = capsys.readouterr()
     assert "1 of 2 services not healthy: web" in told.err
     assert (told.out + told.err).count("It has no container.") == 1
+
+
+def test_verify_ends_with_5_when_a_service_that_nothing_checks_was_just_restarted(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    world = make_world(tmp_path, compose="services: {web: {build: ./web, restart: always}}\n")
+    world.recipe(Recipe(instructions=GOOD.instructions, behaviour=Behaviour(exits_after_s=20.0, exit_code=1)))
+    world.run("deploy")
+    assert world.run("verify") == 0
+    world.simulator.clock.sleep(30.0)
+    capsys.readouterr()
+
+    assert world.run("verify") == 5
+
+    told = capsys.readouterr()
+    assert "web-1 does not stay up: it was restarted once, " in told.out + told.err
 
 
 def test_verify_of_one_service_asks_only_that_one(world: World) -> None:
