@@ -103,14 +103,18 @@ def _of_zip(begin: bytes, stream: BinaryIO, name: str) -> Iterator[bytes]:
         packed = io.BytesIO(begin + rest)
     try:
         with zipfile.ZipFile(packed) as archive:
-            members = [each for each in archive.infolist() if not each.is_dir()][:_MOST_MEMBERS]
-            jobs = [each for each in members if "/" not in each.filename and each.filename.endswith((".txt", ".log"))]
-            for each in sorted(jobs or members, key=_in_order):
-                with archive.open(each) as member:
-                    yield from _of_bounded_size(iter(partial(member.read, _PIECE_BYTES), b""))
-                yield b"\n"
+            yield from _of_bounded_size(_of_members(archive))
     except (zipfile.BadZipFile, EOFError, ValueError, zlib.error, RuntimeError, NotImplementedError) as error:
         raise _not_unpacked(name, str(error)) from error
+
+
+def _of_members(archive: zipfile.ZipFile) -> Iterator[bytes]:
+    members = [each for each in archive.infolist() if not each.is_dir()][:_MOST_MEMBERS]
+    jobs = [each for each in members if "/" not in each.filename and each.filename.endswith((".txt", ".log"))]
+    for each in sorted(jobs or members, key=_in_order):
+        with archive.open(each) as member:
+            yield from iter(partial(member.read, _PIECE_BYTES), b"")
+        yield b"\n"
 
 
 def _of_bounded_size(read: Iterable[bytes]) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
-import os
+import random
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -83,7 +83,7 @@ def test_an_empty_log_is_told(content: bytes) -> None:
         read(content)
 
 
-@pytest.mark.parametrize("content", [b"\x7fELF" + bytes(range(32)) * 400, os.urandom(40_000)])
+@pytest.mark.parametrize("content", [b"\x7fELF" + bytes(range(32)) * 400, random.Random(7).randbytes(40_000)])
 def test_what_is_not_text_is_told(content: bytes) -> None:
     with pytest.raises(UsageError, match="is not text"):
         read(content)
@@ -105,9 +105,16 @@ def test_an_archive_that_is_cut_is_told(content: bytes) -> None:
 def test_what_is_packed_may_not_be_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_file, "_MOST_UNPACKED_BYTES", 3 * 2**20)
 
-    with pytest.raises(UsageError, match="cannot be unpacked") as told:
-        read(gzip.compress(b"a\n" * 2**21))
-    assert "2 GiB" in told.value.why
+    several = io.BytesIO()
+    with zipfile.ZipFile(several, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(3):
+            archive.writestr(f"{number}_job.txt", b"a\n" * 2**19)
+            archive.writestr(f"{number}_again.txt", b"a\n" * 2**19)
+
+    for content in (gzip.compress(b"a\n" * 2**21), several.getvalue()):
+        with pytest.raises(UsageError, match="cannot be unpacked") as told:
+            read(content)
+        assert "2 GiB" in told.value.why
 
 
 @pytest.mark.parametrize("piped", [False, True])
