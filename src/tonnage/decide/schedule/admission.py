@@ -17,7 +17,7 @@ from tonnage.decide.deploy.expectations import at_worst
 from tonnage.model.deploy.plan import Build, CleanCache, Pull, Reclaim, RemoveImage, Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from tonnage.model.deploy.plan import Step
 
@@ -100,18 +100,23 @@ def waits_for(place: int, steps: Sequence[Step], done: Collection[int], *, apart
         apart: Builds with a layer in common do not run at the same time: in containerd's store each of them would
             store it (``bench/bake.py``), and only the first one's estimate has its bytes.
     """
-    step = steps[place]
+    holds_up = what_holds_up(steps[place], apart=apart)
+    return any(number not in done and holds_up(each) for number, each in enumerate(steps[:place]))
+
+
+def what_holds_up(step: Step, *, apart: bool = False) -> Callable[[Step], bool]:
+    """Return what says of a step before this one whether this one waits for it; ``apart`` as above."""
     layers = _new_layers(step) if apart else {}
     below = step.action.spec.built_on if isinstance(step.action, Build) else ()
-    return any(
-        number not in done
-        and (
-            each.service in {step.service, ""}
-            or (each.service in below and isinstance(each.action, Build | Pull | Tag))
-            or sum(layers.get(key, 0) for key in (_new_layers(each) if layers else ())) >= _DOUBLED_BYTES
+
+    def holds_up(before: Step) -> bool:
+        return (
+            before.service in {step.service, ""}
+            or (before.service in below and isinstance(before.action, Build | Pull | Tag))
+            or sum(layers.get(key, 0) for key in (_new_layers(before) if layers else ())) >= _DOUBLED_BYTES
         )
-        for number, each in enumerate(steps[:place])
-    )
+
+    return holds_up
 
 
 def _new_layers(step: Step) -> dict[str, float]:

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from tonnage.decide.deploy.expectations import claimed_bytes
 from tonnage.decide.deploy.verdict import taken
-from tonnage.decide.schedule.admission import gets_an_image, needed_bytes, waits_for
+from tonnage.decide.schedule.admission import gets_an_image, needed_bytes, what_holds_up
 from tonnage.decide.schedule.jobs import RunLimits, ScheduledJob
 from tonnage.decide.schedule.overlap import shortest
+from tonnage.model.deploy.plan import Build
 from tonnage.model.forecast.fit import Overlap
 from tonnage.units import format_bytes
 
@@ -63,7 +64,10 @@ def _jobs(steps: Sequence[Step], history: History) -> list[ScheduledJob]:
     """Return a job for each image, and one for all that is done in turn between two of them."""
     jobs: list[ScheduledJob] = []
     job_of: dict[int, str] = {}
+    places: dict[str, list[int]] = {}
     between: list[int] = []
+    # The last job that is done in turn, which waits for all before it, and the images after it.
+    last: list[str] = []
 
     def close() -> None:
         if not between:
@@ -72,31 +76,36 @@ def _jobs(steps: Sequence[Step], history: History) -> list[ScheduledJob]:
         for place in between:
             highest = max(highest, level + (needed_bytes(steps[place]) or 0))
             level += taken(steps[place]).high_bytes
-        before = dict.fromkeys(name for place, name in job_of.items() if place < between[0])
         name = steps[between[0]].name
         seconds = sum(_seconds(steps[place], history) for place in between)
-        job = ScheduledJob(name=name, needed=(highest,), kept=(level,), seconds=seconds, cores=0, after=tuple(before))
-        jobs.append(job)
+        jobs.append(
+            ScheduledJob(name=name, needed=(highest,), kept=(level,), seconds=seconds, cores=0, after=tuple(last))
+        )
         job_of.update(dict.fromkeys(between, name))
+        last[:] = [name]
         between.clear()
 
     for place, step in enumerate(steps):
-        if not gets_an_image(step):
-            between.append(place)
-            continue
-        close()
-        done = {each for each in range(place) if not waits_for(place, steps, set(range(place)) - {each})}
-        after = dict.fromkeys(job_of[each] for each in range(place) if each not in done)
-        jobs.append(
-            ScheduledJob(
-                name=step.name,
-                needed=(needed_bytes(step) or 0,),
-                kept=(step.kept.high_bytes,),
-                seconds=_seconds(step, history),
-                after=tuple(after),
+        if gets_an_image(step):
+            close()
+            holds_up = what_holds_up(step)
+            below = step.action.spec.built_on if isinstance(step.action, Build) else ()
+            near = sorted(number for name in {step.service, "", *below} for number in places.get(name, ()))
+            after = dict.fromkeys(job_of[number] for number in near if holds_up(steps[number]))
+            jobs.append(
+                ScheduledJob(
+                    name=step.name,
+                    needed=(needed_bytes(step) or 0,),
+                    kept=(step.kept.high_bytes,),
+                    seconds=_seconds(step, history),
+                    after=tuple(after),
+                )
             )
-        )
-        job_of[place] = step.name
+            job_of[place] = step.name
+            last.append(step.name)
+        else:
+            between.append(place)
+        places.setdefault(step.service, []).append(place)
     close()
     return jobs
 

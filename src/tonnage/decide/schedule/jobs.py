@@ -59,21 +59,26 @@ def links(jobs: Sequence[ScheduledJob]) -> list[tuple[int, ...]]:
     if len(numbers) != len(jobs):
         raise TonnageError("two jobs have one name")
     told = [{numbers[name] for name in job.after if name in numbers} for job in jobs]
-    above: dict[int, set[int]] = {}
+    # Sets of jobs as the bits of a number: of hundreds of services nearly every job waits for all before it.
+    above: dict[int, int] = {}
 
-    def all_before(number: int, path: frozenset[int]) -> set[int]:
+    def all_before(number: int, path: frozenset[int]) -> int:
         if number in path:
             raise TonnageError(f"the job {jobs[number].name} waits for itself")
         if number not in above:
-            found = set(told[number])
+            here = path | {number}
+            found = 0
             for each in told[number]:
-                found |= all_before(each, path | {number})
+                found |= all_before(each, here) | 1 << each
             above[number] = found
         return above[number]
 
+    def direct(before: set[int]) -> tuple[int, ...]:
+        implied = 0
+        for each in before:
+            implied |= above[each]
+        return tuple(sorted(each for each in before if not implied >> each & 1))
+
     for number in range(len(jobs)):
         all_before(number, frozenset())
-    return [
-        tuple(sorted(each for each in before if not any(each in above[other] for other in before if other != each)))
-        for before in told
-    ]
+    return [direct(before) for before in told]
