@@ -26,7 +26,7 @@ _ZIP = b"PK\x03\x04"
 _LONGEST_MAGIC = 6
 _LOOKED_AT_BYTES = 2**16
 _OF_TEXT = frozenset({*range(0x20, 0x100), *b"\t\n\r\f\b\x1b"})
-_MOST_FOREIGN = 0.05
+_MOST_FOREIGN, _FEW_FOREIGN_BYTES = 0.05, 100
 _LITTLE_ENDIAN, _BIG_ENDIAN = b"\xff\xfe", b"\xfe\xff"
 _FEW_LETTERS = 0.3
 
@@ -173,4 +173,4 @@ def _is_of_two_bytes(begin: bytes, empty: int) -> bool:
 
 
 def _is_foreign(begin: bytes) -> bool:
-    return sum(each not in _OF_TEXT for each in begin) > _MOST_FOREIGN * len(begin)
+    return sum(each not in _OF_TEXT for each in begin) > max(_MOST_FOREIGN * len(begin), _FEW_FOREIGN_BYTES)

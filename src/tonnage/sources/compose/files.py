@@ -143,10 +143,13 @@ class FilesThatMayLack:
 
     def read(self, path: str, what: FileKind, *, piped: bool = False) -> bytes:
         """Return what a file holds; nothing where it may be missing and is."""
-        if what is self._lacking and not self._files.kind(path):
+        try:
+            return self._files.read(path, what, piped=piped)
+        except (FileNotFoundError, NotADirectoryError):
+            if what is not self._lacking:
+                raise
             self.missing.append(path)
             return b""
-        return self._files.read(path, what, piped=piped)
 
     def kind(self, path: str) -> str:
         """Return what is there."""
