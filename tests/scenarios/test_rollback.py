@@ -101,7 +101,10 @@ def pulled(project: Project, threads: str, *, stop_first: bool = False) -> str:
 
 @pytest.mark.parametrize(
     "stop_first",
-    [pytest.param(False, id="start-first"), pytest.param(True, id="stop-first", marks=pytest.mark.each_engine)],
+    [
+        pytest.param(False, id="start-first", marks=pytest.mark.long("the other one goes the same way")),
+        pytest.param(True, id="stop-first", marks=pytest.mark.each_engine),
+    ],
 )
 def test_an_image_whose_name_moved_is_gone_back_to_with_its_configuration(
     project: Project, *, stop_first: bool
