@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
 
 # A path is looked for along each way on which it may have been copied, of which stages that copy from each other have
-# any number.
-_MOST_LOOKS = 2_000
-_MOST_NAMED = 20_000
+# any number; of paths in a context there are no more than are written.
+_MOST_LOOKS, _LOOKS_OF_A_STAGE = 20_000, 10
 _ARCHIVES = (".whl", ".tar.gz", ".zip", "*")
 # What tells that a directory is a project.
 PROJECT = ("pyproject.toml", "setup.py")
@@ -103,15 +102,14 @@ class _Entry(Struct, frozen=True):
 class _Looks:
     """What is left of the looks for one path, and where it was looked for already: once is enough for each."""
 
-    def __init__(self, most: int = _MOST_LOOKS) -> None:
-        self._left = most
+    def __init__(self) -> None:
+        self._left = _MOST_LOOKS
         self._seen: set[tuple[int, str]] = set()
         self.named: dict[int, dict[str, tuple[ContextReader, str]]] = {}
 
-    @property
-    def none_left(self) -> bool:
-        """Take one; whether there was none left."""
-        self._left -= 1
+    def none_left(self, count: int = 1) -> bool:
+        """Take some; whether there were not so many left."""
+        self._left -= count
         return self._left < 0
 
     def seen(self, files: StageFiles, path: str) -> bool:
@@ -122,7 +120,7 @@ class _Looks:
 
     def ended(self, files: StageFiles, path: str) -> bool:
         """Whether there is nothing more to look for there."""
-        return self.none_left or self.seen(files, path)
+        return self.none_left(_LOOKS_OF_A_STAGE) or self.seen(files, path)
 
 
 class StageFiles(Struct):
@@ -162,17 +160,17 @@ class StageFiles(Struct):
 
     def wheels(self) -> dict[str, Callable[[], LocalWheel | None]]:
         """Return the wheels that come from contexts, by path, with what reads each."""
-        found = self._named(_Looks(_MOST_NAMED))
+        found = self._named(_Looks())
         return {path: partial(each.wheel, of) for path, (each, of) in found.items() if path.endswith(".whl")}
 
     def packages(self) -> dict[str, Callable[[], DebPackage | None]]:
         """Return the packages of Debian that come from contexts, by path, with what reads each."""
-        found = self._named(_Looks(_MOST_NAMED))
+        found = self._named(_Looks())
         return {path: partial(each.package, of) for path, (each, of) in found.items() if path.endswith(".deb")}
 
     def projects(self) -> set[str]:
         """Return the directories of projects of Python that come from contexts."""
-        return {posixpath.dirname(path) for path in self._named(_Looks(_MOST_NAMED)) if path.endswith(PROJECT)}
+        return {posixpath.dirname(path) for path in self._named(_Looks()) if path.endswith(PROJECT)}
 
     def _named(self, looks: _Looks) -> dict[str, tuple[ContextReader, str]]:
         known = looks.named.get(id(self))
@@ -190,7 +188,7 @@ class StageFiles(Struct):
             else:
                 continue
             for path, read in there.items():
-                if looks.none_left:
+                if looks.none_left():
                     return found
                 found |= dict.fromkeys(_copied_to(entry, path), read)
         return {path: read for path, read in found.items() if path not in self.gone}
@@ -232,7 +230,7 @@ class StageFiles(Struct):
     def _may_have(self, wanted: str, looks: _Looks) -> bool:
         if wanted in self.gone or looks.seen(self, wanted):
             return False
-        if looks.none_left:
+        if looks.none_left(_LOOKS_OF_A_STAGE):
             return True
         if self.anything or wanted in self.written or any(covers(each, wanted) for each in self.unknown):
             return True
@@ -310,9 +308,9 @@ class StageFiles(Struct):
     @staticmethod
     def _found_in(entry: _Entry, wanted: str, looks: _Looks) -> TextFile | None:
         for candidate in _candidates(entry, wanted):
-            if looks.none_left:
-                return None
             below = entry.origin
+            if looks.none_left(_LOOKS_OF_A_STAGE if isinstance(below, StageFiles) else 1):
+                return None
             found = (
                 below.found_with(f"/{candidate.lstrip('/')}", looks)
                 if isinstance(below, StageFiles)

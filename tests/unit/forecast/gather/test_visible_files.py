@@ -62,6 +62,14 @@ def test_a_stage_sees_what_it_takes_from_another() -> None:
     assert last.text("/app/requirements.txt") is None
 
 
+def test_a_file_is_seen_behind_thousands_that_are_copied_by_name() -> None:
+    names = " ".join(f"f{number}" for number in range(5_000))
+    made = recipe(read_dockerfile(f"FROM scratch\nCOPY requirements.txt {names} /app/\n"))
+    files = StageFiles()
+    files.take(made.final.steps[0], lambda _origin: read, {})
+    assert files.text("/app/requirements.txt") == "numpy\n"
+
+
 def test_a_bind_mount_is_seen_by_its_own_instruction_only() -> None:
     _, last, seen = stages()
 
