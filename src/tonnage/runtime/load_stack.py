@@ -29,7 +29,7 @@ from tonnage.sources.compose.x_tonnage import SETTINGS
 from tonnage.sources.outside import is_shown, nothing_quoted_from_outside, project_root, unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tonnage.model.stack import Place, Stack
     from tonnage.sources.compose.canonical import Canonical
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from tonnage.sources.compose.file_selection import Selection
     from tonnage.sources.compose.files import Files
     from tonnage.sources.compose.nodes import ComposeNode
+
+_MOST_TOLD = 10
 
 
 class StackRequest(Struct, frozen=True, kw_only=True):
@@ -202,9 +204,16 @@ def _read_to_build(
             if not files.missing:
                 raise
     stack = _read(replace(selection, where=files), request)
-    shown = (os.path.relpath(path, selection.directory) for path in dict.fromkeys(files.missing))
-    missing = tuple(f"{path} does not exist, which containers need: a deploy would be refused" for path in shown)
-    return replace(stack, notes=(*stack.notes, *missing))
+    return replace(stack, notes=(*stack.notes, *_notes_of(dict.fromkeys(files.missing), selection.directory)))
+
+
+def _notes_of(missing: Iterable[str], directory: str) -> Iterator[str]:
+    """Say which files of variables are missing; of very many the first ones."""
+    names = [os.path.relpath(path, directory) for path in missing]
+    for name in names[:_MOST_TOLD]:
+        yield f"{name} does not exist, which containers need: a deploy would be refused"
+    if len(names) > _MOST_TOLD:
+        yield f"{len(names) - _MOST_TOLD:,} more files that containers need do not exist"
 
 
 def _read(selection: Selection, request: StackRequest) -> Stack:

@@ -69,3 +69,12 @@ def test_a_file_of_variables_that_was_named_has_to_be_there(request_of: StackReq
     named = StackRequest(working_directory=request_of.working_directory, env_files=("gone.env",))
     with pytest.raises(UsageError, match=r"gone\.env"):
         load_stack(named, environment={}, compose=None, runs=False)
+
+
+def test_of_very_many_the_first_ones_are_told(request_of: StackRequest, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n" + "".join(f"  s{n}: {{image: a, env_file: {n}.env}}\n" for n in range(30))
+    )
+    notes = load_stack(request_of, environment={}, compose=None, runs=False).notes
+    assert len(notes) == 11
+    assert notes[-1] == "20 more files that containers need do not exist"
