@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tonnage.errors import UsageError
+from tonnage.escapes import visible_in_line
 from tonnage.model.marks import unmarked
 from tonnage.runtime.marked_stack import with_marks
 from tonnage.small_files import VARIABLES
@@ -211,7 +212,7 @@ def _notes_of(missing: Iterable[str], directory: str) -> Iterator[str]:
     """Say which files of variables are missing; of very many the first ones."""
     names = [os.path.relpath(path, directory) for path in missing]
     for name in names[:_MOST_TOLD]:
-        yield f"{name} does not exist, which containers need: a deploy would be refused"
+        yield f"{visible_in_line(name)} does not exist, which containers need: a deploy would be refused"
     if len(names) > _MOST_TOLD:
         yield f"{len(names) - _MOST_TOLD:,} more files that containers need do not exist"
 

@@ -78,3 +78,9 @@ def test_of_very_many_the_first_ones_are_told(request_of: StackRequest, tmp_path
     notes = load_stack(request_of, environment={}, compose=None, runs=False).notes
     assert len(notes) == 11
     assert notes[-1] == "20 more files that containers need do not exist"
+
+
+def test_a_name_stays_in_its_line(request_of: StackRequest, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text('services: {web: {image: a, env_file: "x\\n::error::y"}}\n')
+    (note,) = load_stack(request_of, environment={}, compose=None, runs=False).notes
+    assert "\n" not in note
