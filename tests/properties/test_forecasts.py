@@ -224,6 +224,11 @@ def test_no_command_more_makes_anything_fit(
     # A file that is written says what a later archive is: it provably replaces whatever was assumed there.
     later = [command for run in runs[at % len(runs) + 1 :] for command in run]
     assume(not (_writes(more, PATHS[0]) and any(isinstance(each, Unpack) and each.archive for each in later)))
+    # Nor is what a file held there that is written over.
+    over = [path for path in PATHS if _writes(more, path)]
+    assume(
+        not any(_writes(each, path) and isinstance(each, WriteFile) for path in over for each in runs[at % len(runs)])
+    )
 
     def whole(commands: list[list[AnyEffect]]) -> StackForecast:
         steps = [
